@@ -1,0 +1,14 @@
+import { Type, type Static } from "typebox";
+
+/** `GET /api/v1/session`: who is signed in. */
+export const SessionInfo = Type.Object(
+  {
+    person: Type.Object({ name: Type.String(), upn: Type.String() }),
+    tenant: Type.Object({ id: Type.String(), name: Type.String(), slug: Type.String() }),
+    profile: Type.String({ description: "Access profile, such as `Global Admin`." }),
+    permissions: Type.Array(Type.String()),
+    sandbox: Type.Boolean({ description: "True where this installation contains the sandbox; the portal says so on every page." }),
+  },
+  { $id: "SessionInfo" },
+);
+export type SessionInfo = Static<typeof SessionInfo>;

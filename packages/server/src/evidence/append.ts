@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import type { TenantTransaction } from "#db";
+
+export interface Actor {
+  readonly kind: "person" | "api_key" | "machine" | "job";
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface EvidenceEntry {
+  readonly actor: Actor;
+  /** What was done, in the words of the audit trail: `Play`, `Record`, `Sign In`, … (MON-23). */
+  readonly action: string;
+  /** Kind of thing it was done to: `Call`, `Session`, `Api Key`, … (MON-24). */
+  readonly item: string;
+  readonly subject?: string;
+  /** When it happened; when it is written down is the transaction's time. They differ when the database was away. */
+  readonly occurredAt: Date;
+  readonly nodeId: string;
+  readonly remoteAddress?: string;
+  readonly reason?: string;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** Writes the act's one evidence row, in the act's own transaction (core decision 13). */
+export async function append(tx: TenantTransaction, entry: EvidenceEntry): Promise<string> {
+  const evidenceId = randomUUID();
+  await tx
+    .insertInto("evidence")
+    .values({
+      tenant_id: tx.tenantId,
+      recorded_at: new Date(),
+      evidence_id: evidenceId,
+      occurred_at: entry.occurredAt,
+      node_id: entry.nodeId,
+      actor_kind: entry.actor.kind,
+      actor_id: entry.actor.id,
+      actor_name: entry.actor.name,
+      action: entry.action,
+      item: entry.item,
+      subject: entry.subject ?? null,
+      remote_address: entry.remoteAddress ?? null,
+      reason: entry.reason ?? null,
+      detail: JSON.stringify(entry.detail ?? {}),
+    })
+    .execute();
+  return evidenceId;
+}

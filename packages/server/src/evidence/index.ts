@@ -1,0 +1,1 @@
+export { append, type Actor, type EvidenceEntry } from "./append.ts";

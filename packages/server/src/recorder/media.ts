@@ -1,0 +1,98 @@
+/**
+ * What passes between the recorder's control (main thread) and its media workers, and what a finished recording is.
+ * Media time counts from `startedAtMs` of the recording; it never shares a variable with wall time.
+ */
+import type { Gap } from "@earwitness/contract";
+import type { LocalPorts, StreamOffer } from "./call.ts";
+
+/** A data key, unsealed, only ever in memory. One per process incarnation and recording (core decision 12). */
+export interface DataKey {
+  readonly keyId: string;
+  readonly bytes: Uint8Array; // 32
+}
+
+export interface OpenRecording {
+  readonly recordingId: string;
+  readonly tenantId: string;
+  readonly startedAtMs: number;
+  readonly key: DataKey;
+}
+
+/** A sealed piece: at most 60 s of every track, encrypted, self-describing, synced to the spool. */
+export interface SealedPiece {
+  readonly recordingId: string;
+  readonly tenantId: string;
+  readonly seq: number;
+  readonly keyId: string;
+  /** File in the spool; gone once the piece is in the store and its row is in the database. */
+  readonly path: string;
+  /** Name it gets in the store. */
+  readonly objectName: string;
+  readonly sizeBytes: number;
+  readonly sha256: string; // hex, of the whole file
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface TrackSummary {
+  readonly track: number;
+  readonly codec: string; // as on the wire; '' if nothing ever came
+  readonly sampleRate: number;
+  readonly offsetMs: number;
+  readonly durationMs: number;
+  readonly packets: number;
+  readonly packetsLost: number;
+  readonly speech: readonly (readonly [fromMs: number, toMs: number])[];
+  readonly gaps: readonly Gap[];
+  /** RFC 6962 tree over the track's one-second chunks: root (hex) and number of leaves (core decision 14). */
+  readonly merkleRoot: string;
+  readonly chunks: number;
+  /** Largest sample of each 100 ms from `offsetMs`, 0…255. */
+  readonly peaks: Uint8Array;
+}
+
+export interface RecordingSummary {
+  readonly recordingId: string;
+  readonly tenantId: string;
+  readonly startedAtMs: number;
+  readonly durationMs: number; // end of the last sample of any track
+  readonly tracks: readonly TrackSummary[];
+  readonly pieces: readonly SealedPiece[];
+  readonly recovered: boolean;
+}
+
+export type MediaEvent =
+  /** The first frame of the track is synced to disk: only now may anything say "recording" (core decision 10). */
+  | { readonly kind: "first-frame"; readonly recordingId: string; readonly track: number; readonly atMs: number }
+  | { readonly kind: "piece"; readonly piece: SealedPiece }
+  | { readonly kind: "activity"; readonly recordings: readonly { recordingId: string; tracks: readonly { track: number; level: number; speaking: boolean }[] }[] }
+  /** Nothing arrived on any sending track for the configured time. */
+  | { readonly kind: "silent"; readonly recordingId: string; readonly forMs: number }
+  /** The recording cannot go on (spool full, worker died). What is on disk stays and is finished by recovery. */
+  | { readonly kind: "fault"; readonly recordingIds: readonly string[]; readonly code: "SPOOL" | "WORKER_DIED"; readonly message: string };
+
+export interface MediaStats {
+  readonly recordings: number;
+  readonly tracks: number;
+  readonly packets: number;
+  readonly packetsLost: number;
+  readonly packetsDropped: number; // wrong source, malformed, unknown payload type
+  readonly gaps: number;
+  readonly journalBytes: number; // not yet freed
+  readonly journalLagMs: number; // age of the oldest frame not yet synced
+  readonly lastSyncMs: number; // how long the last fdatasync took
+}
+
+export interface MediaPool {
+  open(recording: OpenRecording): Promise<void>;
+  addTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): Promise<LocalPorts>;
+  changeTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): Promise<LocalPorts>;
+  removeTrack(recordingId: string, track: number, atMs: number): Promise<void>;
+  /** Seals what is left and answers the summary; cheap: O(tracks) plus the last minute. */
+  finish(recordingId: string, atMs: number): Promise<RecordingSummary>;
+  /** The recording's pieces are in the store and finalized in the database: spool files may go. */
+  release(recordingId: string): Promise<void>;
+  onEvent(listener: (event: MediaEvent) => void): void;
+  stats(): MediaStats;
+  close(): Promise<void>;
+}

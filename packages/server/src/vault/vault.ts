@@ -1,0 +1,51 @@
+/**
+ * The vault keeps encrypted objects in a store, and the data keys to read them in a keystore of its own. It knows nothing
+ * of calls: an object has a name, bytes and a key id.
+ */
+
+export interface DataKey {
+  readonly keyId: string;
+  readonly bytes: Uint8Array; // 32, only ever in memory
+}
+
+/** Where objects lie: a directory, Azure Blob, S3. One contract suite runs on every implementation. */
+export interface ObjectStore {
+  /** Puts the file's bytes under the name, durable when it resolves; the same name with the same bytes is a success, with other bytes an error. */
+  putFile(name: string, path: string): Promise<void>;
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  /** Bytes [offset, offset + length); shorter only at the end of the object. Throws ObjectMissing. */
+  read(name: string, offset: number, length: number): Promise<Uint8Array>;
+  size(name: string): Promise<number>;
+  delete(name: string): Promise<void>;
+}
+
+/** Sealed data keys, apart from database and objects. Destroying a key here makes everything under it unreadable. */
+export interface Keystore {
+  put(tenantId: string, keyId: string, sealed: Uint8Array): Promise<void>; // durable when it resolves
+  get(tenantId: string, keyId: string): Promise<Uint8Array>; // throws KeyMissing
+  destroy(tenantId: string, keyId: string): Promise<void>;
+}
+
+/** The tenants' own key pairs: file, external KMS, later PKCS#11. */
+export interface Keyring {
+  /** Makes the tenant's key pair if there is none; answers the public half. */
+  ensure(tenantId: string): Promise<{ publicKeyId: string; publicKey: Uint8Array }>;
+  /** Opens a sealed data key with the tenant's private key. */
+  open(tenantId: string, sealed: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface Vault {
+  readonly store: ObjectStore;
+  readonly keystore: Keystore;
+  readonly keyring: Keyring;
+  /** A new data key, sealed to the tenant's public key and durable in the keystore. Needs no private key and no database. */
+  createDataKey(tenant: { tenantId: string; publicKey: Uint8Array; publicKeyId: string }): Promise<DataKey>;
+  /** Reads a data key back (kept in a small in-memory cache for seconds). */
+  openDataKey(tenantId: string, keyId: string): Promise<DataKey>;
+  /** Seals bytes as a seekable object (64 KiB authenticated chunks) under a new name. */
+  putSealed(name: string, key: DataKey, tenantId: string, plaintext: Uint8Array): Promise<{ sizeBytes: number; sha256: string }>;
+  /** Plaintext [offset, offset + length) of a sealed object; only the chunks it needs are read and opened. */
+  readSealed(name: string, tenantId: string, keyId: string, offset: number, length: number): Promise<Uint8Array>;
+  sealedSize(name: string): Promise<number>;
+  close(): Promise<void>;
+}
