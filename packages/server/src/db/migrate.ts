@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type pg from "pg";
+import type { Log } from "#log";
+import { withDirect } from "./pool.ts";
+import { ensureRoles } from "./roles.ts";
+
+const oldestServer = 15;
+const lockKey = 4_039_517_101; // any number that is ours
+const folder = join(import.meta.dirname, "migrations");
+
+interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly sha256: string;
+}
+
+/**
+ * Brings the schema forward. Each file is one transaction; an applied file never changes (its digest is checked), and a
+ * database that is ahead of this program is refused. Only one process at a time does it; others wait.
+ */
+export async function migrate({ url, log }: { url: string; log: Log }): Promise<void> {
+  await withDirect(url, "migrate", async (client) => {
+    await checkServer(client);
+    await client.query("select pg_advisory_lock($1)", [lockKey]); // released with the connection
+    await ensureRoles(client);
+    await client.query(
+      `create table if not exists schema_migrations (
+         version     integer constraint schema_migrations_pkey primary key,
+         name        text not null,
+         sha256      text not null,
+         applied_at  timestamptz not null default now()
+       )`,
+    );
+    const migrations = await readMigrations(folder);
+    const applied = await readApplied(client);
+    refuseSurprises(migrations, applied);
+    for (const migration of migrations) {
+      if (applied.has(migration.version)) continue;
+      await apply(client, migration);
+      log.info({ migration: migration.name }, "schema brought forward");
+    }
+  });
+}
+
+async function checkServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(
+    `select current_setting('server_version_num')::int / 10000 as major, current_setting('server_version') as version,
+            pg_encoding_to_char(encoding) as encoding
+       from pg_database where datname = current_database()`,
+  );
+  const { major, version, encoding } = rows[0];
+  if (major < oldestServer) throw new Error(`PostgreSQL ${version} is too old: Earwitness needs ${oldestServer} or newer`);
+  if (encoding !== "UTF8") throw new Error(`the database is encoded in ${encoding}: Earwitness needs UTF8 (create database … encoding 'UTF8' template template0)`);
+}
+
+export async function readMigrations(from: string): Promise<Migration[]> {
+  const names = (await readdir(from)).filter((name) => name.endsWith(".sql")).sort();
+  return await Promise.all(
+    names.map(async (name, at) => {
+      const version = Number.parseInt(name, 10);
+      if (version !== at + 1) throw new Error(`migrations are numbered without holes: ${name} stands at place ${at + 1}`);
+      const sql = await readFile(join(from, name), "utf8");
+      return { version, name, sql, sha256: createHash("sha256").update(sql).digest("hex") };
+    }),
+  );
+}
+
+async function readApplied(client: pg.Client): Promise<Map<number, { name: string; sha256: string }>> {
+  const { rows } = await client.query("select version, name, sha256 from schema_migrations");
+  return new Map(rows.map((row) => [row.version, row]));
+}
+
+function refuseSurprises(migrations: readonly Migration[], applied: ReadonlyMap<number, { name: string; sha256: string }>): void {
+  for (const [version, row] of applied) {
+    const migration = migrations[version - 1];
+    if (migration === undefined) throw new Error(`the database is newer than this program: it has migration ${row.name}`);
+    if (migration.sha256 !== row.sha256) throw new Error(`migration ${migration.name} was changed after it was applied; write a new one instead`);
+  }
+}
+
+async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  try {
+    await client.query("begin");
+    await client.query(migration.sql);
+    await client.query("insert into schema_migrations (version, name, sha256) values ($1, $2, $3)", [migration.version, migration.name, migration.sha256]);
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined); // the connection may be gone; the first error is the one to tell
+    throw new Error(`migration ${migration.name} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,89 @@
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import { messageOf } from "#errors";
+import type { Log } from "#log";
+import type { Database } from "./schema.ts";
+
+export interface DbOptions {
+  /** The server itself: migrations, LISTEN, jobs. */
+  readonly url: string;
+  /** Where transactions go, when not to `url`: a pgbouncer in transaction mode (core decision 3). */
+  readonly poolUrl?: string;
+  readonly log: Log;
+  readonly poolSize?: number;
+}
+
+/** Queries outside a scope are for this room alone: the symbol does not leave it. */
+export const pooled = Symbol("pooled");
+
+/**
+ * The database. It has no query methods of its own: work goes through `withTenant`, `withSystem` or a search, so that
+ * nothing is ever read or written without a role and, for tenants' rows, a tenant.
+ */
+export interface Db {
+  readonly url: string;
+  readonly log: Log;
+  readonly [pooled]: Kysely<Database>;
+  close(): Promise<void>;
+}
+
+const int8 = 20;
+
+/** Counters and sizes are numbers here; a value that a number cannot hold is an error, never a rounded one. */
+export function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`int8 ${text} cannot be held by a number`);
+  return value;
+}
+
+/** As pg reads values (timestamptz as Date, jsonb parsed), but for int8, which it leaves as text. */
+const types = {
+  getTypeParser: ((oid: number, format: "text") => (oid === int8 ? parseInt8 : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
+};
+
+export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
+  const pool = new pg.Pool({
+    connectionString: poolUrl ?? url,
+    max: poolSize,
+    types,
+    application_name: "earwitness",
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+  });
+  // Without a listener a connection that dies while idle would be an uncaught exception. The pool replaces it by itself.
+  pool.on("error", (error) => log.warn({ error: messageOf(error) }, "an idle database connection was lost"));
+  const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  let closing: Promise<void> | null = null;
+  return {
+    url,
+    log,
+    [pooled]: kysely,
+    close: () => (closing ??= kysely.destroy()),
+  };
+}
+
+/** One connection straight to the server, past any pooler: for sessions' own things such as LISTEN and advisory locks. */
+export async function connectDirect(url: string, purpose: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    types,
+    application_name: `earwitness ${purpose}`,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+  });
+  // The promise of the running query, or the "end" event, tells the owner; an unheard "error" event would end the process.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Runs `work` on a direct connection of its own. */
+export async function withDirect<T>(url: string, purpose: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await connectDirect(url, purpose);
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined); // it may be dead already; what mattered was said by `work`
+  }
+}

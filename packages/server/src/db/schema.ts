@@ -1,0 +1,234 @@
+import type { CallType, Direction, Gap, MediaStatus, Party, ReleaseCause } from "@earwitness/contract";
+import type { ColumnType, Generated, JSONColumnType } from "kysely";
+
+/*
+ * The tables as TypeScript sees them. Written by hand beside the migrations; schema.db.test.ts compares the two, column by
+ * column. jsonb goes in as text (JSON.stringify), because the driver would turn a JavaScript array into a PostgreSQL array.
+ */
+
+type Bytes = ColumnType<Buffer, Uint8Array, Uint8Array>;
+/** Has a default, and is never written again. */
+type Stamp = ColumnType<Date, Date | undefined, never>;
+
+export interface Database {
+  tenants: TenantsTable;
+  people: PeopleTable;
+  person_addresses: PersonAddressesTable;
+  trunks: TrunksTable;
+  api_keys: ApiKeysTable;
+  portal_sessions: PortalSessionsTable;
+  nodes: NodesTable;
+  media: MediaTable;
+  media_tracks: MediaTracksTable;
+  media_objects: MediaObjectsTable;
+  media_events: MediaEventsTable;
+  interactions: InteractionsTable;
+  interaction_media: InteractionMediaTable;
+  evidence: EvidenceTable;
+  plays: PlaysTable;
+}
+
+export interface TenantsTable {
+  tenant_id: string;
+  slug: string;
+  display_name: string;
+  m365_tenant_id: string | null;
+  sandbox: Generated<boolean>;
+  keep_original: Generated<boolean>;
+  public_key: Bytes;
+  public_key_id: string;
+  created_at: Stamp;
+}
+
+export interface PeopleTable {
+  tenant_id: string;
+  person_id: string;
+  upn: string;
+  display_name: string;
+  given_name: string | null;
+  family_name: string | null;
+  access_profile: string | null;
+  recorded: Generated<boolean>;
+  created_at: Stamp;
+  deleted_at: Date | null;
+}
+
+export interface PersonAddressesTable {
+  tenant_id: string;
+  address: string;
+  person_id: string;
+}
+
+export interface TrunksTable {
+  tenant_id: string;
+  trunk_id: string;
+  name: string;
+  source_networks: string[];
+  person_domains: Generated<string[]>;
+  record_all: Generated<boolean>;
+  enabled: Generated<boolean>;
+  created_at: Stamp;
+}
+
+export interface ApiKeysTable {
+  tenant_id: string;
+  api_key_id: string;
+  name: string;
+  access_profile: string;
+  secret_sha256: Bytes;
+  created_at: Stamp;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+}
+
+export interface PortalSessionsTable {
+  tenant_id: string;
+  session_id: string;
+  secret_sha256: Bytes;
+  person_id: string;
+  created_at: Stamp;
+  seen_at: Generated<Date>;
+  expires_at: Date;
+  ended_at: Date | null;
+}
+
+export interface NodesTable {
+  node_id: string;
+  roles: string[];
+  version: string;
+  started_at: Date;
+  seen_at: Date;
+  facts_applied: Generated<number>;
+}
+
+export interface MediaTable {
+  tenant_id: string;
+  minted_at: Date;
+  media_id: string;
+  node_id: string;
+  state: "recording" | "finalizing" | "available" | "failed" | "deleted";
+  started_at: Date;
+  ended_at: Date | null;
+  duration_ms: number | null;
+  manifest_sha256: ColumnType<Buffer | null, Uint8Array | null | undefined, Uint8Array | null>;
+  recovered: Generated<boolean>;
+  end_reason: string | null;
+}
+
+export interface MediaTracksTable {
+  tenant_id: string;
+  minted_at: Date;
+  media_id: string;
+  track: number;
+  label: string;
+  participant_name: string | null;
+  participant_aor: string;
+  codec: Generated<string>;
+  sample_rate: Generated<number>;
+  offset_ms: Generated<number>;
+  duration_ms: Generated<number>;
+  speech: JsonWithDefault<[fromMs: number, toMs: number][]>;
+  gaps: JsonWithDefault<Gap[]>;
+  packets: Generated<number>;
+  packets_lost: Generated<number>;
+}
+
+export interface MediaObjectsTable {
+  tenant_id: string;
+  minted_at: Date;
+  media_id: string;
+  object_name: string;
+  kind: "piece" | "opus" | "peaks" | "manifest" | "metadata";
+  seq: number;
+  key_id: string;
+  size_bytes: number;
+  sha256: Bytes;
+  from_ms: number | null;
+  to_ms: number | null;
+  stored_at: Date;
+}
+
+export interface MediaEventsTable {
+  tenant_id: string;
+  minted_at: Date;
+  media_id: string;
+  seq: number;
+  at_ms: number;
+  kind: string;
+  participant: string | null;
+  body: Generated<string>;
+}
+
+export interface InteractionsTable {
+  tenant_id: string;
+  minted_at: Date;
+  interaction_id: string;
+  node_id: string;
+  trunk_id: string | null;
+  person_id: string | null;
+  user_name: string;
+  user_upn: string | null;
+  user_address: string;
+  media_status: MediaStatus;
+  started_at: Date;
+  answered_at: Date | null;
+  released_at: Date | null;
+  direction: Direction;
+  call_type: CallType;
+  release_cause: ReleaseCause | null;
+  calling: PartyColumn;
+  called: PartyColumn;
+  answering: PartyColumn;
+  on_behalf_of: PartyColumn;
+  transferred_by: PartyColumn;
+  transferred_to: PartyColumn;
+  participants: JsonWithDefault<Party[]>;
+  sip_call_id: string;
+  sys_call_id: string | null;
+  chain_id: string | null;
+  has_gaps: Generated<boolean>;
+  sandbox: Generated<boolean>;
+  decision: JSONColumnType<{ record: boolean; reasons: string[]; ruleVersion: string }>;
+  party_text: Generated<string>;
+  updated_at: Generated<Date>;
+}
+
+export interface InteractionMediaTable {
+  tenant_id: string;
+  minted_at: Date;
+  interaction_id: string;
+  media_id: string;
+  from_ms: number;
+  to_ms: number | null;
+}
+
+export interface EvidenceTable {
+  tenant_id: string;
+  recorded_at: Date;
+  evidence_id: string;
+  occurred_at: Date;
+  node_id: string;
+  actor_kind: "person" | "api_key" | "machine" | "job";
+  actor_id: string;
+  actor_name: string;
+  action: string;
+  item: string;
+  subject: string | null;
+  remote_address: string | null;
+  reason: string | null;
+  detail: JsonWithDefault<Record<string, unknown>>;
+  tree_index: number | null;
+}
+
+export interface PlaysTable {
+  tenant_id: string;
+  play_id: string;
+  interaction_id: string;
+  track: number | null;
+  principal: string;
+  implicit: boolean;
+  opened_at: Stamp;
+}
+
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
+type PartyColumn = ColumnType<Party | null, string | null | undefined, string | null>;

@@ -1,0 +1,25 @@
+import { sql, type Transaction } from "kysely";
+import { pooled, type Db } from "./pool.ts";
+import type { Database } from "./schema.ts";
+
+/** A transaction that can see and touch one tenant's rows and no others: the server holds it, not the query. */
+export type TenantTransaction = Transaction<Database> & { readonly tenantId: string };
+
+/** Sees the directory of all tenants, for nodes; may change nothing but `nodes`. */
+export type SystemTransaction = Transaction<Pick<Database, "tenants" | "people" | "person_addresses" | "trunks" | "nodes">>;
+
+/** The only way to a tenant's rows. Commits when `work` resolves, rolls back when it throws. */
+export async function withTenant<T>(db: Db, tenantId: string, work: (tx: TenantTransaction) => Promise<T>): Promise<T> {
+  return await db[pooled].transaction().execute(async (tx) => {
+    // Both settings die with the transaction, so that a pooled connection never carries them on.
+    await sql`select set_config('role', 'earwitness_app', true), set_config('earwitness.tenant', ${tenantId}, true)`.execute(tx);
+    return await work(Object.assign(tx, { tenantId }));
+  });
+}
+
+export async function withSystem<T>(db: Db, work: (tx: SystemTransaction) => Promise<T>): Promise<T> {
+  return await db[pooled].transaction().execute(async (tx) => {
+    await sql`select set_config('role', 'earwitness_system', true)`.execute(tx);
+    return await work(tx as unknown as SystemTransaction);
+  });
+}
