@@ -1,0 +1,113 @@
+import { isToken, parseWhole } from "./header-text.ts";
+import { parseCSeq } from "./sip-fields.ts";
+import { findHeadEnd, readContentLength, readHead, skipLineEnds } from "./sip-head.ts";
+import type { SipHeaders } from "./sip-headers.ts";
+
+export interface SipRequest {
+  readonly kind: "request";
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: SipHeaders;
+  readonly body: Uint8Array;
+}
+
+export interface SipResponse {
+  readonly kind: "response";
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: SipHeaders;
+  readonly body: Uint8Array;
+}
+
+export type SipMessage = SipRequest | SipResponse;
+
+export type SipParseResult =
+  | { readonly ok: true; readonly message: SipMessage }
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** The request as far as it could be read, with enough headers to answer it with 400; absent where no answer is possible. */
+      readonly partial?: { readonly method: string; readonly headers: SipHeaders };
+    };
+
+/** Metadata of a large conference is some 100 kB. */
+const MAX_MESSAGE_BYTES = 1 << 20;
+
+/** Each of these stands exactly once in every message (RFC 3261 8.1.1); Via at least once. */
+const REQUIRED_ONCE = ["From", "To", "Call-ID", "CSeq"];
+
+/** A whole message: one datagram, or what the stream framer cut. Everything in it is the sender's word. */
+export function parseSipMessage(bytes: Uint8Array): SipParseResult {
+  if (bytes.length > MAX_MESSAGE_BYTES) return { ok: false, reason: "message too large" };
+  const start = skipLineEnds(bytes, 0);
+  const end = findHeadEnd(bytes, start);
+  const head = readHead(bytes.subarray(start, end?.headEnd ?? bytes.length));
+  if (head === null) return { ok: false, reason: "too many header lines" };
+  const { startLine, headers } = head;
+
+  const response = parseStatusLine(startLine);
+  const method = startLine.split(" ", 1)[0] ?? "";
+  const fail = (reason: string): SipParseResult => {
+    const answerable = response === null && isToken(method) && ["Via", ...REQUIRED_ONCE].every((name) => headers.has(name));
+    return answerable ? { ok: false, reason, partial: { method, headers } } : { ok: false, reason };
+  };
+
+  const request = response === null ? parseRequestLine(startLine) : null;
+  if (response === null && request === null) return fail("malformed start line");
+  if (end === null) return fail("headers are not ended by an empty line");
+  if (!headers.has("Via")) return fail("no Via");
+  for (const name of REQUIRED_ONCE) {
+    const count = headers.all(name).length;
+    if (count === 0) return fail(`no ${name}`);
+    if (count > 1) return fail(`more than one ${name}`);
+  }
+  const cseq = parseCSeq(headers.get("CSeq") ?? "");
+  if (!cseq.ok) return fail(cseq.reason);
+  if (request !== null && cseq.value.method !== request.method) return fail("CSeq names another method");
+
+  const rest = bytes.subarray(end.bodyStart);
+  const length = readContentLength(headers);
+  if (length === "malformed") return fail("malformed Content-Length");
+  if (length !== null && length > rest.length) return fail("body is shorter than Content-Length"); // RFC 3261 18.3
+  const body = length === null ? rest : rest.subarray(0, length);
+  if (request !== null) return { ok: true, message: { kind: "request", ...request, headers, body } };
+  if (response !== null) return { ok: true, message: { kind: "response", ...response, headers, body } };
+  return fail("malformed start line");
+}
+
+/** The bytes to send; Content-Length is always that of the body. */
+export function serializeSip(message: SipMessage): Uint8Array {
+  const startLine =
+    message.kind === "request"
+      ? `${message.method} ${message.uri} SIP/2.0`
+      : `SIP/2.0 ${message.status} ${message.reason}`;
+  let head = `${oneLine(startLine)}\r\n`;
+  for (const [name, value] of message.headers) {
+    if (name.toLowerCase() === "content-length" || name.toLowerCase() === "l") continue;
+    head += `${oneLine(name)}: ${oneLine(value)}\r\n`;
+  }
+  head += `Content-Length: ${message.body.length}\r\n\r\n`;
+  const headBytes = new TextEncoder().encode(head);
+  const bytes = new Uint8Array(headBytes.length + message.body.length);
+  bytes.set(headBytes);
+  bytes.set(message.body, headBytes.length);
+  return bytes;
+}
+
+/** Values often come from the other side: none may begin a line of its own. */
+function oneLine(text: string): string {
+  return text.replace(/[\r\n\0]/g, " ");
+}
+
+function parseRequestLine(line: string): { method: string; uri: string } | null {
+  const [method = "", uri = "", version = "", ...rest] = line.trim().split(/ +/);
+  if (rest.length > 0 || uri === "" || !isToken(method) || version.toUpperCase() !== "SIP/2.0") return null;
+  return { method, uri };
+}
+
+function parseStatusLine(line: string): { status: number; reason: string } | null {
+  if (line.slice(0, 8).toUpperCase() !== "SIP/2.0 ") return null;
+  const status = parseWhole(line.slice(8, 11));
+  if (status === null || status < 100 || status > 699 || (line.length > 11 && line[11] !== " ")) return null;
+  return { status, reason: line.slice(12).trim() };
+}
