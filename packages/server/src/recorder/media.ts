@@ -3,19 +3,15 @@
  * Media time counts from `startedAtMs` of the recording; it never shares a variable with wall time.
  */
 import type { Gap } from "@earwitness/contract";
+import type { MintedKey } from "#vault";
 import type { LocalPorts, StreamOffer } from "./call.ts";
-
-/** A data key, unsealed, only ever in memory. One per process incarnation and recording (core decision 12). */
-export interface DataKey {
-  readonly keyId: string;
-  readonly bytes: Uint8Array; // 32
-}
 
 export interface OpenRecording {
   readonly recordingId: string;
   readonly tenantId: string;
   readonly startedAtMs: number;
-  readonly key: DataKey;
+  /** Made for this recording in this process (core decision 12). Its worker seals with it; nobody else does. */
+  readonly key: MintedKey;
 }
 
 /** A sealed piece: at most 60 s of every track, encrypted, self-describing, synced to the spool. */

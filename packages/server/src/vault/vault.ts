@@ -3,19 +3,17 @@
  * of calls: an object has a name, bytes and a key id.
  */
 
-export interface DataKey {
-  readonly keyId: string;
-  readonly bytes: Uint8Array; // 32, only ever in memory
-}
+import type { MintedKey, StoredKey } from "./envelope.ts";
 
 /** Where objects lie: a directory, Azure Blob, S3. One contract suite runs on every implementation. */
 export interface ObjectStore {
-  /** Puts the file's bytes under the name, durable when it resolves; the same name with the same bytes is a success, with other bytes an error. */
+  /** Puts the file's bytes under the name, durable when it resolves; the same name with the same bytes is a success, with other bytes ObjectConflict. */
   putFile(name: string, path: string): Promise<void>;
   put(name: string, bytes: Uint8Array): Promise<void>;
   /** Bytes [offset, offset + length); shorter only at the end of the object. Throws ObjectMissing. */
   read(name: string, offset: number, length: number): Promise<Uint8Array>;
   size(name: string): Promise<number>;
+  /** Deleting what is not there is a success. */
   delete(name: string): Promise<void>;
 }
 
@@ -31,7 +29,7 @@ export interface Keyring {
   /** Makes the tenant's key pair if there is none; answers the public half. */
   ensure(tenantId: string): Promise<{ publicKeyId: string; publicKey: Uint8Array }>;
   /** Opens a sealed data key with the tenant's private key. */
-  open(tenantId: string, sealed: Uint8Array): Promise<Uint8Array>;
+  open(identity: { readonly tenantId: string; readonly keyId: string }, sealed: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface Vault {
@@ -39,13 +37,14 @@ export interface Vault {
   readonly keystore: Keystore;
   readonly keyring: Keyring;
   /** A new data key, sealed to the tenant's public key and durable in the keystore. Needs no private key and no database. */
-  createDataKey(tenant: { tenantId: string; publicKey: Uint8Array; publicKeyId: string }): Promise<DataKey>;
-  /** Reads a data key back (kept in a small in-memory cache for seconds). */
-  openDataKey(tenantId: string, keyId: string): Promise<DataKey>;
+  createDataKey(tenant: { tenantId: string; publicKey: Uint8Array; publicKeyId: string }): Promise<MintedKey>;
+  /** Reads a data key back (kept in memory for seconds). It can open, never seal. Throws KeyMissing. */
+  openDataKey(tenantId: string, keyId: string): Promise<StoredKey>;
   /** Seals bytes as a seekable object (64 KiB authenticated chunks) under a new name. */
-  putSealed(name: string, key: DataKey, tenantId: string, plaintext: Uint8Array): Promise<{ sizeBytes: number; sha256: string }>;
+  putSealed(name: string, key: MintedKey, tenantId: string, plaintext: Uint8Array): Promise<{ sizeBytes: number; sha256: string }>;
   /** Plaintext [offset, offset + length) of a sealed object; only the chunks it needs are read and opened. */
   readSealed(name: string, tenantId: string, keyId: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Plaintext size by arithmetic on the stored size; only reading to the end proves it. */
   sealedSize(name: string): Promise<number>;
   close(): Promise<void>;
 }

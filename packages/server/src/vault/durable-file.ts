@@ -1,0 +1,78 @@
+/**
+ * Files that are there after a power cut: written beside, synced, moved into place, and the directory synced too, since a
+ * name is not durable before its directory is (POSIX says nothing of it; ext4 and XFS really lose names without it).
+ */
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Marks files that a crash left half written; readers of directories pass over them. */
+export const temporaryPrefix = ".tmp-";
+
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Makes the directory and every missing parent, and syncs the names of those it made. */
+export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first === undefined) return;
+  for (let made = path; ; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+    if (made === first) return;
+  }
+}
+
+/** Puts the bytes at `path`, whole or not at all. `ifExists: "fail"` throws EEXIST instead of replacing. */
+export async function writeFileDurably(path: string, parts: readonly Uint8Array[], ifExists: "replace" | "fail" = "replace"): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await writeAll(file, parts);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (ifExists === "replace") {
+      await rename(temporary, path);
+    } else {
+      await link(temporary, path);
+      await unlink(temporary);
+    }
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `${temporaryPrefix}${basename(path)}-${randomBytes(6).toString("hex")}`);
+}
+
+/** `writev` may write less than it was given; this does not stop before everything is written. */
+export async function writeAll(file: { writev(buffers: Uint8Array[]): Promise<{ bytesWritten: number }> }, parts: readonly Uint8Array[]): Promise<number> {
+  let rest = parts.filter((part) => part.length > 0);
+  let total = 0;
+  while (rest.length > 0) {
+    let { bytesWritten } = await file.writev(rest);
+    if (bytesWritten === 0) throw Object.assign(new Error("the file takes no more bytes"), { code: "ENOSPC" });
+    total += bytesWritten;
+    const left: Uint8Array[] = [];
+    for (const part of rest) {
+      if (bytesWritten >= part.length) bytesWritten -= part.length;
+      else {
+        left.push(part.subarray(bytesWritten));
+        bytesWritten = 0;
+      }
+    }
+    rest = left;
+  }
+  return total;
+}
