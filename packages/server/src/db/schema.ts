@@ -123,6 +123,9 @@ export interface MediaTracksTable {
   label: string;
   participant_name: string | null;
   participant_aor: string;
+  source_track: number;
+  from_ms: number;
+  to_ms: number;
   codec: Generated<string>;
   sample_rate: Generated<number>;
   offset_ms: Generated<number>;

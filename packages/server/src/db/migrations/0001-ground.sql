@@ -128,6 +128,9 @@ create table media_tracks (
   label            text not null,
   participant_name text,
   participant_aor  text not null,
+  source_track     integer not null,                    -- wire track of the recording; a transfer may put two speakers on one
+  from_ms          integer not null,                    -- only [from_ms, to_ms) of the wire track is this speaker's
+  to_ms            integer not null,
   codec            text not null default '',
   sample_rate      integer not null default 8000,
   offset_ms        integer not null default 0,

@@ -1,0 +1,1 @@
+export { decide, ruleVersion, type Decision, type PolicyParty, type PolicyTrunk } from "./decide.ts";

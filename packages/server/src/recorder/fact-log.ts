@@ -1,0 +1,224 @@
+/**
+ * The node's call journal: what happened to calls, in order, encrypted and on disk before anybody relies on it. The
+ * database is told later, by the projector; while it is away facts wait here (core decision 9).
+ *
+ * A file is `EWF1`, 32 bytes of salt, 8 bytes of first sequence number, then frames: u32 length, AES-256-GCM of the
+ * fact's JSON (nonce = its sequence number, tag at the end). The key of a file is HKDF(node's facts key, salt), so no
+ * key is ever appended to after a restart: each start begins a file of its own.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, unlink, writeFile, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "#log";
+import type { Fact } from "./facts.ts";
+
+export interface StoredFact {
+  /** Grows by one inside a start of the node and never falls; the projector's high-water mark counts these. */
+  readonly seq: number;
+  readonly fact: Fact;
+}
+
+export interface FactLog {
+  /** Resolves with the sequence numbers when all of them are synced; they get consecutive numbers. */
+  append(...facts: Fact[]): Promise<StoredFact[]>;
+  /** Everything that earlier starts left, in order. */
+  readonly earlier: readonly StoredFact[];
+  /** Called with facts as soon as they are durable, in order. */
+  onDurable(listener: (facts: readonly StoredFact[]) => void): void;
+  /** Drops files that hold only applied facts of recordings that need none of them any more. */
+  trim(appliedSeq: number, stillNeeded: (recordingId: string) => boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+const magic = Buffer.from("EWF1");
+const headerBytes = magic.length + 32 + 8;
+const rotateAtBytes = 8 * 1024 * 1024;
+const maxFactBytes = 4 * 1024 * 1024;
+
+interface FileOnDisk {
+  readonly path: string;
+  lastSeq: number;
+  readonly recordingIds: Set<string>;
+}
+
+interface Waiting {
+  readonly facts: readonly Fact[];
+  resolve(stored: StoredFact[]): void;
+  reject(error: unknown): void;
+}
+
+export async function createFactLog(options: { dir: string; keyPath: string; log: Log }): Promise<FactLog> {
+  const { dir, log } = options;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const nodeKey = await readOrMakeKey(options.keyPath);
+
+  const files: FileOnDisk[] = [];
+  const earlier: StoredFact[] = [];
+  let lastSeq = 0;
+  for (const name of (await readdir(dir)).filter((entry) => entry.endsWith(".ewf")).toSorted()) {
+    const path = join(dir, name);
+    const read = readFacts(await readFile(path), nodeKey);
+    if (read.damage !== null) log.error({ file: name, damage: read.damage }, "call journal ends early; what stands before is kept");
+    const recordingIds = new Set(read.facts.flatMap(({ fact }) => recordingOf(fact)));
+    lastSeq = Math.max(lastSeq, read.firstSeq - 1, ...read.facts.map((stored) => stored.seq));
+    files.push({ path, lastSeq: Math.max(read.firstSeq - 1, read.facts.at(-1)?.seq ?? 0), recordingIds });
+    earlier.push(...read.facts);
+  }
+  // Numbers of a node whose disk was lost must not fall below what the database has already seen of it.
+  let nextSeq = Math.max(lastSeq + 1, Date.now() * 1000);
+
+  const listeners: ((facts: readonly StoredFact[]) => void)[] = [];
+  let queue: Waiting[] = [];
+  let writing: Promise<void> | null = null;
+  let failed: unknown = null;
+  let current = await beginFile();
+
+  async function beginFile(): Promise<{ handle: FileHandle; key: Uint8Array; sizeBytes: number; file: FileOnDisk }> {
+    const salt = randomBytes(32);
+    const path = join(dir, `${String(nextSeq).padStart(17, "0")}.ewf`);
+    const handle = await open(path, "wx", 0o600);
+    const first = Buffer.alloc(8);
+    first.writeBigUInt64BE(BigInt(nextSeq));
+    await handle.write(Buffer.concat([magic, salt, first]));
+    await handle.sync();
+    await syncDirectory(dir);
+    const file: FileOnDisk = { path, lastSeq: nextSeq - 1, recordingIds: new Set() };
+    files.push(file);
+    return { handle, key: fileKey(nodeKey, salt), sizeBytes: headerBytes, file };
+  }
+
+  async function writeQueued(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue;
+      queue = [];
+      try {
+        if (failed !== null) throw failed;
+        if (current.sizeBytes > rotateAtBytes) {
+          await current.handle.close();
+          current = await beginFile();
+        }
+        const stored: StoredFact[][] = [];
+        const frames: Buffer[] = [];
+        for (const waiting of batch) {
+          stored.push(
+            waiting.facts.map((fact) => {
+              const seq = nextSeq++;
+              frames.push(sealFact(current.key, seq, fact));
+              for (const id of recordingOf(fact)) current.file.recordingIds.add(id);
+              current.file.lastSeq = seq;
+              return { seq, fact };
+            }),
+          );
+        }
+        const bytes = Buffer.concat(frames);
+        await current.handle.write(bytes);
+        await current.handle.datasync();
+        current.sizeBytes += bytes.length;
+        const all = stored.flat();
+        for (const listener of listeners) listener(all);
+        batch.forEach((waiting, index) => waiting.resolve(stored[index]!));
+      } catch (error) {
+        // A journal that could not be written may end in half a frame: nothing may follow it.
+        failed = error;
+        for (const waiting of batch) waiting.reject(error);
+      }
+    }
+  }
+
+  return {
+    earlier,
+    append(...facts) {
+      return new Promise((resolve, reject) => {
+        queue.push({ facts, resolve, reject });
+        writing ??= Promise.resolve()
+          .then(writeQueued)
+          .finally(() => {
+            writing = null;
+          });
+      });
+    },
+    onDurable(listener) {
+      listeners.push(listener);
+    },
+    async trim(appliedSeq, stillNeeded) {
+      for (const file of [...files]) {
+        if (file === current.file || file.lastSeq > appliedSeq || [...file.recordingIds].some(stillNeeded)) continue;
+        await unlink(file.path);
+        files.splice(files.indexOf(file), 1);
+      }
+    },
+    async close() {
+      await writing;
+      await current.handle.close();
+    },
+  };
+}
+
+function recordingOf(fact: Fact): string[] {
+  return "recordingId" in fact ? [fact.recordingId] : [];
+}
+
+function fileKey(nodeKey: Uint8Array, salt: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", nodeKey, salt, "earwitness call journal", 32));
+}
+
+function nonceOf(seq: number): Buffer {
+  const nonce = Buffer.alloc(12);
+  nonce.writeBigUInt64BE(BigInt(seq), 4);
+  return nonce;
+}
+
+function sealFact(key: Uint8Array, seq: number, fact: Fact): Buffer {
+  const cipher = createCipheriv("aes-256-gcm", key, nonceOf(seq));
+  const body = Buffer.concat([cipher.update(JSON.stringify(fact), "utf8"), cipher.final(), cipher.getAuthTag()]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+/** Reads what can be read; stops at the first frame that is torn or does not authenticate. */
+export function readFacts(bytes: Buffer, nodeKey: Uint8Array): { facts: StoredFact[]; firstSeq: number; damage: string | null } {
+  if (bytes.length < headerBytes || !bytes.subarray(0, 4).equals(magic)) return { facts: [], firstSeq: 1, damage: "no header" };
+  const key = fileKey(nodeKey, bytes.subarray(4, 36));
+  const firstSeq = Number(bytes.readBigUInt64BE(36));
+  const facts: StoredFact[] = [];
+  let at = headerBytes;
+  for (let seq = firstSeq; at < bytes.length; seq++) {
+    if (at + 4 > bytes.length) return { facts, firstSeq, damage: "torn frame" };
+    const length = bytes.readUInt32BE(at);
+    const body = bytes.subarray(at + 4, at + 4 + length);
+    if (length < 16 || length > maxFactBytes || body.length < length) return { facts, firstSeq, damage: "torn frame" };
+    try {
+      const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(seq));
+      decipher.setAuthTag(body.subarray(length - 16));
+      const json = Buffer.concat([decipher.update(body.subarray(0, length - 16)), decipher.final()]).toString("utf8");
+      facts.push({ seq, fact: JSON.parse(json) as Fact }); // authenticated: written by this node
+    } catch {
+      return { facts, firstSeq, damage: "frame does not authenticate" };
+    }
+    at += 4 + length;
+  }
+  return { facts, firstSeq, damage: null };
+}
+
+async function readOrMakeKey(path: string): Promise<Uint8Array> {
+  try {
+    const key = await readFile(path);
+    if (key.length !== 32) throw new Error(`${path} should hold 32 bytes, not ${key.length}. Restore it from a backup: facts that still wait cannot be read without it.`);
+    return key;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const key = randomBytes(32);
+    await writeFile(path, key, { mode: 0o600, flag: "wx", flush: true });
+    return key;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The end of a recording: everything that belongs to it is sealed into the vault and one fact says so. Cheap on purpose,
+ * because a thousand calls may end in the same second: peaks, speech and digests were made while the call ran.
+ */
+import { createHash } from "node:crypto";
+import type { Vault } from "#vault";
+import type { InteractionState, RecordingFinalized, SpeakerTrack, StoredObject } from "./facts.ts";
+import type { LedgerEntry } from "./ledger.ts";
+import { unanswered } from "./legs.ts";
+import type { RecordingSummary } from "./media.ts";
+import { objectPrefix } from "./object-prefix.ts";
+import { peaksOf, peakStepMs, speakerTracks } from "./speaker-tracks.ts";
+
+export interface FinalizeOptions {
+  readonly vault: Vault;
+  readonly nodeId: string;
+  readonly tenant: { readonly tenantId: string; readonly publicKey: Uint8Array; readonly publicKeyId: string };
+  readonly now: Date;
+}
+
+/** All pieces of the summary are in the store and named by `piece.stored` facts before this is called. */
+export async function finalize(entry: LedgerEntry, summary: RecordingSummary, options: FinalizeOptions): Promise<RecordingFinalized> {
+  const { vault, tenant } = options;
+  const { opened } = entry;
+  const { recordingId, tenantId } = opened;
+  const tracks = speakerTracks(summary, entry.speakers);
+  const interactions = [...entry.interactions.values()].map((interaction) => settle(interaction, summary, tracks));
+  const endReason = entry.ended?.endReason ?? "recorder_restart";
+
+  // A key of its own, made in this process: nothing is ever sealed under a key that was read back (core decision 12).
+  const key = await vault.createDataKey(tenant);
+  const seal = async (kind: StoredObject["kind"], content: unknown): Promise<StoredObject> => {
+    const objectName = `${objectPrefix(tenantId, recordingId)}/${kind}-${key.keyId}`;
+    const stored = await vault.putSealed(objectName, key, tenantId, Buffer.from(JSON.stringify(content)));
+    return { objectName, kind, seq: 1, keyId: key.keyId, ...stored, fromMs: null, toMs: null };
+  };
+
+  const peaks = await seal("peaks", {
+    stepMs: peakStepMs,
+    tracks: tracks.map((track) => ({ track: track.track, peaks: peaksOf(track, summary.tracks.find((source) => source.track === track.sourceTrack)!) })),
+  });
+  const metadata = await seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256 }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256 })));
+  const manifest = {
+    manifest: "earwitness/1",
+    revision: 1,
+    tenantId,
+    recordingId,
+    node: options.nodeId,
+    startedAt: iso(opened.atMs),
+    durationMs: summary.durationMs,
+    endReason,
+    recovered: summary.recovered,
+    finalizedAt: options.now.toISOString(),
+    sipCallId: opened.sipCallId,
+    trunk: { id: opened.trunkId, name: opened.trunkName },
+    decision: opened.decision,
+    interactions: interactions.map(({ interactionId, user, fromMs, toMs, participants }) => ({ interactionId, user, fromMs, toMs, participants })),
+    tracks,
+    sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks })),
+    pieces: entry.pieces.map(({ object }) => object).toSorted((a, b) => a.seq - b.seq),
+    objects: [peaks, metadata],
+    bodies: entry.bodies.map(({ atMs, contentType, sha256 }) => ({ receivedAt: iso(atMs), contentType, sha256 })),
+    events: entry.events.map(({ mediaMs, event, participant, text }) => ({ atMs: mediaMs, kind: event, participant, text })),
+  };
+  return {
+    kind: "recording.finalized",
+    tenantId,
+    recordingId,
+    atMs: options.now.getTime(),
+    startedAtMs: opened.atMs,
+    durationMs: summary.durationMs,
+    endReason,
+    recovered: summary.recovered,
+    manifestSha256: createHash("sha256").update(JSON.stringify(manifest)).digest("hex"),
+    tracks,
+    objects: [peaks, metadata, await seal("manifest", manifest)],
+    interactions,
+  };
+}
+
+/** The last word on an interaction: whether its audio is there, and what the call ended as. */
+export function settle(interaction: InteractionState, summary: RecordingSummary, tracks: readonly SpeakerTrack[]): InteractionState {
+  const endMs = interaction.toMs ?? summary.durationMs;
+  const mine = (fromMs: number, toMs: number) => Math.min(toMs, endMs) > Math.max(fromMs, interaction.fromMs);
+  const hasAudio = tracks.some((track) => track.durationMs > 0 && mine(track.offsetMs, track.offsetMs + track.durationMs));
+  const hasGaps = tracks.some((track) => track.gaps.some((gap) => mine(gap.fromMs, gap.toMs)) || (interaction.toMs === null && track.gaps.length > 0));
+
+  const crashed = interaction.releasedAtMs === null;
+  const releasedAtMs = interaction.releasedAtMs ?? Math.max(interaction.startedAtMs, summary.startedAtMs + summary.durationMs);
+  // Senders that name one party only never show an answer; audio shows it.
+  const answeredAtMs = interaction.answeredAtMs ?? (hasAudio ? Math.min(releasedAtMs, Math.max(interaction.startedAtMs, summary.startedAtMs)) : null);
+  const cause = crashed ? "Failure" : interaction.releaseCause;
+  return {
+    ...interaction,
+    answeredAtMs,
+    releasedAtMs,
+    toMs: endMs,
+    hasGaps,
+    mediaStatus: hasAudio ? "Available" : answeredAtMs === null ? "Unavailable" : "Failed",
+    releaseCause: hasAudio ? (cause === "Missed" || cause === "Abandoned" ? "Normal" : cause) : answeredAtMs === null ? unanswered(interaction.direction) : cause === "Transferred" ? cause : "Failure",
+  };
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();

@@ -1,0 +1,296 @@
+/**
+ * Writes the call journal's facts to the database: in order, each exactly once, each with its one evidence row. The mark
+ * of how far this node has come moves in the same transaction; when the database is away, facts wait in the journal.
+ */
+import { ensurePartitions, isConnectionError, withTenant, type Db, type TenantTransaction } from "#db";
+import { messageOf } from "#errors";
+import { append, type Actor } from "#evidence";
+import { mintedAt } from "#ids";
+import type { Log } from "#log";
+import type { Fact, InteractionState, RecordingFinalized, StoredObject } from "./facts.ts";
+import type { StoredFact } from "./fact-log.ts";
+import { partyText } from "./party-text.ts";
+
+export interface Projector {
+  push(facts: readonly StoredFact[]): void;
+  /** Facts that are on disk and not yet in the database. */
+  waiting(): { facts: number; oldestMs: number | null; rejected: number };
+  close(): Promise<void>;
+}
+
+export interface ProjectorOptions {
+  readonly db: Db;
+  readonly nodeId: string;
+  readonly log: Log;
+  readonly isSandboxTenant: (tenantId: string) => boolean;
+  applied(fact: Fact, seq: number): void;
+}
+
+const retryMs = [200, 500, 1_000, 2_000, 5_000];
+/** A fact that the database refuses this often for its own sake is set aside, so that those behind it are not held up. */
+const attempts = 3;
+
+export function createProjector(options: ProjectorOptions): Projector {
+  const { db, nodeId, log } = options;
+  const queue: StoredFact[] = [];
+  let rejected = 0;
+  let closed = false;
+  let wake: (() => void) | null = null;
+
+  const sleep = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  async function apply({ seq, fact }: StoredFact): Promise<void> {
+    await withTenant(db, fact.tenantId, async (tx) => {
+      const moved = await moveMark(tx, nodeId, seq);
+      if (!moved) return; // applied by an earlier start, before it could say so
+      await writeFact(tx, fact, nodeId, options.isSandboxTenant(fact.tenantId));
+      await append(tx, evidenceOf(fact, nodeId));
+    });
+  }
+
+  async function reject(stored: StoredFact, error: unknown): Promise<void> {
+    rejected += 1;
+    log.error({ seq: stored.seq, kind: stored.fact.kind, err: messageOf(error) }, "the database refused a fact; it stays in the call journal");
+    await withTenant(db, stored.fact.tenantId, async (tx) => {
+      await moveMark(tx, nodeId, stored.seq);
+      await append(tx, { ...evidenceOf(stored.fact, nodeId), action: "Fact Rejected", detail: { seq: stored.seq, kind: stored.fact.kind, error: messageOf(error) } });
+    });
+  }
+
+  async function run(): Promise<void> {
+    let failures = 0;
+    let away = 0;
+    while (!closed) {
+      const next = queue[0];
+      if (next === undefined) {
+        await sleep(60_000);
+        continue;
+      }
+      try {
+        if (failures >= attempts) await reject(next, lastError);
+        else await apply(next);
+        queue.shift();
+        failures = 0;
+        if (away > 0) log.info({ waiting: queue.length }, "database is back; facts are being written");
+        away = 0;
+        options.applied(next.fact, next.seq);
+      } catch (error) {
+        lastError = error;
+        if (isConnectionError(error)) {
+          if (away === 0) log.warn({ err: messageOf(error) }, "database is away; facts wait in the call journal");
+          await sleep(retryMs[Math.min(away++, retryMs.length - 1)]!);
+        } else {
+          failures += 1;
+          // The one fault that can be mended here: a quarter whose partitions nobody has made yet.
+          if ("recordingId" in next.fact) await ensurePartitions(db, mintedAt(next.fact.recordingId)).catch(() => undefined);
+          await sleep(50);
+        }
+      }
+    }
+  }
+  let lastError: unknown = null;
+  const running = run();
+
+  return {
+    push(facts) {
+      queue.push(...facts);
+      wake?.();
+    },
+    waiting: () => ({ facts: queue.length, oldestMs: queue[0]?.fact.atMs ?? null, rejected }),
+    async close() {
+      closed = true;
+      wake?.();
+      await running;
+    },
+  };
+}
+
+async function moveMark(tx: TenantTransaction, nodeId: string, seq: number): Promise<boolean> {
+  const moved = await tx.updateTable("nodes").set({ facts_applied: seq }).where("node_id", "=", nodeId).where("facts_applied", "<", seq).executeTakeFirst();
+  if (moved.numUpdatedRows > 0n) return true;
+  await tx.selectFrom("nodes").select("node_id").where("node_id", "=", nodeId).executeTakeFirstOrThrow();
+  return false;
+}
+
+async function writeFact(tx: TenantTransaction, fact: Fact, nodeId: string, sandbox: boolean): Promise<void> {
+  switch (fact.kind) {
+    case "recording.opened":
+      await tx
+        .insertInto("media")
+        .values({ ...mediaKey(fact), node_id: nodeId, state: "recording", started_at: new Date(fact.atMs), ended_at: null, duration_ms: null, end_reason: null })
+        .execute();
+      return;
+    case "interaction.changed":
+      await writeInteraction(tx, fact.interaction, fact.recordingId, nodeId, sandbox);
+      return;
+    case "call.event":
+      await tx
+        .insertInto("media_events")
+        .values({ ...mediaKey(fact), seq: fact.seq, at_ms: fact.mediaMs, kind: fact.event, participant: fact.participant, body: fact.text })
+        .execute();
+      return;
+    case "piece.stored":
+      await writeObjects(tx, fact, [fact.object]);
+      return;
+    case "recording.ended":
+      await updateMedia(tx, fact).set({ state: "finalizing", ended_at: new Date(fact.atMs), end_reason: fact.endReason }).execute();
+      return;
+    case "recording.finalized":
+      await writeFinalized(tx, fact, nodeId, sandbox);
+      return;
+    case "body.received":
+    case "speaker.assigned":
+    case "call.not-recorded":
+      return; // kept as evidence; the bodies and speakers themselves come with the finished recording
+  }
+}
+
+const mediaKey = (fact: { tenantId: string; recordingId: string }) => ({ tenant_id: fact.tenantId, minted_at: mintedAt(fact.recordingId), media_id: fact.recordingId });
+
+function updateMedia(tx: TenantTransaction, fact: { tenantId: string; recordingId: string }) {
+  const key = mediaKey(fact);
+  return tx.updateTable("media").where("tenant_id", "=", key.tenant_id).where("minted_at", "=", key.minted_at).where("media_id", "=", key.media_id);
+}
+
+async function writeObjects(tx: TenantTransaction, fact: { tenantId: string; recordingId: string; atMs: number }, objects: readonly StoredObject[]): Promise<void> {
+  if (objects.length === 0) return;
+  await tx
+    .insertInto("media_objects")
+    .values(
+      objects.map((object) => ({
+        ...mediaKey(fact),
+        object_name: object.objectName,
+        kind: object.kind,
+        seq: object.seq,
+        key_id: object.keyId,
+        size_bytes: object.sizeBytes,
+        sha256: Buffer.from(object.sha256, "hex"),
+        from_ms: object.fromMs,
+        to_ms: object.toMs,
+        stored_at: new Date(fact.atMs),
+      })),
+    )
+    .execute();
+}
+
+async function writeFinalized(tx: TenantTransaction, fact: RecordingFinalized, nodeId: string, sandbox: boolean): Promise<void> {
+  await writeObjects(tx, fact, fact.objects);
+  if (fact.tracks.length > 0) {
+    await tx
+      .insertInto("media_tracks")
+      .values(
+        fact.tracks.map((track) => ({
+          ...mediaKey(fact),
+          track: track.track,
+          label: track.label,
+          participant_name: track.name,
+          participant_aor: track.address,
+          source_track: track.sourceTrack,
+          from_ms: track.fromMs,
+          to_ms: track.toMs,
+          codec: track.codec,
+          sample_rate: track.sampleRate,
+          offset_ms: track.offsetMs,
+          duration_ms: track.durationMs,
+          speech: JSON.stringify(track.speech),
+          gaps: JSON.stringify(track.gaps),
+          packets: track.packets,
+          packets_lost: track.packetsLost,
+        })),
+      )
+      .execute();
+  }
+  await updateMedia(tx, fact)
+    .set({
+      state: fact.interactions.some((interaction) => interaction.mediaStatus === "Available") ? "available" : "failed",
+      ended_at: new Date(fact.startedAtMs + fact.durationMs),
+      duration_ms: fact.durationMs,
+      manifest_sha256: Buffer.from(fact.manifestSha256, "hex"),
+      recovered: fact.recovered,
+      end_reason: fact.endReason,
+    })
+    .execute();
+  for (const interaction of fact.interactions) await writeInteraction(tx, interaction, fact.recordingId, nodeId, sandbox);
+}
+
+async function writeInteraction(tx: TenantTransaction, state: InteractionState, recordingId: string, nodeId: string, sandbox: boolean): Promise<void> {
+  const key = { tenant_id: tx.tenantId, minted_at: mintedAt(state.interactionId), interaction_id: state.interactionId };
+  const json = (value: object | null) => (value === null ? null : JSON.stringify(value));
+  const row = {
+    node_id: nodeId,
+    trunk_id: state.trunkId,
+    person_id: state.personId,
+    user_name: state.user.name ?? state.user.address,
+    user_upn: state.user.upn,
+    user_address: state.user.address,
+    media_status: state.mediaStatus,
+    started_at: new Date(state.startedAtMs),
+    answered_at: dateOf(state.answeredAtMs),
+    released_at: dateOf(state.releasedAtMs),
+    direction: state.direction,
+    call_type: state.callType,
+    release_cause: state.releaseCause,
+    calling: json(state.calling),
+    called: json(state.called),
+    answering: json(state.answering),
+    transferred_by: json(state.transferredBy),
+    transferred_to: json(state.transferredTo),
+    participants: JSON.stringify(state.participants),
+    sip_call_id: state.sipCallId,
+    sys_call_id: state.sysCallId,
+    chain_id: state.chainId,
+    has_gaps: state.hasGaps,
+    sandbox,
+    decision: JSON.stringify(state.decision),
+    party_text: partyText([state.user, ...state.participants]),
+    updated_at: new Date(),
+  };
+  await tx
+    .insertInto("interactions")
+    .values({ ...key, ...row })
+    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "interaction_id"]).doUpdateSet(row))
+    .execute();
+  await tx
+    .insertInto("interaction_media")
+    .values({ ...key, media_id: recordingId, from_ms: state.fromMs, to_ms: state.toMs })
+    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "interaction_id", "media_id"]).doUpdateSet({ from_ms: state.fromMs, to_ms: state.toMs }))
+    .execute();
+}
+
+const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms));
+
+/** The words of the audit trail for what a recorder does by itself. */
+function evidenceOf(fact: Fact, nodeId: string) {
+  const actor: Actor = { kind: "machine", id: nodeId, name: "Recorder" };
+  const base = { actor, item: "Call", occurredAt: new Date(fact.atMs), nodeId };
+  switch (fact.kind) {
+    case "recording.opened":
+      return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision } };
+    case "interaction.changed": {
+      const { mediaStatus, releaseCause, participants, transferredTo, transferredBy } = fact.interaction;
+      const action = { opened: "Interaction Opened", changed: "Interaction Changed", released: "Interaction Released" }[fact.change];
+      return { ...base, action, subject: fact.interaction.interactionId, detail: { recordingId: fact.recordingId, mediaStatus, releaseCause, participants, transferredBy, transferredTo } };
+    }
+    case "call.event":
+      return { ...base, action: "Call Event", subject: fact.recordingId, detail: { event: fact.event, atMs: fact.mediaMs, participant: fact.participant } };
+    case "body.received":
+      return { ...base, action: "Metadata Received", subject: fact.recordingId, detail: { contentType: fact.contentType, sha256: fact.sha256 } };
+    case "speaker.assigned":
+      return { ...base, action: "Speaker Assigned", subject: fact.recordingId, detail: { label: fact.label, sourceTrack: fact.sourceTrack, address: fact.address, name: fact.name, fromMs: fact.fromMs } };
+    case "piece.stored":
+      return { ...base, action: "Piece Stored", subject: fact.recordingId, detail: { ...fact.object } };
+    case "recording.ended":
+      return { ...base, action: "Recording Ended", subject: fact.recordingId, detail: { reason: fact.endReason } };
+    case "recording.finalized":
+      return { ...base, action: "Recording Finalized", subject: fact.recordingId, detail: { manifestSha256: fact.manifestSha256, durationMs: fact.durationMs, recovered: fact.recovered, endReason: fact.endReason } };
+    case "call.not-recorded":
+      return { ...base, action: "Not Recorded", subject: fact.sipCallId, remoteAddress: fact.remoteAddress, detail: { why: fact.why, reasons: fact.reasons, trunk: fact.trunkName, parties: fact.parties } };
+  }
+}

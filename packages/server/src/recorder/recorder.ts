@@ -1,0 +1,213 @@
+/**
+ * Takes calls from the ingest adapters: decides, opens key and media, and keeps the running sessions of this node. Works
+ * from the node-local snapshot; the database is never on this path (core decision 9).
+ */
+import { statfs } from "node:fs/promises";
+import type { Clock } from "#clock";
+import { messageOf } from "#errors";
+import { mintId } from "#ids";
+import type { Log } from "#log";
+import type { Vault } from "#vault";
+import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
+import type { FactLog } from "./fact-log.ts";
+import { decideCall, type KnownPerson } from "./legs.ts";
+import type { MediaEvent, MediaPool, RecordingSummary } from "./media.ts";
+import { createSession, type Session } from "./session.ts";
+
+/** What the recorder needs to know of a tenant; comes from the signed snapshot. */
+export interface RecordingTenant {
+  readonly tenantId: string;
+  readonly publicKey: Uint8Array;
+  readonly publicKeyId: string;
+  readonly trunk: { readonly trunkId: string; readonly name: string; readonly recordAll: boolean };
+  identify(address: string): KnownPerson | null;
+}
+
+export interface RecorderOptions {
+  readonly pool: MediaPool;
+  readonly vault: Vault;
+  readonly facts: FactLog;
+  readonly spoolDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: { readonly calls: number; readonly spoolFreeBytes: number };
+  /** Null while no snapshot is loaded or the tenant or trunk is not in it. */
+  tenantOf(tenantId: string, trunkId: string): RecordingTenant | null;
+  /** Why nothing could be recorded now, beyond what the recorder itself knows. */
+  notReady(): string[];
+  finished(recordingId: string, summary: RecordingSummary): void;
+  activity(recordings: readonly { interactionIds: string[]; tracks: readonly { track: number; level: number; speaking: boolean }[] }[]): void;
+}
+
+export interface LiveRecorder extends Recorder {
+  counters(): { opened: number; ignored: number; refused: number };
+  /** Recordings that are open now, so that nothing of theirs is tidied away. */
+  isOpen(recordingId: string): boolean;
+  /** Recordings whose end could not be written in order; only a restart finishes them. */
+  abandoned(): readonly string[];
+}
+
+const spoolCheckMs = 2_000;
+
+export function createRecorder(options: RecorderOptions): LiveRecorder {
+  const { pool, vault, facts, clock, log } = options;
+  const sessions = new Map<string, Session>();
+  const abandoned: string[] = [];
+  const counters = { opened: 0, ignored: 0, refused: 0 };
+  let opening = 0;
+  let draining = false;
+  let spoolFault: string | null = null;
+
+  async function checkSpool(): Promise<void> {
+    try {
+      const disk = await statfs(options.spoolDir);
+      const freeBytes = disk.bavail * disk.bsize;
+      spoolFault = freeBytes < options.limits.spoolFreeBytes ? `The spool has ${Math.floor(freeBytes / 1e6)} MB free, less than the ${Math.floor(options.limits.spoolFreeBytes / 1e6)} MB that are kept for running calls.` : null;
+    } catch (error) {
+      spoolFault = `The spool cannot be read: ${messageOf(error)}`;
+    }
+  }
+  void checkSpool();
+  const beat = setInterval(() => void checkSpool(), spoolCheckMs);
+  beat.unref();
+
+  pool.onEvent((event: MediaEvent) => {
+    switch (event.kind) {
+      case "first-frame":
+        sessions.get(event.recordingId)?.firstFrame();
+        break;
+      case "activity":
+        options.activity(
+          event.recordings.flatMap(({ recordingId, tracks }) => {
+            const session = sessions.get(recordingId);
+            return session === undefined ? [] : [{ interactionIds: session.interactionIds(), tracks }];
+          }),
+        );
+        break;
+      case "fault":
+        for (const recordingId of event.recordingIds) void sessions.get(recordingId)?.fault(event.message);
+        break;
+      case "piece":
+      case "silent":
+        break;
+    }
+  });
+
+  function ready(): { ready: boolean; reasons: string[] } {
+    const reasons = [...options.notReady()];
+    if (draining) reasons.push("This node is being drained.");
+    if (spoolFault !== null) reasons.push(spoolFault);
+    if (sessions.size + opening >= options.limits.calls) reasons.push(`All ${options.limits.calls} calls that this node may record at once are in use.`);
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  async function notRecorded(offer: CallOffer, why: "ignored" | "unavailable", reasons: readonly string[], trunkName: string): Promise<void> {
+    const parties = offer.facts.conversations.flatMap((conversation) => conversation.parties.map((party) => party.address));
+    const { tenantId, sipCallId, trunkId, remoteAddress } = offer;
+    try {
+      await facts.append({ kind: "call.not-recorded", tenantId, atMs: offer.receivedAt.getTime(), why, sipCallId, trunkId, trunkName, remoteAddress, parties, reasons });
+    } catch (error) {
+      log.error({ sipCallId, err: messageOf(error) }, "call journal refused a fact");
+    }
+  }
+
+  async function unavailable(offer: CallOffer, reason: string): Promise<OpenResult> {
+    counters.refused += 1;
+    log.error({ sipCallId: offer.sipCallId, reason }, "call refused: cannot record");
+    await notRecorded(offer, "unavailable", [reason], offer.trunkName);
+    return { kind: "unavailable", reason, retryAfterSeconds: 5 };
+  }
+
+  async function openCall(offer: CallOffer): Promise<OpenResult> {
+    const state = ready();
+    if (!state.ready) return unavailable(offer, state.reasons.join(" "));
+    const tenant = options.tenantOf(offer.tenantId, offer.trunkId);
+    if (tenant === null) return unavailable(offer, "The trunk of this call is not in the node's snapshot.");
+
+    const decision = decideCall(tenant.trunk, offer.facts, tenant.identify);
+    if (!decision.record) {
+      counters.ignored += 1;
+      await notRecorded(offer, "ignored", decision.reasons, tenant.trunk.name);
+      return { kind: "ignored", reasons: decision.reasons };
+    }
+
+    const startedAt = clock.now();
+    const recordingId = mintId(startedAt);
+    const of = { tenantId: offer.tenantId, recordingId, atMs: startedAt.getTime() };
+    let session: Session | null = null;
+    try {
+      const key = await vault.createDataKey(tenant);
+      const call = { ...offer, facts: withSomeParty(offer.facts, offer.remoteAddress) };
+      session = createSession(
+        call,
+        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, mintId },
+        {
+          pool,
+          facts,
+          log,
+          finished: (id, summary) => {
+            sessions.delete(id);
+            options.finished(id, summary);
+          },
+          abandoned: (id) => {
+            sessions.delete(id);
+            abandoned.push(id);
+          },
+        },
+      );
+      sessions.set(recordingId, session);
+      await facts.append({
+        kind: "recording.opened",
+        ...of,
+        sipCallId: offer.sipCallId,
+        trunkId: offer.trunkId,
+        trunkName: tenant.trunk.name,
+        remoteAddress: offer.remoteAddress,
+        keyId: key.keyId,
+        decision: { record: true, reasons: decision.reasons, ruleVersion: decision.ruleVersion },
+      });
+      await pool.open({ recordingId, tenantId: offer.tenantId, startedAtMs: startedAt.getTime(), key });
+      const ports = new Map<string, LocalPorts>();
+      for (const stream of offer.streams) ports.set(stream.label, await session.addStream(stream, startedAt));
+      await session.update(call.facts, offer.receivedAt, offer.raw);
+      counters.opened += 1;
+      return { kind: "recording", call: session, ports };
+    } catch (error) {
+      await session?.fault(messageOf(error)).catch(() => undefined);
+      return unavailable(offer, messageOf(error));
+    }
+  }
+
+  return {
+    async open(offer) {
+      opening += 1;
+      try {
+        return await openCall(offer);
+      } finally {
+        opening -= 1;
+      }
+    },
+    count: () => sessions.size,
+    ready,
+    drain() {
+      draining = true;
+    },
+    counters: () => ({ ...counters }),
+    isOpen: (recordingId) => sessions.has(recordingId) || abandoned.includes(recordingId),
+    abandoned: () => abandoned,
+    async close() {
+      draining = true;
+      clearInterval(beat);
+      await Promise.allSettled([...sessions.values()].map((session) => session.end("shutdown", clock.now())));
+    },
+  };
+}
+
+/** A recorded call always has somebody it belongs to, even when its metadata names nobody. */
+function withSomeParty(facts: CallFacts, remoteAddress: string): CallFacts {
+  if (facts.conversations.some((conversation) => conversation.parties.length > 0)) return facts;
+  const party = { id: "unknown", name: "Unknown party", address: `sip:unknown@${remoteAddress}`, joinedAt: null, leftAt: null, sends: [], onHold: false };
+  const [first] = facts.conversations;
+  const conversation = first ?? { id: "unknown", chainId: null, originalCallId: null, sipCallId: null, startedAt: null, endedAt: null, parties: [] };
+  return { conversations: [{ ...conversation, parties: [party] }, ...facts.conversations.slice(1)] };
+}

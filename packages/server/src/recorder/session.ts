@@ -1,0 +1,113 @@
+/**
+ * One call that is being recorded: the owner of its legs, its tracks and its end. Everything that happens to it becomes a
+ * fact in the node's call journal before it is believed; the database is not asked anything here.
+ */
+import { createHash } from "node:crypto";
+import { messageOf } from "#errors";
+import type { Log } from "#log";
+import type { CallFacts, CallOffer, EndCause, LocalPorts, RawBody, RecordedCall, StreamOffer } from "./call.ts";
+import type { BodyReceived, Fact } from "./facts.ts";
+import type { FactLog } from "./fact-log.ts";
+import { createLegFollower, type LegContext } from "./legs.ts";
+import type { MediaPool, RecordingSummary } from "./media.ts";
+
+export interface SessionParts {
+  readonly pool: MediaPool;
+  readonly facts: FactLog;
+  readonly log: Log;
+  /** Takes over when the call has ended and its last piece is sealed. */
+  finished(recordingId: string, summary: RecordingSummary): void;
+  /** The media of a call that ended could not be closed in order; recovery has it at the next start. */
+  abandoned(recordingId: string): void;
+}
+
+export interface Session extends RecordedCall {
+  readonly tenantId: string;
+  firstFrame(): void;
+  interactionIds(): string[];
+  fault(message: string): Promise<void>;
+}
+
+export function createSession(offer: CallOffer, context: LegContext, parts: SessionParts): Session {
+  const { recordingId, tenantId, recordingStartMs } = context;
+  const { pool, facts, log } = parts;
+  const legs = createLegFollower(context);
+  const tracks = new Map<string, number>();
+  let lastFacts = offer.facts;
+  let ended: Promise<void> | null = null;
+
+  const mediaMs = (at: Date) => Math.max(0, at.getTime() - recordingStartMs);
+  const of = (atMs: number) => ({ tenantId, recordingId, atMs });
+  const trackOf = (label: string) => tracks.get(label) ?? null;
+
+  async function remember(...happened: Fact[]): Promise<void> {
+    if (happened.length > 0) await facts.append(...happened);
+  }
+
+  async function addStream(stream: StreamOffer, at: Date): Promise<LocalPorts> {
+    const known = tracks.get(stream.label);
+    if (known !== undefined) return pool.changeTrack(recordingId, known, stream, mediaMs(at));
+    const track = tracks.size + 1;
+    tracks.set(stream.label, track);
+    try {
+      const ports = await pool.addTrack(recordingId, track, stream, mediaMs(at));
+      await remember(...legs.update(lastFacts, at.getTime(), trackOf));
+      return ports;
+    } catch (error) {
+      tracks.delete(stream.label);
+      throw error;
+    }
+  }
+
+  async function end(cause: EndCause, at: Date): Promise<void> {
+    try {
+      await remember(...legs.end(cause, at.getTime()), { kind: "recording.ended", ...of(at.getTime()), endReason: cause });
+    } finally {
+      try {
+        parts.finished(recordingId, await pool.finish(recordingId, mediaMs(at)));
+      } catch (error) {
+        log.error({ recordingId, err: messageOf(error) }, "recording could not be closed in order; recovery will finish it");
+        parts.abandoned(recordingId);
+      }
+    }
+  }
+
+  const bodies = (raw: readonly RawBody[]): BodyReceived[] =>
+    raw.map((body) => ({
+      kind: "body.received",
+      ...of(body.receivedAt.getTime()),
+      contentType: body.contentType,
+      bodyBase64: Buffer.from(body.body).toString("base64"),
+      sha256: createHash("sha256").update(body.body).digest("hex"),
+    }));
+
+  return {
+    recordingId,
+    tenantId,
+    interactionIds: () => legs.interactions().map((interaction) => interaction.interactionId),
+    addStream,
+    changeStream: addStream,
+    async removeStream(label, at) {
+      const track = tracks.get(label);
+      if (track !== undefined && ended === null) await pool.removeTrack(recordingId, track, mediaMs(at));
+    },
+    async update(next: CallFacts, at, raw) {
+      if (ended !== null) return;
+      lastFacts = next;
+      await remember(...bodies(raw), ...legs.update(next, at.getTime(), trackOf));
+    },
+    firstFrame() {
+      const happened = legs.audioArrived(Date.now());
+      remember(...happened).catch((error: unknown) => log.error({ recordingId, err: messageOf(error) }, "call journal refused a fact"));
+    },
+    end(cause, at) {
+      ended ??= end(cause, at);
+      return ended;
+    },
+    fault(message) {
+      log.error({ recordingId, message }, "recording failed");
+      ended ??= end("fault", new Date());
+      return ended;
+    },
+  };
+}
