@@ -1,0 +1,147 @@
+/** The only reader of the environment. One table; every mistake is printed at once, before anything starts. */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+export interface Config {
+  readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string };
+  readonly sip: { readonly host: string; readonly port: number; readonly advertisedAddress: string | null };
+  readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null };
+  readonly dataDir: string;
+  readonly database: { readonly url: string | null; readonly poolUrl: string | null };
+  readonly nodeId: string | null;
+  readonly roles: readonly Role[];
+  readonly logLevel: string;
+  readonly provisionFile: string | null;
+  readonly oidc: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string | null } | null;
+  readonly limits: { readonly calls: number; readonly spoolFreeBytes: number; readonly uploadQuotaBytes: number };
+  readonly sandbox: boolean;
+}
+
+export type Role = "portal" | "recorder" | "worker";
+const roles: readonly Role[] = ["portal", "recorder", "worker"];
+
+/** Key, meaning, default: docs/configuration.md is generated from this table. */
+export const keys = {
+  EARWITNESS_HTTP_PORT: { about: "Port of the portal and the API.", fallback: "8080" },
+  EARWITNESS_HTTP_HOST: { about: "Address the portal and the API listen on. Put a TLS proxy in front before opening it to others.", fallback: "127.0.0.1" },
+  EARWITNESS_PUBLIC_URL: { about: "Address under which browsers reach the portal; sign-in returns here.", fallback: "http://localhost:<EARWITNESS_HTTP_PORT>" },
+  EARWITNESS_SIP_PORT: { about: "Port for SIP over UDP and TCP. TLS, when it comes, takes the next one.", fallback: "5060" },
+  EARWITNESS_SIP_HOST: { about: "Address SIP listens on.", fallback: "0.0.0.0 (127.0.0.1 with the sandbox)" },
+  EARWITNESS_MEDIA_ADDRESS: { about: "Address written into SDP answers, where recorders sit behind a translated address.", fallback: "the local address that faces the sender" },
+  EARWITNESS_RTP_PORTS: { about: "Range of UDP ports for RTP and RTCP, first-last.", fallback: "20000-29999" },
+  EARWITNESS_MEDIA_WORKERS: { about: "Threads that receive media.", fallback: "one less than the machine's cores, at least 1" },
+  EARWITNESS_DATA_DIR: { about: "Where everything lies: embedded database, keys, spool, store.", fallback: "./data, as root /var/lib/earwitness" },
+  DATABASE_URL: { about: "A PostgreSQL server of your own (15 or newer) instead of the embedded one.", fallback: "the embedded PostgreSQL" },
+  DATABASE_POOL_URL: { about: "The same database through a pooler in transaction mode, for short transactions.", fallback: "DATABASE_URL" },
+  EARWITNESS_NODE_ID: { about: "Name of this node, unique in the installation.", fallback: "made once and kept in the data directory" },
+  EARWITNESS_ROLES: { about: "What this process does: portal, recorder, worker, separated by commas.", fallback: "portal,recorder,worker" },
+  EARWITNESS_LOG_LEVEL: { about: "trace, debug, info, warn, error, fatal or silent.", fallback: "info" },
+  EARWITNESS_PROVISION_FILE: { about: "JSON file with tenants, people and trunks that must exist; applied at every start.", fallback: "none" },
+  EARWITNESS_OIDC_ISSUER: { about: "OpenID Connect issuer that people sign in with.", fallback: "none: nobody can sign in to the portal, API keys work" },
+  EARWITNESS_OIDC_CLIENT_ID: { about: "Client id at that issuer.", fallback: "none" },
+  EARWITNESS_OIDC_CLIENT_SECRET: { about: "Client secret at that issuer, if the client has one.", fallback: "none" },
+  EARWITNESS_MAX_CALLS: { about: "Calls this node records at once before it answers 503.", fallback: "2000" },
+  EARWITNESS_SPOOL_FREE_MB: { about: "Free space of the spool's disk below which no new call is taken.", fallback: "512" },
+  EARWITNESS_UPLOAD_QUOTA_MB: { about: "Spool that one tenant may fill while its store cannot be reached.", fallback: "10240" },
+  EARWITNESS_SANDBOX: { about: "1 where the sandbox runs beside; set by npm start.", fallback: "0" },
+} as const;
+
+type Key = keyof typeof keys;
+const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+export class ConfigMistakes extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(`The configuration has ${mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`}:\n${mistakes.map((mistake) => `  - ${mistake}`).join("\n")}`);
+    this.name = "ConfigMistakes";
+    this.mistakes = mistakes;
+  }
+}
+
+/** Reads and checks the environment; throws `ConfigMistakes` with all of them. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>, uid: number | null): Config {
+  const mistakes: string[] = [];
+  const text = (key: Key): string | null => (env[key] === undefined || env[key] === "" ? null : env[key]);
+
+  for (const key of Object.keys(env)) {
+    if (key.startsWith("EARWITNESS_") && !(key in keys) && !foreign.test(key)) mistakes.push(`${key} is not a key Earwitness knows. ${nearest(key)}`);
+  }
+  function whole(key: Key, fallback: number, min: number, max: number): number {
+    const value = text(key);
+    if (value === null) return fallback;
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max) mistakes.push(`${key} is “${value}”; it should be a whole number from ${min} to ${max}.`);
+    return number;
+  }
+  function url(key: Key, protocols: readonly string[]): string | null {
+    const value = text(key);
+    if (value === null) return null;
+    const parsed = URL.parse(value);
+    // The value may hold a password: it is not repeated.
+    if (parsed === null || !protocols.includes(parsed.protocol)) mistakes.push(`${key} should be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}.`);
+    return value;
+  }
+
+  const sandbox = text("EARWITNESS_SANDBOX") === "1";
+  const httpPort = whole("EARWITNESS_HTTP_PORT", 8080, 1, 65_535);
+  const sipPort = whole("EARWITNESS_SIP_PORT", 5060, 1, 65_535);
+  if (httpPort === sipPort) mistakes.push(`EARWITNESS_HTTP_PORT and EARWITNESS_SIP_PORT are both ${httpPort}; SIP also listens on TCP, so they must differ.`);
+
+  const range = /^(\d+)-(\d+)$/.exec(text("EARWITNESS_RTP_PORTS") ?? "20000-29999");
+  const [fromPort, toPort] = [Number(range?.[1]), Number(range?.[2])];
+  if (range === null || fromPort < 1024 || toPort > 65_535 || toPort - fromPort < 3) mistakes.push(`EARWITNESS_RTP_PORTS is “${text("EARWITNESS_RTP_PORTS")}”; it should be first-last between 1024 and 65535, such as 20000-29999, with room for at least two streams.`);
+
+  const level = text("EARWITNESS_LOG_LEVEL") ?? "info";
+  if (!levels.includes(level)) mistakes.push(`EARWITNESS_LOG_LEVEL is “${level}”; it should be one of ${levels.join(", ")}.`);
+
+  const wantedRoles = (text("EARWITNESS_ROLES") ?? roles.join(",")).split(",").map((role) => role.trim());
+  const strange = wantedRoles.filter((role) => !roles.includes(role as Role));
+  if (strange.length > 0) mistakes.push(`EARWITNESS_ROLES names “${strange.join("”, “")}”; roles are ${roles.join(", ")}.`);
+
+  const nodeId = text("EARWITNESS_NODE_ID");
+  if (nodeId !== null && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(nodeId)) mistakes.push(`EARWITNESS_NODE_ID is “${nodeId}”; it should be up to 63 lower-case letters, digits and hyphens.`);
+
+  const issuer = url("EARWITNESS_OIDC_ISSUER", ["https:", "http:"]);
+  const clientId = text("EARWITNESS_OIDC_CLIENT_ID");
+  if ((issuer === null) !== (clientId === null)) mistakes.push("EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID belong together: set both or neither.");
+  if (issuer?.startsWith("http:") === true && !isLoopback(issuer)) mistakes.push("EARWITNESS_OIDC_ISSUER must use https:// unless it is on this machine.");
+
+  const config: Config = {
+    http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: (url("EARWITNESS_PUBLIC_URL", ["https:", "http:"]) ?? `http://localhost:${httpPort}`).replace(/\/$/, "") },
+    sip: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), port: sipPort, advertisedAddress: text("EARWITNESS_MEDIA_ADDRESS") },
+    rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64) },
+    dataDir: resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data"))),
+    database: { url: url("DATABASE_URL", ["postgres:", "postgresql:"]), poolUrl: url("DATABASE_POOL_URL", ["postgres:", "postgresql:"]) },
+    nodeId,
+    roles: wantedRoles as Role[],
+    logLevel: level,
+    provisionFile: text("EARWITNESS_PROVISION_FILE"),
+    oidc: issuer === null || clientId === null ? null : { issuer, clientId, clientSecret: text("EARWITNESS_OIDC_CLIENT_SECRET") },
+    limits: {
+      calls: whole("EARWITNESS_MAX_CALLS", 2000, 1, 100_000),
+      spoolFreeBytes: whole("EARWITNESS_SPOOL_FREE_MB", 512, 1, 10_000_000) * 1_000_000,
+      uploadQuotaBytes: whole("EARWITNESS_UPLOAD_QUOTA_MB", 10_240, 1, 100_000_000) * 1_000_000,
+    },
+    sandbox,
+  };
+  if (config.database.poolUrl !== null && config.database.url === null) mistakes.push("DATABASE_POOL_URL needs DATABASE_URL beside it: migrations and notifications cannot go through a pooler.");
+  if (mistakes.length > 0) throw new ConfigMistakes(mistakes);
+  return config;
+}
+
+const projectDir = resolve(import.meta.dirname, "../../..");
+
+/** Keys that other programs of the project read. */
+const foreign = /^EARWITNESS_(SANDBOX_|TEST_|REQUIRE_ALL$|UDP$)/;
+
+function nearest(key: string): string {
+  const words = key.split("_").slice(1);
+  const close = Object.keys(keys).filter((known) => words.some((word) => word.length > 2 && known.includes(word)));
+  return close.length > 0 ? `Did you mean ${close.join(" or ")}?` : "docs/configuration.md lists them.";
+}
+
+function isLoopback(url: string): boolean {
+  const host = URL.parse(url)?.hostname ?? "";
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
