@@ -1,0 +1,2 @@
+export { createTestDatabase, type TestDatabase } from "./test-database.ts";
+export { addTenant, quietLog } from "./test-tenant.ts";
