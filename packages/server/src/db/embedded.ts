@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import pg from "pg";
+import { Client } from "pg";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { chooseAccount, firstClosed, letPass, type Account } from "./embedded-account.ts";
@@ -210,7 +210,7 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log }: 
 
 /** Null when it works, else the error's code. */
 async function tryConnect(connectionString: string): Promise<string | null> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000 });
+  const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
   client.on("error", () => undefined); // told by connect() already
   try {
     await client.connect();
@@ -224,7 +224,7 @@ async function tryConnect(connectionString: string): Promise<string | null> {
 
 /** The login that Earwitness uses: it owns its database and may make roles, and is no superuser. */
 async function makeOwner(superuserUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: superuserUrl });
+  const client = new Client({ connectionString: superuserUrl });
   client.on("error", () => undefined); // the running query tells
   await client.connect();
   try {

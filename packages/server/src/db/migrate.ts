@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type pg from "pg";
+import type { Client } from "pg";
 import type { Log } from "#log";
 import { withDirect } from "./pool.ts";
 import { ensureRoles } from "./roles.ts";
@@ -45,7 +45,7 @@ export async function migrate({ url, log }: { url: string; log: Log }): Promise<
   });
 }
 
-async function checkServer(client: pg.Client): Promise<void> {
+async function checkServer(client: Client): Promise<void> {
   const { rows } = await client.query(
     `select current_setting('server_version_num')::int / 10000 as major, current_setting('server_version') as version,
             pg_encoding_to_char(encoding) as encoding
@@ -68,7 +68,7 @@ export async function readMigrations(from: string): Promise<Migration[]> {
   );
 }
 
-async function readApplied(client: pg.Client): Promise<Map<number, { name: string; sha256: string }>> {
+async function readApplied(client: Client): Promise<Map<number, { name: string; sha256: string }>> {
   const { rows } = await client.query("select version, name, sha256 from schema_migrations");
   return new Map(rows.map((row) => [row.version, row]));
 }
@@ -81,7 +81,7 @@ function refuseSurprises(migrations: readonly Migration[], applied: ReadonlyMap<
   }
 }
 
-async function apply(client: pg.Client, migration: Migration): Promise<void> {
+async function apply(client: Client, migration: Migration): Promise<void> {
   try {
     await client.query("begin");
     await client.query(migration.sql);

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect } from "kysely";
-import pg from "pg";
+import { Client, Pool, types as pgTypes } from "pg";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { Database } from "./schema.ts";
@@ -38,11 +38,11 @@ export function parseInt8(text: string): number {
 
 /** As pg reads values (timestamptz as Date, jsonb parsed), but for int8, which it leaves as text. */
 const types = {
-  getTypeParser: ((oid: number, format: "text") => (oid === int8 ? parseInt8 : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
+  getTypeParser: ((oid: number, format: "text") => (oid === int8 ? parseInt8 : pgTypes.getTypeParser(oid, format))) as typeof pgTypes.getTypeParser,
 };
 
 export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: poolUrl ?? url,
     max: poolSize,
     types,
@@ -64,8 +64,8 @@ export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
 }
 
 /** One connection straight to the server, past any pooler: for sessions' own things such as LISTEN and advisory locks. */
-export async function connectDirect(url: string, purpose: string): Promise<pg.Client> {
-  const client = new pg.Client({
+export async function connectDirect(url: string, purpose: string): Promise<Client> {
+  const client = new Client({
     connectionString: url,
     types,
     application_name: `earwitness ${purpose}`,
@@ -79,7 +79,7 @@ export async function connectDirect(url: string, purpose: string): Promise<pg.Cl
 }
 
 /** Runs `work` on a direct connection of its own. */
-export async function withDirect<T>(url: string, purpose: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withDirect<T>(url: string, purpose: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connectDirect(url, purpose);
   try {
     return await work(client);

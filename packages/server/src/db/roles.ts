@@ -1,4 +1,4 @@
-import type pg from "pg";
+import type { Client } from "pg";
 
 /** Roles that transactions run under. Nobody signs in as them. */
 const roles = ["earwitness_app", "earwitness_search", "earwitness_system"] as const;
@@ -9,7 +9,7 @@ const roles = ["earwitness_app", "earwitness_search", "earwitness_system"] as co
  *
  * Works for a superuser and for an ordinary owner with CREATEROLE; an owner without it needs the roles made beforehand.
  */
-export async function ensureRoles(client: pg.Client): Promise<void> {
+export async function ensureRoles(client: Client): Promise<void> {
   const me = await whoAmI(client);
   for (const role of roles) {
     if (!(await exists(client, role))) await make(client, role, me);
@@ -28,7 +28,7 @@ export async function ensureRoles(client: pg.Client): Promise<void> {
 }
 
 /** A database's owner may create in `public` by inheriting from pg_database_owner; without inheriting it needs the right itself. */
-async function keepSchemaRights(client: pg.Client, me: Me): Promise<void> {
+async function keepSchemaRights(client: Client, me: Me): Promise<void> {
   const { rows } = await client.query(
     `select has_schema_privilege(current_user, 'public', 'create') and not (rolinherit and pg_has_role(current_user, 'pg_database_owner', 'member')) as has,
             pg_has_role(current_user, 'pg_database_owner', 'member') as owner
@@ -49,7 +49,7 @@ interface Me {
   readonly version: number;
 }
 
-async function whoAmI(client: pg.Client): Promise<Me> {
+async function whoAmI(client: Client): Promise<Me> {
   const { rows } = await client.query(
     `select rolname, rolsuper, rolcreaterole, rolinherit, current_setting('server_version_num')::int as version
        from pg_roles where rolname = current_user`,
@@ -58,23 +58,23 @@ async function whoAmI(client: pg.Client): Promise<Me> {
   return { name: row.rolname, superuser: row.rolsuper, createsRoles: row.rolcreaterole, inherits: row.rolinherit, version: row.version };
 }
 
-async function exists(client: pg.Client, role: string): Promise<boolean> {
+async function exists(client: Client, role: string): Promise<boolean> {
   return (await client.query("select from pg_roles where rolname = $1", [role])).rowCount === 1;
 }
 
-async function make(client: pg.Client, role: string, me: Me): Promise<void> {
+async function make(client: Client, role: string, me: Me): Promise<void> {
   if (!me.superuser && !me.createsRoles) throw new Error(whatToDo(me));
   // Roles belong to the whole server: another database's migration may make the same one at the same moment.
   await client.query(`do $$ begin create role ${role} nologin; exception when duplicate_object or unique_violation then null; end $$`);
 }
 
-async function maySet(client: pg.Client, role: string, me: Me): Promise<boolean> {
+async function maySet(client: Client, role: string, me: Me): Promise<boolean> {
   // On 15 a member may always change into the role; since 16 membership with ADMIN alone, as CREATE ROLE gives it, does not suffice.
   const { rows } = await client.query("select pg_has_role(current_user, $1, $2) as may", [role, me.version < 160_000 ? "member" : "set"]);
   return rows[0].may;
 }
 
-async function grant(client: pg.Client, role: string, me: Me): Promise<void> {
+async function grant(client: Client, role: string, me: Me): Promise<void> {
   const options = me.version < 160_000 ? "" : " with inherit false, set true";
   try {
     await client.query(`grant ${role} to ${client.escapeIdentifier(me.name)}${options}`);

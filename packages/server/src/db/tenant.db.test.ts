@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mintedAt, mintId } from "#ids";
 import { addTenant, createTestDatabase, type TestDatabase } from "../testing/index.ts";
@@ -160,21 +161,36 @@ describe("search", () => {
     expect(rows.map(({ inherits }) => inherits)).toEqual([false, false, false]);
   });
 
-  test("uses the trigram index under its role", async () => {
-    const plan = await database.db[pooled].transaction().execute(async (tx) => {
-      await sql`set local role earwitness_search`.execute(tx);
-      // A table this small is not worth an index to the planner; that it may use this one is the question.
-      await sql`select set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true)`.execute(tx);
-      const { rows } = await sql<{ "QUERY PLAN": string }>`explain select interaction_id from (select * from (select tenant_id, interaction_id, party_text from interactions where tenant_id = ${contoso}) as i) as i where party_text like '%7325%'`.execute(tx);
+  test("uses the trigram index, which PostgreSQL will not under a tenant's policy", async () => {
+    const busy = await addTenant(database.db);
+    await withTenant(database.db, busy, (tx) =>
+      sql`insert into interactions (tenant_id, minted_at, interaction_id, node_id, user_name, user_address, media_status, started_at, direction, call_type, sip_call_id, decision, party_text)
+          select ${busy}, minted_at(id), id, 'n1', 'Ada', 'sip:ada@contoso.example', 'Available', minted_at(id), 'Incoming', 'P2P_PSTN', id, '{}', e'\x1f' || md5(id) || e'\x1f'
+            from (select ${mintId(new Date()).slice(0, 8)} || lpad(to_hex(n), 16, '0') as id from generate_series(1, 5000) n) as ids`.execute(tx),
+    );
+    const superuser = new Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query("analyze interactions");
+    // Five thousand rows are quickly read as a whole; whether the index may be used is the question.
+    await superuser.query("set enable_seqscan = off");
+    const plan = async (role: string): Promise<string> => {
+      await superuser.query(`select set_config('role', '${role}', false), set_config('earwitness.tenant', '${busy}', false)`);
+      const { rows } = await superuser.query(`explain select interaction_id from (select tenant_id, interaction_id, party_text from interactions where tenant_id = '${busy}') as interactions where party_text like '%7325%'`);
+      await superuser.query("reset role");
       return rows.map((row) => row["QUERY PLAN"]).join("\n");
-    });
-    expect(plan).toMatch(/Index Cond: .*party_text ~~ '%7325%'/);
+    };
+    try {
+      expect(await plan("earwitness_search")).toMatch(/Index Cond: .*party_text ~~ '%7325%'/);
+      expect(await plan("earwitness_app")).not.toMatch(/Index Cond: .*party_text/);
+    } finally {
+      await superuser.end();
+    }
   });
 });
 
 describe("the system's transaction", () => {
   test("reads all tenants' directory, and changes nothing but nodes", async () => {
-    expect((await withSystem(database.db, (tx) => tx.selectFrom("tenants").select("slug").orderBy("slug").execute())).map(({ slug }) => slug)).toEqual(["contoso", "fabrikam"]);
+    expect((await withSystem(database.db, (tx) => tx.selectFrom("tenants").select("slug").orderBy("slug").execute())).map(({ slug }) => slug)).toEqual(expect.arrayContaining(["contoso", "fabrikam"]));
     await expect(withSystem(database.db, (tx) => tx.updateTable("tenants").set({ slug: "mine" }).execute())).rejects.toThrow(/permission denied/);
     await expect(withSystem(database.db, (tx) => sql`select * from interactions`.execute(tx))).rejects.toThrow(/permission denied/);
     await expect(withSystem(database.db, (tx) => sql`select * from api_keys`.execute(tx))).rejects.toThrow(/permission denied/);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import { Client } from "pg";
 import { createDb, createEmbeddedPostgres, makePartitionsAhead, migrate } from "#db";
 import { createLog } from "#log";
 
@@ -29,7 +29,7 @@ export async function createTestServer(givenUrl: string | undefined): Promise<Te
   const run = randomBytes(4).toString("hex");
   const owner = { name: `earwitness_test_${run}`, password: randomBytes(16).toString("hex") };
   const template = `earwitness_test_${run}`;
-  const client = new pg.Client({ connectionString: superuserUrl });
+  const client = new Client({ connectionString: superuserUrl });
   await client.connect();
   await client.query(`create role ${owner.name} login createrole password '${owner.password}'`);
   await lendRoles(client, owner.name);
@@ -58,7 +58,7 @@ export async function createTestServer(givenUrl: string | undefined): Promise<Te
 }
 
 /** Roles that an earlier owner made on this server are not this one's to grant: the superuser lends them. */
-async function lendRoles(client: pg.Client, owner: string): Promise<void> {
+async function lendRoles(client: Client, owner: string): Promise<void> {
   const { rows } = await client.query("select rolname, current_setting('server_version_num')::int as version from pg_roles where rolname in ('earwitness_app', 'earwitness_search', 'earwitness_system')");
   for (const { rolname, version } of rows) await client.query(`grant ${rolname} to ${owner}${version < 160_000 ? "" : " with inherit false, set true"}`);
 }

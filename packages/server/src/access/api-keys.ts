@@ -1,0 +1,93 @@
+import type { Clock } from "#clock";
+import { withTenant, type Db } from "#db";
+import { Refusal } from "#errors";
+import { append, type Actor } from "#evidence";
+import { newUuid } from "#ids";
+import { profileNames } from "./permissions.ts";
+import { makePrincipal, type Principal } from "./principal.ts";
+import { digestOf, isSecret, newSecret, secretForm } from "./secret.ts";
+
+export interface ApiKey {
+  readonly apiKeyId: string;
+  readonly name: string;
+  readonly profile: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+export interface ApiKeys {
+  /** The key itself is answered once and kept nowhere. */
+  create(tenantId: string, wanted: { name: string; profile: string }, by: Actor): Promise<{ apiKeyId: string; key: string }>;
+  /** Null for anything that is not a key in force. */
+  verify(key: string): Promise<Principal | null>;
+  /** Whoever is told "revoked" can rely on it: the next request with the key is refused. */
+  revoke(tenantId: string, apiKeyId: string, by: Actor): Promise<void>;
+  list(tenantId: string): Promise<ApiKey[]>;
+}
+
+/** `ew_<tenant>_<key>_<secret>`: the tenant is in the key, so that it is looked up where its tenant's rows are. */
+const form = new RegExp(`^ew_([0-9a-f]{32})_([0-9a-f]{32})_(${secretForm})$`);
+
+const bare = (uuid: string): string => uuid.replaceAll("-", "");
+const uuid = (hex: string): string => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+
+/** When a key was last used is known to the minute; a row written for every request would be a high price for more. */
+const usedStepMs = 60_000;
+
+export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nodeId: string }): ApiKeys {
+  return {
+    async create(tenantId, { name, profile }, by) {
+      if (!profileNames.includes(profile)) throw new Refusal("UNKNOWN_PROFILE", 400, `There is no access profile “${profile}”; there are ${profileNames.join(", ")}.`);
+      const apiKeyId = newUuid();
+      const secret = newSecret();
+      await withTenant(db, tenantId, async (tx) => {
+        await tx.insertInto("api_keys").values({ tenant_id: tenantId, api_key_id: apiKeyId, name, access_profile: profile, secret_sha256: digestOf(secret) }).execute();
+        await append(tx, { actor: by, action: "Create", item: "Api Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, profile } });
+      });
+      return { apiKeyId, key: `ew_${bare(tenantId)}_${bare(apiKeyId)}_${secret}` };
+    },
+
+    async verify(key) {
+      const [, tenant, id, secret] = form.exec(key) ?? [];
+      if (tenant === undefined || id === undefined || secret === undefined) return null;
+      const [tenantId, apiKeyId] = [uuid(tenant), uuid(id)];
+      const now = clock.now();
+      return await withTenant(db, tenantId, async (tx) => {
+        const row = await tx.selectFrom("api_keys").selectAll().where("api_key_id", "=", apiKeyId).executeTakeFirst();
+        if (row === undefined || !isSecret(secret, row.secret_sha256) || row.revoked_at !== null) return null;
+        if (row.last_used_at === null || now.getTime() - row.last_used_at.getTime() >= usedStepMs) {
+          await tx.updateTable("api_keys").set({ last_used_at: now }).where("api_key_id", "=", apiKeyId).execute();
+        }
+        return makePrincipal({ kind: "api_key", id: apiKeyId, name: row.name, tenantId, profile: row.access_profile, personId: null });
+      });
+    },
+
+    async revoke(tenantId, apiKeyId, by) {
+      const now = clock.now();
+      await withTenant(db, tenantId, async (tx) => {
+        const row = await tx
+          .updateTable("api_keys")
+          .set({ revoked_at: now })
+          .where("api_key_id", "=", apiKeyId)
+          .where("revoked_at", "is", null)
+          .returning("name")
+          .executeTakeFirst();
+        if (row === undefined) throw new Refusal("API_KEY_NOT_FOUND", 404, "There is no such key in force.");
+        await append(tx, { actor: by, action: "Revoke", item: "Api Key", subject: apiKeyId, occurredAt: now, nodeId, detail: { name: row.name } });
+      });
+    },
+
+    async list(tenantId) {
+      const rows = await withTenant(db, tenantId, (tx) => tx.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("api_key_id").execute());
+      return rows.map((row) => ({
+        apiKeyId: row.api_key_id,
+        name: row.name,
+        profile: row.access_profile,
+        createdAt: row.created_at,
+        lastUsedAt: row.last_used_at,
+        revokedAt: row.revoked_at,
+      }));
+    },
+  };
+}

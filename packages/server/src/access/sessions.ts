@@ -1,0 +1,79 @@
+import type { Clock } from "#clock";
+import { withTenant, type Db, type TenantTransaction } from "#db";
+import { append } from "#evidence";
+import { newUuid } from "#ids";
+import { actorOf, makePrincipal, type Principal } from "./principal.ts";
+import { digestOf, isSecret, newSecret, secretForm } from "./secret.ts";
+
+export interface Sessions {
+  /** For a person who just proved to be who they are. Null when there is no such person (any more). */
+  create(tenantId: string, personId: string, from: { remoteAddress: string }): Promise<{ cookie: string; expiresAt: Date; principal: Principal } | null>;
+  /** Null for anything that is not a session in force. Rights are read afresh each time. */
+  verify(cookie: string): Promise<Principal | null>;
+  /** Does nothing for a session that ended already. */
+  end(cookie: string, from: { remoteAddress: string }): Promise<void>;
+}
+
+const idleMs = 8 * 3_600_000;
+const wholeMs = 24 * 3_600_000;
+/** How exactly the idle time is kept; a row written for every request would be a high price for more. */
+const seenStepMs = 60_000;
+
+const uuidForm = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+const form = new RegExp(`^(${uuidForm})\\.(${uuidForm})\\.(${secretForm})$`);
+
+export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; nodeId: string }): Sessions {
+  /** The session in force that the cookie names, in its tenant's transaction. */
+  async function open<T>(cookie: string, work: (tx: TenantTransaction, session: { sessionId: string; seenAt: Date; principal: Principal }) => Promise<T>): Promise<T | null> {
+    const [, tenantId, sessionId, secret] = form.exec(cookie) ?? [];
+    if (tenantId === undefined || sessionId === undefined || secret === undefined) return null;
+    const now = clock.now();
+    return await withTenant(db, tenantId, async (tx) => {
+      const row = await tx
+        .selectFrom("portal_sessions as session")
+        .innerJoin("people as person", (join) => join.onRef("person.tenant_id", "=", "session.tenant_id").onRef("person.person_id", "=", "session.person_id"))
+        .select(["session.secret_sha256", "session.seen_at", "session.expires_at", "session.ended_at", "person.person_id", "person.display_name", "person.access_profile", "person.deleted_at"])
+        .where("session.session_id", "=", sessionId)
+        .executeTakeFirst();
+      if (row === undefined || !isSecret(secret, row.secret_sha256)) return null;
+      const isOver = row.ended_at !== null || row.deleted_at !== null || row.expires_at <= now || now.getTime() - row.seen_at.getTime() >= idleMs;
+      if (isOver) return null;
+      const principal = makePrincipal({ kind: "person", id: row.person_id, name: row.display_name, tenantId, profile: row.access_profile, personId: row.person_id });
+      return await work(tx, { sessionId, seenAt: row.seen_at, principal });
+    });
+  }
+
+  return {
+    async create(tenantId, personId, { remoteAddress }) {
+      const now = clock.now();
+      const expiresAt = new Date(now.getTime() + wholeMs);
+      const sessionId = newUuid();
+      const secret = newSecret();
+      return await withTenant(db, tenantId, async (tx) => {
+        const person = await tx.selectFrom("people").select(["display_name", "access_profile"]).where("person_id", "=", personId).where("deleted_at", "is", null).executeTakeFirst();
+        if (person === undefined) return null;
+        const principal = makePrincipal({ kind: "person", id: personId, name: person.display_name, tenantId, profile: person.access_profile, personId });
+        await tx.insertInto("portal_sessions").values({ tenant_id: tenantId, session_id: sessionId, secret_sha256: digestOf(secret), person_id: personId, seen_at: now, expires_at: expiresAt }).execute();
+        await append(tx, { actor: actorOf(principal), action: "Sign In", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
+        return { cookie: `${tenantId}.${sessionId}.${secret}`, expiresAt, principal };
+      });
+    },
+
+    async verify(cookie) {
+      return await open(cookie, async (tx, { sessionId, seenAt, principal }) => {
+        const now = clock.now();
+        if (now.getTime() - seenAt.getTime() >= seenStepMs) await tx.updateTable("portal_sessions").set({ seen_at: now }).where("session_id", "=", sessionId).execute();
+        return principal;
+      });
+    },
+
+    async end(cookie, { remoteAddress }) {
+      await open(cookie, async (tx, { sessionId, principal }) => {
+        const now = clock.now();
+        const { numUpdatedRows } = await tx.updateTable("portal_sessions").set({ ended_at: now }).where("session_id", "=", sessionId).where("ended_at", "is", null).executeTakeFirst();
+        // Two tabs may sign out at once; it is one sign-out.
+        if (numUpdatedRows > 0n) await append(tx, { actor: actorOf(principal), action: "Sign Out", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
+      });
+    },
+  };
+}
