@@ -1,8 +1,18 @@
 import { defineConfig } from "vitest/config";
 
+const database = ["packages/**/*.db.test.ts"];
+const sip = ["packages/**/*.sipp.test.ts", "tests/calls/**/*.test.ts"];
+const browser = ["tests/browser/**/*.test.ts"];
+
+/** Kinds of test, each a project, so that `npm test` can count and run them apart. */
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "tests/**/*.test.ts"],
-    globalSetup: ["packages/server/src/testing/global-setup.ts"],
+    reporters: ["default"],
+    projects: [
+      { test: { name: "unit", include: ["packages/**/*.test.ts"], exclude: ["**/node_modules/**", ...database, ...sip], testTimeout: 20_000, hookTimeout: 30_000 } },
+      { test: { name: "database", include: database, globalSetup: "packages/server/src/testing/global-setup.ts", testTimeout: 30_000, hookTimeout: 60_000 } },
+      { test: { name: "calls", include: sip, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+      { test: { name: "browser", include: browser, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+    ],
   },
 });

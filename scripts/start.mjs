@@ -78,7 +78,7 @@ function stop(code) {
   exitCode = code;
   if (children.size === 0) process.exit(code);
   // Calls first, then the platform that records them.
-  const ordered = [...children].reverse();
+  const ordered = [...children].toReversed();
   ordered.forEach((child, index) => setTimeout(() => child.kill("SIGTERM"), index * 1_500));
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(0));

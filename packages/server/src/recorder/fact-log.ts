@@ -123,6 +123,7 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
         for (const waiting of batch) waiting.reject(error);
       }
     }
+    writing = null; // in the same breath as the last look at the queue, so that nothing can come between
   }
 
   return {
@@ -130,11 +131,7 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
     append(...facts) {
       return new Promise((resolve, reject) => {
         queue.push({ facts, resolve, reject });
-        writing ??= Promise.resolve()
-          .then(writeQueued)
-          .finally(() => {
-            writing = null;
-          });
+        writing ??= Promise.resolve().then(writeQueued);
       });
     },
     onDurable(listener) {

@@ -1,0 +1,119 @@
+// npm test: sets up what is missing and runs everything: types, lint, doors, units, database suites on the embedded engine
+// and on a real PostgreSQL server, calls over real SIP and RTP, and the browser. Ends with one line of counts.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { buildPortal, fail, install, modernNode, projectDir, run, say } from "./bootstrap.mjs";
+import { startPostgres } from "./test-postgres.mjs";
+
+const only = process.argv.slice(2); // kinds to run: types lint unit database calls browser; none = all
+const wants = (kind) => only.length === 0 || only.includes(kind);
+const requireAll = process.env.EARWITNESS_REQUIRE_ALL === "1";
+
+install();
+const node = modernNode();
+process.env.PATH = `${join(projectDir, "node_modules/.bin")}:${process.env.PATH}`;
+
+/** Tools of Debian that some tests need: command, package, what needs it. */
+const tools = [
+  { name: "sipp", packages: ["sip-tester"], present: () => onPath("sipp"), needs: "calls placed by a foreign SIP client" },
+  { name: "ffmpeg", packages: ["ffmpeg"], present: () => onPath("ffmpeg"), needs: "media sent and decoded by a foreign program" },
+  { name: "Chromium", packages: ["chromium"], present: () => onPath("chromium"), needs: "browser tests" },
+  { name: "PostgreSQL server", packages: ["postgresql"], present: () => postgresBin() !== null, needs: "database suites on a real server" },
+];
+
+const missing = installTools();
+const notRun = [];
+const counts = [];
+let failed = 0;
+
+if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/tsc"), "-p", "."], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/web"]);
+if (wants("lint")) await check("lint", [node, join(projectDir, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"], [node, "scripts/coverage.mjs", "--check"]);
+if (wants("unit")) await suite("unit", "unit");
+if (wants("database")) {
+  await suite("database", "database (embedded PostgreSQL 18)");
+  const bin = postgresBin();
+  if (bin === null) skip("database (real PostgreSQL)", "no PostgreSQL server");
+  else {
+    const server = await startPostgres(bin);
+    try {
+      await suite("database", `database (PostgreSQL ${server.version})`, { EARWITNESS_TEST_DB_URL: server.url });
+    } finally {
+      await server.stop();
+    }
+  }
+}
+if (wants("calls") || wants("browser")) buildPortal(node);
+if (wants("calls")) {
+  if (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg")) skip("calls", "no sipp or ffmpeg");
+  else await suite("calls", "calls (SIP, RTP, whole platform)");
+}
+if (wants("browser")) {
+  if (missing.some((tool) => tool.name === "Chromium")) skip("browser", "no Chromium");
+  else await suite("browser", "browser");
+}
+
+const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+console.log("\nTests by kind");
+for (const count of counts) console.log(`  ${count.name.padEnd(40)} ${String(count.passed).padStart(5)} passed  ${String(count.failed).padStart(3)} failed${count.skipped > 0 ? `  ${count.skipped} skipped` : ""}  ${(count.ms / 1000).toFixed(0)} s`);
+for (const { name, why } of notRun) console.log(`  ${name.padEnd(40)}       not run: ${why}`);
+const skipped = counts.reduce((sum, count) => sum + count.skipped, 0);
+if (skipped > 0) notRun.push({ name: `${skipped} skipped tests`, why: "a tool they need is missing; they say which" });
+console.log(`${passed} passed, ${failed} failed`);
+if (notRun.length > 0) console.log(`INCOMPLETE: ${notRun.length} not run (${notRun.map(({ name, why }) => `${name}: ${why}`).join("; ")})`);
+process.exit(failed > 0 || (requireAll && notRun.length > 0) ? 1 : 0);
+
+/** Commands that pass or fail as a whole; each counts as one. */
+async function check(name, ...commands) {
+  say(`\n== ${name}`);
+  const started = Date.now();
+  let bad = 0;
+  for (const [command, ...args] of commands) if ((await run(command, args)) !== 0) bad += 1;
+  failed += bad;
+  counts.push({ name, passed: commands.length - bad, failed: bad, skipped: 0, ms: Date.now() - started });
+}
+
+async function suite(project, name, env = {}) {
+  say(`\n== ${name}`);
+  const started = Date.now();
+  const report = join(projectDir, `test-results/${name.replace(/\W+/g, "-")}.json`);
+  mkdirSync(join(projectDir, "test-results"), { recursive: true });
+  rmSync(report, { force: true });
+  const code = await run(node, ["--disable-warning=ExperimentalWarning", join(projectDir, "node_modules/vitest/vitest.mjs"), "run", `--project=${project}`, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], {
+    env: { ...process.env, ...env },
+  });
+  const result = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0 };
+  // A suite that fell over before its tests, or ran none, has failed however few tests say so.
+  const bad = Math.max(result.numFailedTests, code === 0 && result.numPassedTests > 0 ? 0 : 1);
+  failed += bad;
+  counts.push({ name, passed: result.numPassedTests, failed: bad, skipped: (result.numPendingTests ?? 0) + (result.numTodoTests ?? 0), ms: Date.now() - started });
+}
+
+function skip(name, why) {
+  notRun.push({ name, why });
+}
+
+function onPath(command) {
+  return spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
+}
+
+function postgresBin() {
+  const found = spawnSync("sh", ["-c", "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1"], { encoding: "utf8" }).stdout.trim();
+  return found !== "" && existsSync(join(found, "initdb")) ? found : null;
+}
+
+function installTools() {
+  const wanted = tools.filter((tool) => !tool.present());
+  const debianRoot = process.getuid?.() === 0 && existsSync("/etc/debian_version") && onPath("apt-get");
+  if (wanted.length > 0 && debianRoot) {
+    say(`Installing ${wanted.map((tool) => tool.name).join(", ")} with apt …`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const quiet = { stdio: ["ignore", "ignore", "inherit"], env };
+    spawnSync("apt-get", ["update", "-qq"], quiet);
+    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...wanted.flatMap((tool) => tool.packages)], quiet);
+  }
+  const still = tools.filter((tool) => !tool.present());
+  for (const tool of still) say(`Missing: ${tool.name} (Debian: apt-get install ${tool.packages.join(" ")}). Needed for ${tool.needs}.`);
+  if (still.length > 0 && requireAll) fail("EARWITNESS_REQUIRE_ALL=1: every tool must be there.");
+  return still;
+}
