@@ -25,3 +25,41 @@ export type { RtpFields, RtpPacket, RtpToSend } from "./rtp.ts";
 
 export { decodeG711, decodeG711Into, encodeG711, encodeG711Into, G711_SILENCE } from "./g711.ts";
 export type { G711Codec } from "./g711.ts";
+
+export { parseMultipart, splitBody } from "./multipart.ts";
+export type { BodyPart, SplitBody } from "./multipart.ts";
+
+export { parseRecordingMetadata, snapshotRequestXml } from "./rs-metadata.ts";
+export type {
+  MetadataExtension,
+  MetadataGroup,
+  MetadataName,
+  MetadataParticipant,
+  MetadataSession,
+  MetadataStream,
+  ParticipantSessionAssociation,
+  ParticipantStreamAssociation,
+  RecordingMetadata,
+  SessionRecordingAssociation,
+  SnapshotRequest,
+} from "./rs-metadata.ts";
+export { mergeRecordingMetadata } from "./rs-merge.ts";
+export { normalizeAddress } from "./address.ts";
+
+export { buildReceiverReport, isRtcp, parseRtcp } from "./rtcp.ts";
+export type { ReceiverReport, ReportBlock, RtcpPacket } from "./rtcp.ts";
+export { createReception } from "./reception.ts";
+export type { Reception } from "./reception.ts";
+export { createReorder } from "./reorder.ts";
+export type { Pushed, Reorder, ReorderOptions } from "./reorder.ts";
+export { createTimeline } from "./timeline.ts";
+export type { PacketToPlace, Placement, Timeline, TimelineOptions } from "./timeline.ts";
+
+export { createSpeechDetector } from "./speech.ts";
+export type { SpeechDetector, SpeechSegment } from "./speech.ts";
+
+export { parseWavHeader, wavHeader } from "./wav.ts";
+export type { WavDescription, WavFormat, WavHeader } from "./wav.ts";
+export { createOggOpusWriter, findOpusPage, parseOggOpus } from "./ogg-opus.ts";
+export type { OggOpusFile, OggOpusOptions, OggOpusWriter, OpusPacket, OpusPage } from "./ogg-opus.ts";
+export { OPUS_RATE_HZ, opusPacketSamples } from "./opus-packet.ts";

@@ -13,20 +13,28 @@ export interface SipHead {
   readonly headers: SipHeaders;
 }
 
-/** Start line and headers; null when there are too many lines. Lines that are no header are passed over (RFC 3261 8.2: ignore what is malformed and not needed). */
+/** Start line and headers; null when there are too many lines. */
 export function readHead(bytes: Uint8Array): SipHead | null {
-  const lines = unfold(new TextDecoder().decode(bytes));
+  const text = new TextDecoder().decode(bytes);
+  const lineFeed = text.indexOf("\n");
+  const headers = lineFeed < 0 ? new SipHeaders() : readHeaderLines(text.slice(lineFeed + 1));
+  return headers && { startLine: text.slice(0, lineFeed < 0 ? text.length : lineFeed).trimEnd(), headers };
+}
+
+/** Lines that are no header are passed over (RFC 3261 8.2: ignore what is malformed and not needed); null when there are too many. */
+export function readHeaderLines(text: string): SipHeaders | null {
+  const lines = unfold(text);
   if (lines === null) return null;
   const headers = new SipHeaders();
-  for (const line of lines.slice(1)) {
+  for (const line of lines) {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon)).trim();
     if (isToken(name)) headers.add(name, line.slice(colon + 1).trim());
   }
-  return { startLine: lines[0] ?? "", headers };
+  return headers;
 }
 
-/** Lines of the head, continuation lines joined to theirs; null when there are too many. */
+/** Continuation lines joined to those they continue; null when there are too many. */
 function unfold(text: string): string[] | null {
   const lines: string[] = [];
   for (let at = 0; at < text.length; ) {
@@ -34,7 +42,7 @@ function unfold(text: string): string[] | null {
     const end = lineFeed < 0 ? text.length : lineFeed;
     const line = text.slice(at, end > at && text[end - 1] === "\r" ? end - 1 : end);
     const last = lines.length - 1;
-    if (last >= 1 && (line.startsWith(" ") || line.startsWith("\t"))) lines[last] += ` ${line.trim()}`;
+    if (last >= 0 && (line.startsWith(" ") || line.startsWith("\t"))) lines[last] += ` ${line.trim()}`;
     else lines.push(line);
     if (lines.length > MAX_HEADER_LINES) return null;
     at = end + 1;

@@ -1,0 +1,106 @@
+/**
+ * XML into a small tree, for documents of strangers: no DTD and so no entities of their own, bounded in size, depth and
+ * number of elements. Prefixes are not resolved, because clients are met that never bind them; elements and attributes
+ * are known by their local names.
+ */
+import { SaxesParser } from "saxes";
+import { parsed, refused } from "./parsed.ts";
+import type { Parsed } from "./parsed.ts";
+
+export interface XmlElement {
+  /** Local name as written. */
+  readonly name: string;
+  /** By local name, as written. */
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly children: readonly XmlElement[];
+  /** Own text without that of children; white space runs made one space, ends trimmed. */
+  readonly text: string;
+}
+
+export interface XmlDocument {
+  readonly root: XmlElement;
+  /** What was not well-formed and was read all the same. */
+  readonly problems: readonly string[];
+}
+
+const MAX_BYTES = 1 << 20;
+const MAX_DEPTH = 32;
+const MAX_ELEMENTS = 20_000;
+/** Each costs an Error with its stack inside the parser. */
+const MAX_PROBLEMS = 20;
+
+class Refusal extends Error {}
+
+interface OpenElement {
+  name: string;
+  attributes: Map<string, string>;
+  children: XmlElement[];
+  text: string;
+}
+
+export function parseXml(bytes: Uint8Array): Parsed<XmlDocument> {
+  if (bytes.length > MAX_BYTES) return refused("XML document too large");
+  try {
+    return readDocument(decode(bytes));
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error.message);
+    throw error;
+  }
+}
+
+function readDocument(text: string): Parsed<XmlDocument> {
+  const problems: string[] = [];
+  const open: OpenElement[] = [];
+  let root: XmlElement | null = null;
+  let elements = 0;
+
+  const parser = new SaxesParser({ xmlns: false, fragment: false, position: false });
+  parser.on("error", (error) => {
+    problems.push(error.message.slice(0, 200));
+    if (problems.length === MAX_PROBLEMS) throw new Refusal(`not XML: ${problems[0]}`);
+  });
+  parser.on("doctype", () => {
+    throw new Refusal("XML with a document type is not accepted");
+  });
+  parser.on("opentag", (tag) => {
+    elements += 1;
+    if (elements > MAX_ELEMENTS) throw new Refusal("XML has too many elements");
+    if (open.length === MAX_DEPTH) throw new Refusal("XML is nested too deeply");
+    const attributes = new Map<string, string>();
+    for (const [name, value] of Object.entries(tag.attributes)) {
+      if (name !== "xmlns" && !name.startsWith("xmlns:")) attributes.set(localName(name), value.trim());
+    }
+    open.push({ name: localName(tag.name), attributes, children: [], text: "" });
+  });
+  const addText = (piece: string): void => {
+    const current = open.at(-1);
+    if (current !== undefined) current.text += piece;
+  };
+  parser.on("text", addText);
+  parser.on("cdata", addText);
+  parser.on("closetag", () => {
+    const closed = open.pop();
+    if (closed === undefined) return;
+    closed.text = closed.text.replaceAll(/[\s\0]+/g, " ").trim();
+    const parent = open.at(-1);
+    if (parent !== undefined) parent.children.push(closed);
+    else root ??= closed;
+  });
+  parser.write(text).close();
+
+  if (root === null) return refused(`not XML: ${problems[0] ?? "no element"}`);
+  return parsed({ root, problems });
+}
+
+function localName(name: string): string {
+  return name.slice(name.lastIndexOf(":") + 1);
+}
+
+/** UTF-8 whatever the declaration says; where the bytes are not, the one other encoding that is met. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
