@@ -1,11 +1,8 @@
 import { Type, type Static } from "typebox";
 
-const literals = <const T extends readonly string[]>(values: T, options: object = {}) =>
-  Type.Enum(values, options);
-
 /** CAP-19. Playback is offered only in `Available`. */
 export const mediaStatuses = ["Recording", "Pending", "Available", "Failed", "Unavailable", "Deleted"] as const;
-export const MediaStatus = literals(mediaStatuses, { description: "State of the audio (CAP-19)." });
+export const MediaStatus = Type.Enum(mediaStatuses, { description: "State of the audio (CAP-19)." });
 export type MediaStatus = (typeof mediaStatuses)[number];
 
 /** CAP-17. `None` is a conference. */
@@ -43,7 +40,7 @@ export const Party = Type.Object(
     address: Type.String({ description: "Address of record or number, as normalized (`sip:…`, `+1732…`)." }),
     upn: Type.Union([Type.String(), Type.Null()], { description: "User principal name where the party is a known person." }),
   },
-  { $id: "Party" },
+  { title: "Party" },
 );
 export type Party = Static<typeof Party>;
 
@@ -71,16 +68,16 @@ export const Interaction = Type.Object(
     releasedAt: timeOrNull("When either side ended the call (CAP-20)."),
     durationMs: Type.Integer({ description: "Answer to release in milliseconds, 0 if unanswered (CAP-21). While the call runs: up to the moment of this answer." }),
     waitMs: Type.Integer({ description: "Start to answer in milliseconds (CAP-22); 0 if unanswered." }),
-    direction: literals(directions),
-    type: literals(callTypes, { description: "Call type code (CAP-16)." }),
-    releaseCause: Type.Union([literals(releaseCauses), Type.Null()], { description: "Null while the call is active (CAP-18)." }),
+    direction: Type.Enum(directions),
+    type: Type.Enum(callTypes, { description: "Call type code (CAP-16)." }),
+    releaseCause: Type.Union([Type.Enum(releaseCauses), Type.Null()], { description: "Null while the call is active (CAP-18)." }),
     recordingType: Type.Literal("Full Time", { description: "OVR-09." }),
     sysCallId: Type.Union([Type.String(), Type.Null()], { description: "Original call id, the same for both ends (CAP-24)." }),
     sipCallId: Type.String({ description: "SIP Call-ID where there is one, else made by the recorder (CAP-24)." }),
     hasGaps: Type.Boolean({ description: "Whether any audio of this call is missing." }),
     sandbox: Type.Boolean({ description: "True where the call was placed by the sandbox." }),
   },
-  { $id: "Interaction" },
+  { title: "Interaction" },
 );
 export type Interaction = Static<typeof Interaction>;
 
@@ -89,7 +86,7 @@ const Span = Type.Tuple([Type.Integer(), Type.Integer()], { description: "[fromM
 export const Gap = Type.Object({
   fromMs: Type.Integer({ description: "From the start of the recording." }),
   toMs: Type.Integer(),
-  reason: literals(gapReasons),
+  reason: Type.Enum(gapReasons),
 });
 export type Gap = Static<typeof Gap>;
 
@@ -97,19 +94,19 @@ export const Track = Type.Object(
   {
     track: Type.Integer({ description: "Number of the track inside the recording, from 1; the last segment of its media address." }),
     participant: Type.Object({ name: Type.Union([Type.String(), Type.Null()]), aor: Type.String() }),
-    offsetMs: Type.Integer({ description: "Where the first sample of the track lies, from the start of the recording." }),
+    offsetMs: Type.Integer({ description: "Where the first sample of the track lies, from the start of the recording; the track's media address serves it from here." }),
     durationMs: Type.Integer({ description: "From the first to the last sample." }),
     codec: Type.String({ description: "Codec on the wire, such as `PCMU`." }),
     speech: Type.Array(Span, { description: "When the speaker really spoke (CAP-69)." }),
     gaps: Type.Array(Gap, { description: "Audio that should be there and is not." }),
   },
-  { $id: "Track" },
+  { title: "Track" },
 );
 export type Track = Static<typeof Track>;
 
 export const CallEvent = Type.Object({
   atMs: Type.Integer({ description: "From the start of the recording." }),
-  kind: literals(["join", "leave", "hold", "retrieve", "transfer", "metadata"]),
+  kind: Type.Enum(["join", "leave", "hold", "retrieve", "transfer", "metadata"]),
   participant: Type.Union([Type.String(), Type.Null()], { description: "Address of the participant it is about." }),
   text: Type.String(),
 });
@@ -142,7 +139,7 @@ export const InteractionDetail = Type.Intersect(
       trunk: Type.Union([Type.String(), Type.Null()]),
     }),
   ],
-  { $id: "InteractionDetail" },
+  { title: "InteractionDetail" },
 );
 export type InteractionDetail = Static<typeof InteractionDetail>;
 
@@ -150,8 +147,14 @@ export const InteractionPage = Type.Object(
   {
     items: Type.Array(Interaction),
     next: Type.Union([Type.String(), Type.Null()], { description: "Pass as `after` for the next, older page; null at the end." }),
+    total: Type.Optional(
+      Type.Object(
+        { count: Type.Integer(), exact: Type.Boolean() },
+        { description: "How many match in all, on the first page only; `exact` is false where counting stopped (`10,000+`)." },
+      ),
+    ),
   },
-  { $id: "InteractionPage" },
+  { title: "InteractionPage" },
 );
 export type InteractionPage = Static<typeof InteractionPage>;
 
@@ -161,6 +164,6 @@ export const Peaks = Type.Object(
     stepMs: Type.Integer(),
     tracks: Type.Array(Type.Object({ track: Type.Integer(), peaks: Type.Array(Type.Integer()) })),
   },
-  { $id: "Peaks" },
+  { title: "Peaks" },
 );
 export type Peaks = Static<typeof Peaks>;

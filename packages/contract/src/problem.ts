@@ -16,6 +16,6 @@ export const Problem = Type.Object(
       ),
     ),
   },
-  { $id: "Problem" },
+  { title: "Problem" },
 );
 export type Problem = Static<typeof Problem>;

@@ -9,6 +9,6 @@ export const SessionInfo = Type.Object(
     permissions: Type.Array(Type.String()),
     sandbox: Type.Boolean({ description: "True where this installation contains the sandbox; the portal says so on every page." }),
   },
-  { $id: "SessionInfo" },
+  { title: "SessionInfo" },
 );
 export type SessionInfo = Static<typeof SessionInfo>;

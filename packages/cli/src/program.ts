@@ -1,0 +1,88 @@
+import { Command } from "commander";
+import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, Status, TenantInfo, TenantRequest } from "@earwitness/contract/control";
+import type { ControlClient } from "./control-client.ts";
+import { Failure } from "./control-client.ts";
+import { table } from "./table.ts";
+
+/** The `earwitness` command. `print` gets the lines that are its result. */
+export function createProgram(server: ControlClient, print: (line: string) => void): Command {
+  const program = new Command("earwitness")
+    .description("Operate the Earwitness server of this machine.")
+    .exitOverride()
+    .showHelpAfterError("(earwitness --help shows the commands)")
+    .addHelpText("after", "\nThe server is found by its data directory: EARWITNESS_DATA_DIR, else /var/lib/earwitness as root, else data/ of the checkout.\nExit codes: 0 done; 1 refused, failed or no server; 2 wrong usage.");
+
+  const tenantOption = ["--tenant <slug>", "short name of the tenant"] as const;
+  const keys = program.command("api-key").description("Keys for programs that use the API.");
+
+  keys
+    .command("create")
+    .description("Make a key and print it, this once.")
+    .requiredOption(...tenantOption)
+    .requiredOption("--profile <name>", "access profile whose rights the key has, such as “Global Admin”")
+    .option("--name <text>", "what the key is for", "Made on the command line")
+    .action(async (options: ApiKeyRequest) => {
+      const { tenant, profile, name } = options;
+      print((await server.call<ApiKeyCreated>("POST", "/api-keys", { tenant, profile, name } satisfies ApiKeyRequest)).key);
+    });
+
+  keys
+    .command("list")
+    .description("List a tenant's keys.")
+    .requiredOption(...tenantOption)
+    .option("--json", "as JSON")
+    .action(async ({ tenant, json }: { tenant: string; json?: true }) => {
+      const found = await server.call<ApiKeyInfo[]>("GET", `/tenants/${encodeURIComponent(tenant)}/api-keys`);
+      if (json) return print(JSON.stringify(found, null, 2));
+      print(table(["ID", "NAME", "PROFILE", "CREATED", "LAST USED", "REVOKED"], found.map((key) => [key.apiKeyId, key.name, key.profile, key.createdAt, key.lastUsedAt ?? "never", key.revokedAt ?? ""])));
+    });
+
+  keys
+    .command("revoke")
+    .description("Revoke a key: its next request is refused, its live streams end within 5 seconds.")
+    .argument("<id>", "id of the key, as list shows it")
+    .requiredOption(...tenantOption)
+    .action(async (id: string, { tenant }: { tenant: string }) => {
+      await server.call("POST", `/tenants/${encodeURIComponent(tenant)}/api-keys/${encodeURIComponent(id)}/revoke`);
+    });
+
+  const tenants = program.command("tenant").description("Customers of this installation.");
+
+  tenants
+    .command("create")
+    .description("Make a tenant and print its id.")
+    .requiredOption("--slug <slug>", "short name, in lower-case letters, digits and hyphens")
+    .requiredOption("--name <text>", "name as people read it")
+    .option("--m365-tenant-id <uuid>", "directory (tenant) id at Microsoft 365, by which its people are told apart at sign-in")
+    .action(async ({ slug, name, m365TenantId }: TenantRequest) => {
+      const wanted: TenantRequest = { slug, name, ...(m365TenantId === undefined ? {} : { m365TenantId }) };
+      print((await server.call<TenantInfo>("POST", "/tenants", wanted)).tenantId);
+    });
+
+  tenants
+    .command("list")
+    .description("List all tenants.")
+    .option("--json", "as JSON")
+    .action(async ({ json }: { json?: true }) => {
+      const found = await server.call<TenantInfo[]>("GET", "/tenants");
+      if (json) return print(JSON.stringify(found, null, 2));
+      print(table(["SLUG", "NAME", "ID", "M365 TENANT"], found.map((tenant) => [tenant.slug, tenant.name, tenant.tenantId, tenant.m365TenantId ?? ""])));
+    });
+
+  program
+    .command("status")
+    .description("Is the server ready to record? Exit code 1 when it is not.")
+    .option("--json", "as JSON")
+    .action(async ({ json }: { json?: true }) => {
+      const status = await server.call<Status>("GET", "/status");
+      if (json) print(JSON.stringify(status, null, 2));
+      else {
+        print(`${status.ready ? "Ready to record" : "Not ready to record"}: node ${status.nodeId}, version ${status.version}, ${status.runningCalls} running ${status.runningCalls === 1 ? "call" : "calls"}`);
+        for (const reason of status.reasons) print(`  ${reason}`);
+        print(table(["NODE", "ROLES", "VERSION", "STARTED", "SEEN"], status.nodes.map((node) => [node.nodeId, node.roles.join(","), node.version, node.startedAt, node.seenAt])));
+      }
+      if (!status.ready) throw new Failure("the server is not ready to record");
+    });
+
+  return program;
+}

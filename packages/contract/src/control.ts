@@ -1,0 +1,96 @@
+/**
+ * What the command line and the server on the same machine say to each other, and where they meet: HTTP over a unix socket
+ * that only the server's own user may open.
+ */
+import { createHash } from "node:crypto";
+import { tmpdir, userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import { Type, type Static } from "typebox";
+
+/** Longest path that fits into sockaddr_un everywhere: 104 bytes on macOS, 108 on Linux, one of them the final zero. */
+const longestSocketPath = 103;
+
+/**
+ * Where the control socket of the server with this data directory is. A path too long for a socket address becomes a short
+ * one in the temporary directory, in a directory of the user's own, derived from the long one so that both sides find it.
+ */
+export function controlSocketPath(dataDir: string, temporaryDir: string = tmpdir()): string {
+  const path = join(resolve(dataDir), "run", "control.sock");
+  if (Buffer.byteLength(path) <= longestSocketPath) return path;
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
+  return join(temporaryDir, `earwitness-${userInfo().uid}`, `${digest}.sock`);
+}
+
+const slug = Type.String({ pattern: "^[a-z0-9][a-z0-9-]{0,62}$", description: "Short name of the tenant, as in addresses." });
+const time = Type.String({ format: "date-time" });
+const timeOrNull = Type.Union([time, Type.Null()]);
+
+export const ApiKeyRequest = Type.Object(
+  {
+    tenant: slug,
+    profile: Type.String({ minLength: 1, maxLength: 100, description: "Access profile whose rights the key has." }),
+    name: Type.String({ minLength: 1, maxLength: 200, description: "What the key is for." }),
+  },
+  { title: "ApiKeyRequest", additionalProperties: false },
+);
+export type ApiKeyRequest = Static<typeof ApiKeyRequest>;
+
+export const ApiKeyCreated = Type.Object(
+  { apiKeyId: Type.String(), key: Type.String({ description: "Shown this once; only its digest is kept." }) },
+  { title: "ApiKeyCreated" },
+);
+export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
+
+export const ApiKeyInfo = Type.Object(
+  {
+    apiKeyId: Type.String(),
+    name: Type.String(),
+    profile: Type.String(),
+    createdAt: time,
+    lastUsedAt: timeOrNull,
+    revokedAt: timeOrNull,
+  },
+  { title: "ApiKeyInfo" },
+);
+export type ApiKeyInfo = Static<typeof ApiKeyInfo>;
+
+export const TenantRequest = Type.Object(
+  {
+    slug,
+    name: Type.String({ minLength: 1, maxLength: 200 }),
+    m365TenantId: Type.Optional(Type.String({ format: "uuid", description: "Directory (tenant) id at Microsoft 365." })),
+  },
+  { title: "TenantRequest", additionalProperties: false },
+);
+export type TenantRequest = Static<typeof TenantRequest>;
+
+export const TenantInfo = Type.Object(
+  {
+    tenantId: Type.String(),
+    slug: Type.String(),
+    name: Type.String(),
+    m365TenantId: Type.Union([Type.String(), Type.Null()]),
+    sandbox: Type.Boolean(),
+  },
+  { title: "TenantInfo" },
+);
+export type TenantInfo = Static<typeof TenantInfo>;
+
+export const NodeInfo = Type.Object(
+  { nodeId: Type.String(), roles: Type.Array(Type.String()), version: Type.String(), startedAt: time, seenAt: time },
+  { title: "NodeInfo" },
+);
+export type NodeInfo = Static<typeof NodeInfo>;
+
+export const Status = Type.Object(
+  {
+    version: Type.String(),
+    nodeId: Type.String(),
+    ready: Type.Boolean(),
+    reasons: Type.Array(Type.String()),
+    runningCalls: Type.Integer(),
+    nodes: Type.Array(NodeInfo),
+  },
+  { title: "Status" },
+);
+export type Status = Static<typeof Status>;

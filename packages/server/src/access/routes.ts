@@ -1,0 +1,143 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import { SessionInfo } from "@earwitness/contract";
+import type { Clock } from "#clock";
+import { withTenant, type Db } from "#db";
+import { messageOf, Refusal } from "#errors";
+import { principalOf, type PortalApp } from "./http.ts";
+import { createOidc, isLoopback, type OidcSettings, type PendingSignIn } from "./oidc.ts";
+import type { Sessions } from "./sessions.ts";
+import { createCookieSeal } from "./sealed-cookie.ts";
+import { admit, safeReturnTo, type SignInError } from "./sign-in.ts";
+
+export interface AccessRoutesOptions {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly sessions: Sessions;
+  readonly publicUrl: URL;
+  readonly sessionCookie: string;
+  /** 32 random bytes of the installation, the same on every node. */
+  readonly cookieSecret: Uint8Array;
+  /** Null: nobody can sign in; API keys work. */
+  readonly oidc: OidcSettings | null;
+  readonly sandbox: boolean;
+}
+
+const tags = ["session"];
+const callbackPath = "/api/v1/sign-in/callback";
+const pendingMs = 10 * 60_000;
+const signInsPerMinute = 60;
+
+export function accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret, oidc: settings, sandbox }: AccessRoutesOptions) {
+  const oidc = settings === null ? null : createOidc(settings);
+  const seal = createCookieSeal(cookieSecret, "sign-in");
+  const secure = publicUrl.protocol === "https:";
+  const pendingCookie = secure ? "__Host-earwitness-sign-in" : "earwitness-sign-in";
+  // Lax, not strict: coming back from the identity provider is a navigation from another site.
+  const cookieFlags = { httpOnly: true, sameSite: "lax", secure, path: "/" } as const;
+
+  function refuse(reply: FastifyReply, error: SignInError): FastifyReply {
+    return reply.clearCookie(pendingCookie, cookieFlags).redirect(`/sign-in?error=${error}`, 302);
+  }
+
+  async function start(request: FastifyRequest, reply: FastifyReply, returnTo: string): Promise<FastifyReply> {
+    if (oidc === null) return refuse(reply, "not_configured");
+    // Who came as 127.0.0.1 would come back as localhost, without the cookie that was set on the other name.
+    if (isLoopback(publicUrl.hostname) && isLoopback(request.hostname) && request.hostname !== publicUrl.hostname) {
+      const there = new URL("/api/v1/sign-in", publicUrl);
+      there.searchParams.set("returnTo", returnTo);
+      return reply.redirect(there.href, 302);
+    }
+    try {
+      const { url, pending } = await oidc.start(new URL(callbackPath, publicUrl).href, returnTo);
+      const goodUntil = new Date(clock.now().getTime() + pendingMs);
+      return reply.setCookie(pendingCookie, seal.seal(pending, goodUntil), { ...cookieFlags, maxAge: pendingMs / 1000 }).redirect(url.href, 302);
+    } catch (error) {
+      request.log.warn({ error: messageOf(error) }, "sign-in could not start");
+      return refuse(reply, "provider_away");
+    }
+  }
+
+  async function finish(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const pending = seal.open(request.cookies[pendingCookie] ?? "", clock.now()) as PendingSignIn | null;
+    if (oidc === null || pending === null) return refuse(reply, "expired");
+    let identity;
+    try {
+      identity = await oidc.finish(new URL(request.url, publicUrl), pending);
+    } catch (error) {
+      request.log.warn({ error: messageOf(error) }, "sign-in was refused");
+      return refuse(reply, error instanceof Refusal ? "provider_away" : "refused");
+    }
+    const admission = await admit(db, identity);
+    if (admission.kind === "error") {
+      request.log.warn({ tid: identity.tid, error: admission.error }, "sign-in was refused");
+      return refuse(reply, admission.error);
+    }
+    const session = await sessions.create(admission.tenantId, admission.personId, { remoteAddress: request.ip });
+    if (session === null) return refuse(reply, "unknown_person");
+    return reply
+      .clearCookie(pendingCookie, cookieFlags)
+      .setCookie(sessionCookie, session.cookie, { ...cookieFlags, expires: session.expiresAt })
+      .redirect(pending.returnTo, 302);
+  }
+
+  return (app: PortalApp): void => {
+    app.get(
+      "/api/v1/sign-in",
+      {
+        config: { access: "public", perMinute: signInsPerMinute },
+        schema: {
+          summary: "Sign in",
+          description: "Sends the browser to the identity provider, and after that to `returnTo`, a path of this portal.",
+          tags,
+          querystring: Type.Object({ returnTo: Type.Optional(Type.String({ maxLength: 2_000, description: "Path to go to when signed in." })) }),
+          response: { 302: Type.Null() },
+        },
+      },
+      async (request, reply) => await start(request, reply, safeReturnTo(request.query.returnTo)),
+    );
+
+    app.get(
+      callbackPath,
+      {
+        config: { access: "public", perMinute: signInsPerMinute },
+        schema: { summary: "Return from the identity provider", description: "Sets the session cookie; a refusal goes to the sign-in page with its reason.", tags, response: { 302: Type.Null() } },
+      },
+      async (request, reply) => await finish(request, reply),
+    );
+
+    app.post(
+      "/api/v1/sign-out",
+      { config: { access: "signed-in" }, schema: { summary: "Sign out", description: "Ends the session of the cookie. An API key is revoked, not signed out.", tags, response: { 204: Type.Null() } } },
+      async (request, reply) => {
+        const cookie = request.cookies[sessionCookie];
+        if (principalOf(request).kind !== "person" || cookie === undefined) throw new Refusal("NOT_A_SESSION", 409, "An API key has no session to end; revoke the key instead.");
+        await sessions.end(cookie, { remoteAddress: request.ip });
+        return reply.clearCookie(sessionCookie, cookieFlags).code(204).send(null);
+      },
+    );
+
+    app.get(
+      "/api/v1/session",
+      {
+        config: { access: "signed-in" },
+        schema: { summary: "Who am I?", description: "The signed-in person, or the name of the API key.", tags, response: { 200: SessionInfo } },
+      },
+      async (request): Promise<SessionInfo> => {
+        const principal = principalOf(request);
+        return await withTenant(db, principal.tenantId, async (tx) => {
+          const tenant = await tx.selectFrom("tenants").select(["tenant_id", "slug", "display_name"]).executeTakeFirstOrThrow();
+          const person =
+            principal.personId === null ? undefined : await tx.selectFrom("people").select("upn").where("person_id", "=", principal.personId).executeTakeFirst();
+          return {
+            person: { name: principal.name, upn: person?.upn ?? "" },
+            tenant: { id: tenant.tenant_id, name: tenant.display_name, slug: tenant.slug },
+            profile: principal.profile,
+            permissions: [...principal.permissions],
+            sandbox,
+          };
+        });
+      },
+    );
+  };
+}

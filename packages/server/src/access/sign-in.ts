@@ -1,0 +1,39 @@
+import { withSystem, type Db } from "#db";
+import type { Identity } from "./oidc.ts";
+import { profileOf } from "./permissions.ts";
+
+/** Why somebody whom the identity provider knows is not let in. The sign-in page has a sentence for each. */
+export type SignInError = "unknown_tenant" | "unknown_person" | "no_access" | "expired" | "refused" | "provider_away" | "not_configured";
+
+export type Admission = { readonly kind: "person"; readonly tenantId: string; readonly personId: string } | { readonly kind: "error"; readonly error: SignInError };
+
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * The person of ours that an identity is: the tenant by its directory id, the person by the object id or else the user
+ * principal name, which only counts within that tenant.
+ */
+export async function admit(db: Db, identity: Identity): Promise<Admission> {
+  if (!uuidForm.test(identity.tid)) return { kind: "error", error: "unknown_tenant" };
+  return await withSystem(db, async (tx): Promise<Admission> => {
+    const tenant = await tx.selectFrom("tenants").select("tenant_id").where("m365_tenant_id", "=", identity.tid).executeTakeFirst();
+    if (tenant === undefined) return { kind: "error", error: "unknown_tenant" };
+    const people = tx.selectFrom("people").select(["person_id", "access_profile"]).where("tenant_id", "=", tenant.tenant_id).where("deleted_at", "is", null);
+    const { oid, upn } = identity;
+    const byId = oid !== null && uuidForm.test(oid) ? await people.where("person_id", "=", oid).executeTakeFirst() : undefined;
+    const person = byId ?? (upn === null ? undefined : await people.where((row) => row(row.fn<string>("lower", ["upn"]), "=", upn.toLowerCase())).executeTakeFirst());
+    if (person === undefined) return { kind: "error", error: "unknown_person" };
+    // Recorded people without a profile may see nothing (CON-07), so there is nothing to sign in to.
+    if (profileOf(person.access_profile).permissions.size === 0) return { kind: "error", error: "no_access" };
+    return { kind: "person", tenantId: tenant.tenant_id, personId: person.person_id };
+  });
+}
+
+/** A path of this portal, or its front page: a link may not send whoever signs in to another site. */
+export function safeReturnTo(wanted: string | undefined): string {
+  if (wanted === undefined || !wanted.startsWith("/")) return "/";
+  // The parser decides, as the browser's will: `//host`, `/\host` and control characters all become another origin or vanish.
+  const url = URL.parse(wanted, "http://portal.invalid");
+  if (url === null || url.origin !== "http://portal.invalid" || url.pathname.startsWith("//")) return "/";
+  return `${url.pathname}${url.search}${url.hash}`;
+}

@@ -1,0 +1,159 @@
+/** Tells signed-in clients what changes while they look: rows as they appear and settle, voices as they speak. */
+import type { LiveEvent } from "@earwitness/contract";
+import type { Principal } from "#access";
+import type { Clock } from "#clock";
+import { withTenant, type Db } from "#db";
+import { messageOf } from "#errors";
+import type { Log } from "#log";
+import { createLiveClient, type LiveClient } from "./live-client.ts";
+import { createActivityMap, type RecordingActivity } from "./activity.ts";
+import { readRows } from "./rows.ts";
+import { toInteraction } from "./row.ts";
+import { scopeKey } from "./scope.ts";
+
+/** What the database's notifier says. `lost`: the connection was away, so anything may have changed. */
+export type Change = { readonly kind: "interactions"; readonly tenantId: string; readonly ids: readonly string[] } | { readonly kind: "lost" };
+
+export interface LiveSources {
+  onChange(listener: (change: Change) => void): () => void;
+  onActivity(listener: (recordings: readonly RecordingActivity[]) => void): () => void;
+}
+
+export interface Live {
+  /** Opens a stream for the principal. `recheck` answers the principal as it is now, or null when it may no longer listen. */
+  open(principal: Principal, recheck: () => Promise<Principal | null>, resumed: boolean): LiveClient;
+  count(): number;
+  close(): Promise<void>;
+}
+
+/** Changes of this long become one reading of the rows (foundations §7: 2,000 clients live off one notification). */
+const coalesceMs = 200;
+const heartbeatMs = 15_000;
+/** A session that ends, or a key that is revoked, loses its streams within 5 s (core decision 15). */
+const recheckMs = 4_000;
+/** More rows than this at once are cheaper read as a page. */
+const mostRowsAtOnce = 400;
+
+export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; log: Log; sources: LiveSources }): Live {
+  const clients = new Set<LiveClient>();
+  const activityMap = createActivityMap(db);
+  /** Per tenant what has to be read again; null: too much, start over. */
+  let changed = new Map<string, Set<string> | null>();
+  let timer: NodeJS.Timeout | null = null;
+  let delivering: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  const watched = (tenantId: string) => [...clients].some((client) => client.principal.tenantId === tenantId);
+
+  function onChange(change: Change): void {
+    if (change.kind === "lost") {
+      for (const client of clients) client.reset();
+      return;
+    }
+    if (!watched(change.tenantId)) return;
+    const ids = changed.has(change.tenantId) ? changed.get(change.tenantId) : new Set<string>();
+    if (ids !== null && ids !== undefined) {
+      for (const id of change.ids) ids.add(id);
+      changed.set(change.tenantId, ids.size > mostRowsAtOnce ? null : ids);
+    }
+    timer ??= setTimeout(deliverSoon, coalesceMs);
+  }
+
+  function deliverSoon(): void {
+    timer = null;
+    const batch = changed;
+    changed = new Map();
+    // One after the other, so that an older state of a row never follows a newer one.
+    delivering = delivering.then(async () => {
+      for (const [tenantId, ids] of batch) await deliver(tenantId, ids);
+    });
+  }
+
+  async function deliver(tenantId: string, ids: ReadonlySet<string> | null): Promise<void> {
+    // Who sees the same rows shares one reading of them.
+    const groups = Map.groupBy([...clients].filter((client) => client.principal.tenantId === tenantId), (client) => scopeKey(client.principal));
+    for (const group of groups.values()) {
+      const [first] = group;
+      if (first === undefined) continue;
+      try {
+        if (ids === null) throw new Error("too many rows changed at once");
+        const rows = await withTenant(db, tenantId, (tx) => readRows(tx, first.principal, [...ids]));
+        const now = clock.now();
+        for (const row of rows) {
+          const event: LiveEvent = { kind: "interaction", interaction: toInteraction(row, now) };
+          for (const client of group) client.send(event);
+        }
+      } catch (error) {
+        log.warn({ error: messageOf(error) }, "live rows could not be read; clients start over");
+        for (const client of group) client.reset();
+      }
+    }
+  }
+
+  function onActivity(recordings: readonly RecordingActivity[]): void {
+    const byTenant = Map.groupBy(recordings, (recording) => recording.tenantId);
+    for (const [tenantId, ofTenant] of byTenant) {
+      if (!watched(tenantId)) continue;
+      activityMap
+        .name(tenantId, ofTenant)
+        .then((named) => {
+          for (const client of clients) {
+            if (client.principal.tenantId === tenantId) client.sendActivity(named);
+          }
+        })
+        // Levels are decoration; the rows' own path says that the database is away.
+        .catch((error: unknown) => log.debug({ error: messageOf(error) }, "speaking levels could not be mapped to interactions"));
+    }
+  }
+
+  const stops = [sources.onChange(onChange), sources.onActivity(onActivity)];
+  const heartbeat = setInterval(() => {
+    for (const client of clients) client.beat();
+  }, heartbeatMs);
+
+  async function recheckClient(client: LiveClient, recheck: () => Promise<Principal | null>): Promise<void> {
+    try {
+      const principal = await recheck();
+      if (principal === null || principal.tenantId !== client.principal.tenantId) return client.close();
+      if (scopeKey(principal) !== scopeKey(client.principal)) client.reset();
+      client.principal = principal;
+    } catch (error) {
+      // Who cannot be checked may not go on listening; the client comes back by itself.
+      log.warn({ error: messageOf(error) }, "a live stream's session could not be checked");
+      client.close();
+    }
+  }
+
+  return {
+    open(principal, recheck, resumed) {
+      const client = createLiveClient(principal);
+      if (closed) {
+        client.close();
+        return client;
+      }
+      clients.add(client);
+      let checking = false;
+      const beat = setInterval(() => {
+        if (checking) return;
+        checking = true;
+        void recheckClient(client, recheck).finally(() => (checking = false));
+      }, recheckMs);
+      client.stream.once("close", () => {
+        clearInterval(beat);
+        clients.delete(client);
+      });
+      // There is no history to resume from: whoever comes back reads the page again.
+      if (resumed) client.reset();
+      return client;
+    },
+    count: () => clients.size,
+    async close() {
+      closed = true;
+      for (const stop of stops) stop();
+      clearInterval(heartbeat);
+      if (timer !== null) clearTimeout(timer);
+      for (const client of clients) client.close();
+      await delivering;
+    },
+  };
+}

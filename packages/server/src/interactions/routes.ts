@@ -1,0 +1,93 @@
+import { Type } from "typebox";
+import { InteractionDetail, InteractionId, InteractionPage, InteractionQuery } from "@earwitness/contract";
+import { principalKey, principalOf, type PortalApp, type Principal } from "#access";
+import type { Clock } from "#clock";
+import { withTenant, type Db } from "#db";
+import { Refusal } from "#errors";
+import { readDetail } from "./detail.ts";
+import type { Live } from "./live.ts";
+import { listInteractions } from "./query.ts";
+
+export interface InteractionRoutesOptions {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly live: Live;
+  /** The principal of the same credentials as they are now; null when they are no longer good. */
+  readonly recheck: (request: { readonly headers: Readonly<Record<string, string | string[] | undefined>>; readonly cookies: Readonly<Record<string, string | undefined>> }) => Promise<Principal | null>;
+}
+
+const tags = ["interactions"];
+const access = { permission: "interaction.list" } as const;
+/** Tabs of one person share a stream; scripts need one. */
+const mostStreams = 20;
+
+export function interactionRoutes({ db, clock, live, recheck }: InteractionRoutesOptions) {
+  const streams = new Map<string, number>();
+
+  return (app: PortalApp): void => {
+    app.get(
+      "/api/v1/interactions",
+      {
+        config: { access },
+        schema: {
+          summary: "List interactions",
+          description: "Newest first, of those the caller may see. A page is continued with `after`, so that rows that come in meanwhile move nothing.",
+          tags,
+          querystring: InteractionQuery,
+          response: { 200: InteractionPage },
+        },
+      },
+      async (request) => await listInteractions(db, principalOf(request), request.query, clock.now()),
+    );
+
+    app.get(
+      "/api/v1/interactions/:id",
+      {
+        config: { access },
+        schema: {
+          summary: "One interaction",
+          description: "With its recording's tracks and what happened in the call. 404 also for what the caller may not see.",
+          tags,
+          params: Type.Object({ id: InteractionId }),
+          response: { 200: InteractionDetail },
+        },
+      },
+      async (request) => {
+        const principal = principalOf(request);
+        return await withTenant(db, principal.tenantId, (tx) => readDetail(tx, principal, request.params.id, clock.now()));
+      },
+    );
+
+    app.get(
+      "/api/v1/live",
+      {
+        config: { access, produces: ["text/event-stream"] },
+        schema: {
+          summary: "Follow interactions live",
+          description:
+            "Server-sent events: `interaction` (a row appeared or changed), `activity` (speaking levels of running calls), `reset` (read the page again). A comment every 15 seconds keeps the connection open; it ends within 5 seconds of the session or key.",
+          tags,
+        },
+      },
+      async (request, reply) => {
+        const principal = principalOf(request);
+        const key = principalKey(principal);
+        const open = streams.get(key) ?? 0;
+        if (open >= mostStreams) throw new Refusal("TOO_MANY_STREAMS", 429, `There are ${open} live streams of yours already.`);
+        streams.set(key, open + 1);
+        const { headers, cookies } = request;
+        const client = live.open(principal, () => recheck({ headers, cookies }), headers["last-event-id"] !== undefined);
+        client.stream.once("close", () => {
+          const left = (streams.get(key) ?? 1) - 1;
+          if (left > 0) streams.set(key, left);
+          else streams.delete(key);
+        });
+        return reply
+          .type("text/event-stream; charset=utf-8")
+          .header("cache-control", "no-store")
+          .header("x-accel-buffering", "no") // a proxy that collects events would make them late
+          .send(client.stream);
+      },
+    );
+  };
+}

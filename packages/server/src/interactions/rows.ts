@@ -1,0 +1,22 @@
+import type { Principal } from "#access";
+import type { TenantTransaction } from "#db";
+import { isId, mintedAt } from "#ids";
+import type { InteractionRow } from "./row.ts";
+import { maySee } from "./scope.ts";
+
+/** Rows by key, in the order of the ids; what is not there, or not for this principal, is left out. */
+export async function readRows(tx: TenantTransaction, principal: Principal, ids: readonly string[]): Promise<InteractionRow[]> {
+  const known = ids.filter(isId);
+  if (known.length === 0) return [];
+  // minted_at is read off the ids and names the partitions, so that a lookup by key does not touch all of them.
+  const minted = [...new Set(known.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms));
+  const rows = await tx.selectFrom("interactions").selectAll().where("minted_at", "in", minted).where("interaction_id", "in", known).execute();
+  const byId = new Map(rows.filter((row) => maySee(principal, row)).map((row) => [row.interaction_id, row]));
+  return known.map((id) => byId.get(id)).filter((row) => row !== undefined);
+}
+
+/** One row, or null where there is none for this principal: another tenant's, out of scope and unknown look the same (OVR-14). */
+export async function findRow(tx: TenantTransaction, principal: Principal, id: string): Promise<InteractionRow | null> {
+  const [row] = await readRows(tx, principal, [id]);
+  return row ?? null;
+}

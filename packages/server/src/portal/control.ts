@@ -1,0 +1,114 @@
+/**
+ * The control socket: what the command line on this machine asks of the running server. Whoever may open the socket is the
+ * server's own user (or root), which could as well read its data directory; no other check is made, and none is needed.
+ */
+import { chmod, lstat, mkdir, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, { type FastifyBaseLogger } from "fastify";
+import { Type } from "typebox";
+import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, Status, TenantInfo, TenantRequest } from "@earwitness/contract/control";
+import type { ApiKeys } from "#access";
+import { Refusal } from "#errors";
+import type { Log } from "#log";
+import { answerError, answerNotFound } from "./problem.ts";
+
+export interface ControlOptions {
+  readonly socketPath: string;
+  readonly log: Log;
+  readonly isDatabaseAway: (error: unknown) => boolean;
+  readonly apiKeys: ApiKeys;
+  readonly listTenants: () => Promise<TenantInfo[]>;
+  readonly createTenant: (wanted: TenantRequest, by: typeof operator) => Promise<TenantInfo>;
+  readonly status: () => Promise<Status>;
+}
+
+export interface Control {
+  close(): Promise<void>;
+}
+
+/** How evidence names what was done here: the socket tells no users apart. */
+const operator = { kind: "machine", id: "control-socket", name: "Command line of this machine" } as const;
+
+export async function createControl(options: ControlOptions): Promise<Control> {
+  const { socketPath, apiKeys, listTenants } = options;
+  const app = Fastify({
+    loggerInstance: options.log.child({ room: "control" }) as FastifyBaseLogger,
+    disableRequestLogging: true,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    bodyLimit: 64 * 1024,
+    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: false } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.isDatabaseAway));
+  app.setNotFoundHandler(answerNotFound);
+
+  async function tenantIdOf(slug: string): Promise<string> {
+    const tenants = await listTenants();
+    const tenant = tenants.find((candidate) => candidate.slug === slug);
+    if (tenant !== undefined) return tenant.tenantId;
+    const known = tenants.map((candidate) => candidate.slug).join(", ");
+    throw new Refusal("UNKNOWN_TENANT", 404, `There is no tenant “${slug}”; ${known === "" ? "there is none yet" : `there are ${known}`}.`);
+  }
+
+  app.post("/api-keys", { schema: { body: ApiKeyRequest, response: { 201: ApiKeyCreated } } }, async (request, reply) => {
+    const { tenant, name, profile } = request.body;
+    return await reply.code(201).send(await apiKeys.create(await tenantIdOf(tenant), { name, profile }, operator));
+  });
+
+  app.get("/tenants/:slug/api-keys", { schema: { params: Type.Object({ slug: Type.String() }), response: { 200: Type.Array(ApiKeyInfo) } } }, async (request) => {
+    const keys = await apiKeys.list(await tenantIdOf(request.params.slug));
+    return keys.map((key) => ({
+      apiKeyId: key.apiKeyId,
+      name: key.name,
+      profile: key.profile,
+      createdAt: key.createdAt.toISOString(),
+      lastUsedAt: key.lastUsedAt?.toISOString() ?? null,
+      revokedAt: key.revokedAt?.toISOString() ?? null,
+    }));
+  });
+
+  app.post(
+    "/tenants/:slug/api-keys/:apiKeyId/revoke",
+    { schema: { params: Type.Object({ slug: Type.String(), apiKeyId: Type.String({ format: "uuid" }) }), response: { 204: Type.Null() } } },
+    async (request, reply) => {
+      await apiKeys.revoke(await tenantIdOf(request.params.slug), request.params.apiKeyId, operator);
+      return await reply.code(204).send(null);
+    },
+  );
+
+  app.get("/tenants", { schema: { response: { 200: Type.Array(TenantInfo) } } }, async () => await listTenants());
+  app.post("/tenants", { schema: { body: TenantRequest, response: { 201: TenantInfo } } }, async (request, reply) =>
+    await reply.code(201).send(await options.createTenant(request.body, operator)),
+  );
+  app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
+
+  await makePrivate(dirname(socketPath));
+  await removeStale(socketPath);
+  await app.listen({ path: socketPath });
+  await chmod(socketPath, 0o600);
+
+  let closing: Promise<void> | null = null;
+  return { close: () => (closing ??= app.close()) };
+}
+
+/** The directory is what keeps others out between bind and chmod; one that somebody else made is refused. */
+async function makePrivate(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const found = await lstat(directory);
+  const uid = process.getuid?.();
+  if (!found.isDirectory() || (uid !== undefined && found.uid !== uid)) throw new Error(`${directory} is not this user's own directory: the control socket cannot be there`);
+  await chmod(directory, 0o700);
+}
+
+/** A server that was killed leaves its socket behind; one that runs is not robbed of its own. */
+async function removeStale(socketPath: string): Promise<void> {
+  const answers = await new Promise<boolean>((resolve) => {
+    const socket = connect(socketPath);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+  if (answers) throw new Error(`another server answers at ${socketPath}`);
+  await rm(socketPath, { force: true });
+}

@@ -1,0 +1,99 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { PortalApp } from "#access";
+
+/** What the other rooms know of themselves, read at the moment of a scrape. Counters count from the start of the process. */
+export interface MetricSources {
+  readonly recorder: () => {
+    readonly calls: number;
+    readonly recordings: number;
+    readonly tracks: number;
+    readonly packets: number;
+    readonly packetsLost: number;
+    readonly packetsDropped: number;
+    readonly gaps: number;
+    readonly journalBytes: number;
+    readonly journalLagMs: number;
+    readonly lastSyncMs: number;
+  };
+  readonly uploads: () => { readonly pieces: number; readonly bytes: number; readonly oldestMs: number };
+  readonly facts: () => { readonly facts: number; readonly oldestMs: number; readonly rejected: number };
+  readonly liveStreams: () => number;
+}
+
+type Reading = readonly [name: string, help: string, value: number];
+
+function readings(sources: MetricSources): Reading[] {
+  const recorder = sources.recorder();
+  const uploads = sources.uploads();
+  const facts = sources.facts();
+  return [
+    ["earwitness_calls", "Running calls of this node.", recorder.calls],
+    ["earwitness_recordings", "Recordings that media workers write now.", recorder.recordings],
+    ["earwitness_tracks", "Streams that media workers receive now.", recorder.tracks],
+    ["earwitness_packets_total", "Media packets taken.", recorder.packets],
+    ["earwitness_packets_lost_total", "Media packets that were sent and never came.", recorder.packetsLost],
+    ["earwitness_packets_dropped_total", "Packets refused: wrong source, malformed, unknown payload type.", recorder.packetsDropped],
+    ["earwitness_gaps_total", "Gaps written down in recordings.", recorder.gaps],
+    ["earwitness_spool_bytes", "Journal not yet freed, in bytes.", recorder.journalBytes],
+    ["earwitness_spool_lag_seconds", "Age of the oldest frame that is not yet synced to disk.", recorder.journalLagMs / 1000],
+    ["earwitness_spool_sync_seconds", "How long the last sync of the journal took.", recorder.lastSyncMs / 1000],
+    ["earwitness_upload_pieces", "Sealed pieces that wait for the store.", uploads.pieces],
+    ["earwitness_upload_bytes", "Bytes that wait for the store.", uploads.bytes],
+    ["earwitness_upload_lag_seconds", "Age of the oldest piece that waits for the store.", uploads.oldestMs / 1000],
+    ["earwitness_facts_waiting", "Facts of calls that are on disk and not yet in the database.", facts.facts],
+    ["earwitness_facts_lag_seconds", "Age of the oldest fact that is not yet in the database.", facts.oldestMs / 1000],
+    ["earwitness_facts_rejected_total", "Facts that the database refused for their own sake.", facts.rejected],
+    ["earwitness_live_streams", "Open streams of live events.", sources.liveStreams()],
+  ];
+}
+
+/** Serves the metrics in Prometheus' text format, behind the permission metrics.read: they tell of every tenant's traffic. */
+export function addMetrics(app: PortalApp, sources: MetricSources): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const meters = new Map(readings(zero).map(([name, help]) => [name, createMeter(name, help, registry)]));
+  const durations = new Histogram({
+    name: "earwitness_http_request_duration_seconds",
+    help: "From the request to the end of the answer, by route.",
+    labelNames: ["method", "route", "status"],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+
+  app.addHook("onResponse", async (request, reply) => {
+    // By the route's pattern: by the address, every id would be a time series of its own.
+    durations.observe({ method: request.method, route: request.routeOptions.url ?? "none", status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  });
+
+  app.get(
+    "/api/v1/metrics",
+    {
+      config: { access: { permission: "metrics.read" }, produces: ["text/plain"] },
+      schema: { summary: "Metrics of this node", description: "In Prometheus' text format, for an API key with `metrics.read`.", tags: ["operation"] },
+    },
+    async (_request, reply) => {
+      for (const [name, , value] of readings(sources)) meters.get(name)?.(value);
+      return reply.type(registry.contentType).send(await registry.metrics());
+    },
+  );
+}
+
+/** What ends in _total only ever grows: a counter, set to what its owner has counted. */
+function createMeter(name: string, help: string, registry: Registry): (value: number) => void {
+  if (!name.endsWith("_total")) {
+    const gauge = new Gauge({ name, help, registers: [registry] });
+    return (value) => gauge.set(value);
+  }
+  const counter = new Counter({ name, help, registers: [registry] });
+  return (value) => {
+    counter.reset();
+    counter.inc(value);
+  };
+}
+
+const zero: MetricSources = {
+  recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
+  uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
+  facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
+  liveStreams: () => 0,
+};

@@ -1,0 +1,81 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { Problem } from "@earwitness/contract";
+import { Refusal } from "#errors";
+
+/** Titles of the codes that have a better one than their HTTP status. */
+const titles: Readonly<Record<string, string>> = {
+  VALIDATION: "The request is not well-formed",
+  INTEGRITY: "The recording does not match its proof",
+  DATABASE_AWAY: "The database does not answer",
+};
+
+function problem(request: FastifyRequest, status: number, code: string, detail?: string, errors: Problem["errors"] = []): Problem {
+  return {
+    type: `urn:earwitness:problem:${code.toLowerCase().replaceAll("_", "-")}`,
+    title: titles[code] ?? STATUS_CODES[status] ?? "Error",
+    status,
+    ...(detail === undefined ? {} : { detail }),
+    instance: request.id,
+    code,
+    ...(errors.length === 0 ? {} : { errors: [...errors] }),
+  };
+}
+
+/** Every error answer is problem+json (RFC 9457). What was not meant to be shown is answered without its text, and logged under the instance id. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, isDatabaseAway: (error: unknown) => boolean): void {
+  const answer = isDatabaseAway(error)
+    ? problem(request, 503, "DATABASE_AWAY", "Calls go on being recorded meanwhile; try again in a moment.")
+    : problemOf(error, request);
+  if (answer.status >= 500) request.log.error({ err: error, code: answer.code }, "request failed");
+  else request.log.info({ code: answer.code, status: answer.status }, "request refused");
+  send(reply, answer);
+}
+
+export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
+  send(reply, problem(request, 404, "NOT_FOUND", "There is nothing at this address."));
+}
+
+function send(reply: FastifyReply, answer: Problem): void {
+  if (answer.status === 401) reply.header("www-authenticate", "Bearer");
+  // What a route said of its own answer does not hold for the error's.
+  for (const header of ["etag", "content-range", "accept-ranges", "content-disposition", "last-modified", "content-length"]) reply.removeHeader(header);
+  reply
+    .code(answer.status)
+    .header("cache-control", "no-store")
+    .type("application/problem+json")
+    .serializer(JSON.stringify)
+    .send(answer);
+}
+
+function problemOf(error: unknown, request: FastifyRequest): Problem {
+  if (error instanceof Refusal) return problem(request, error.status, error.code, error.message, [...error.errors]);
+  const { validation, validationContext, statusCode, code } = error as Partial<FastifyError>;
+  if (validation !== undefined) {
+    const errors = validation.map((fault) => ({ where: whereOf(fault, validationContext), message: fault.message ?? "is not valid" }));
+    return problem(request, 400, "VALIDATION", errors.map(({ where, message }) => `${where} ${message}`).join("; "), errors);
+  }
+  // Fastify's own refusals (body too large, wrong content type, malformed JSON): their texts tell nothing of us.
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return problem(request, statusCode, fastifyCode(statusCode, code), error instanceof Error ? error.message : undefined);
+  }
+  return problem(request, 500, "INTERNAL", "Something failed that should not have. The log knows more under this instance id.");
+}
+
+function fastifyCode(status: number, code: string | undefined): string {
+  if (status === 413) return "TOO_LARGE";
+  if (status === 415) return "UNSUPPORTED_MEDIA_TYPE";
+  if (status === 429) return "TOO_MANY_REQUESTS";
+  return status === 400 ? "MALFORMED" : (code ?? "REFUSED");
+}
+
+/** `body.tenant`, `query.limit`: where the wrong value stands; for a missing or surplus one, where it would. */
+function whereOf(fault: NonNullable<FastifyError["validation"]>[number], context: string | undefined): string {
+  const place = context === "querystring" ? "query" : (context ?? "request");
+  const path = fault.instancePath.split("/").slice(1).map(unescapePointer);
+  const { missingProperty, additionalProperty } = fault.params as { missingProperty?: string; additionalProperty?: string };
+  const last = missingProperty ?? additionalProperty;
+  return [place, ...path, ...(last === undefined ? [] : [last])].join(".");
+}
+
+const unescapePointer = (step: string) => step.replaceAll("~1", "/").replaceAll("~0", "~");

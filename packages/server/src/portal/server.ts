@@ -1,0 +1,136 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import cookie from "@fastify/cookie";
+import rateLimit from "@fastify/rate-limit";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, { type FastifyBaseLogger } from "fastify";
+import { Health } from "@earwitness/contract";
+import type { PortalApp } from "#access";
+import type { Log } from "#log";
+import { guardRoutes, type GuardOptions } from "./guard.ts";
+import { addMetrics, type MetricSources } from "./metrics.ts";
+import { describeRoutes, type DescribedRoute } from "./openapi.ts";
+import { answerError, answerNotFound } from "./problem.ts";
+import { addSecurityHeaders } from "./security.ts";
+import { serveWeb } from "./static.ts";
+
+export interface PortalOptions {
+  readonly log: Log;
+  readonly version: string;
+  /** Where people reach the portal: scheme, host and port, as they type it. */
+  readonly publicUrl: URL;
+  /** Addresses or networks of reverse proxies whose X-Forwarded-… are believed; empty: none. */
+  readonly trustedProxies: readonly string[];
+  /** Directory of the built web application; null where this node serves none. */
+  readonly webRoot: string | null;
+  readonly authenticate: GuardOptions["authenticate"];
+  /** True for the errors that say that the database cannot be reached just now. */
+  readonly isDatabaseAway: (error: unknown) => boolean;
+  readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] };
+  readonly metrics: MetricSources;
+  /** Routes of the rooms. */
+  readonly routes: readonly ((app: PortalApp) => void)[];
+  /** What is streamed for as long as somebody listens ends here, before open requests are waited for. */
+  readonly beforeClose?: () => Promise<void>;
+}
+
+export interface Portal {
+  readonly app: PortalApp;
+  /** OpenAPI description of all routes. */
+  describe(): ReturnType<typeof describeRoutes>;
+  listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>;
+  close(): Promise<void>;
+}
+
+const bodyLimitBytes = 256 * 1024;
+
+/** Name of the session cookie. `__Host-` keeps other hosts, paths and plain connections from setting or overwriting it. */
+export function sessionCookieName(publicUrl: URL): string {
+  return publicUrl.protocol === "https:" ? "__Host-earwitness" : "earwitness";
+}
+
+/** The HTTP shell. Everything it serves is registered by the room that knows it. */
+export async function createPortal(options: PortalOptions): Promise<Portal> {
+  const app: PortalApp = Fastify({
+    loggerInstance: options.log.child({ room: "portal" }, { serializers: { req: describeRequest } }) as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false, // an instance id is ours to give
+    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    bodyLimit: bodyLimitBytes,
+    routerOptions: { maxParamLength: 200, caseSensitive: true },
+    exposeHeadRoutes: false, // a HEAD may not run what a GET streams
+    onProtoPoisoning: "error",
+    onConstructorPoisoning: "error",
+    requestTimeout: 60_000,
+    forceCloseConnections: "idle",
+    return503OnClosing: true,
+    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: "array" } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.isDatabaseAway));
+  app.setNotFoundHandler({}, answerNotFound);
+
+  await addSecurityHeaders(app, options.publicUrl);
+  await app.register(cookie);
+  await app.register(rateLimit, { global: false });
+
+  const routes: DescribedRoute[] = [];
+  app.addHook("onRoute", (route) => void routes.push(route));
+  guardRoutes(app, { publicUrl: options.publicUrl, sessionCookie: sessionCookieName(options.publicUrl), authenticate: options.authenticate });
+
+  app.addHook("onSend", async (request, reply) => {
+    // What the API answers is for this caller and this moment, unless a route says otherwise.
+    if (request.url.startsWith("/api/") && !reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+  });
+
+  addHealth(app, options.ready);
+  addMetrics(app, options.metrics);
+  const describe = () => describeRoutes(routes, options.version);
+  app.get(
+    "/api/v1/openapi.json",
+    { config: { access: "public", produces: ["application/json"] }, schema: { summary: "This description", description: "OpenAPI 3.1.", tags: ["operation"] } },
+    async (_request, reply) => reply.type("application/json").send(JSON.stringify(describe())),
+  );
+  for (const register of options.routes) register(app);
+  if (options.webRoot !== null) {
+    if (existsSync(options.webRoot)) await serveWeb(app, options.webRoot);
+    else options.log.warn({ webRoot: options.webRoot }, "the web application is not built: the portal serves its API only");
+  }
+  if (options.beforeClose !== undefined) app.addHook("preClose", options.beforeClose);
+  await app.ready();
+
+  let closing: Promise<void> | null = null;
+  return {
+    app,
+    describe,
+    async listen({ host, port }) {
+      await app.listen({ host, port });
+      const address = app.server.address();
+      if (address === null || typeof address === "string") throw new Error("the portal did not get a TCP port");
+      return { port: address.port };
+    },
+    close: () => (closing ??= app.close()),
+  };
+}
+
+/** Query strings hold what people search for; the log has no business with it. */
+const describeRequest = (request: { method: string; url: string; ip: string }) => ({ method: request.method, path: request.url.split("?")[0], remoteAddress: request.ip });
+
+function addHealth(app: PortalApp, ready: PortalOptions["ready"]): void {
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/api/v1/health",
+    config: { access: "public" },
+    schema: {
+      summary: "May calls be sent here?",
+      description: "For load balancers and session border controllers' probes: 200 when a call sent now would be recorded, else 503.",
+      tags: ["operation"],
+      response: { 200: Health, 503: Health },
+    },
+    handler: async (_request, reply) => {
+      const { ready: isReady, reasons } = ready();
+      return reply.code(isReady ? 200 : 503).send({ ready: isReady, reasons: [...reasons] });
+    },
+  });
+}
