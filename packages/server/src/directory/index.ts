@@ -1,0 +1,1 @@
+export { matchPerson, type DirectoryPerson, type KnownPeople } from "./match-person.ts";

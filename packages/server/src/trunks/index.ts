@@ -1,0 +1,1 @@
+export { contestedNetworks, matchTrunk, type KnownTrunks, type TrunkMatch } from "./match-trunk.ts";
