@@ -1,2 +1,2 @@
 export { playbackRoutes, type PlaybackRoutesOptions } from "./routes.ts";
-export type { OpenSound } from "./sound.ts";
+export type { OpenReader } from "./sound.ts";

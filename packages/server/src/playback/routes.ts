@@ -9,14 +9,14 @@ import { Refusal } from "#errors";
 import { append } from "#evidence";
 import { findPart, findRow, noSuchInteraction } from "#interactions";
 import type { Vault } from "#vault";
-import { everyone, entityTag, oneSpeaker, sampleRateOf } from "./file.ts";
+import { everyone, entityTag, oneSpeaker, sampleRateOf, type Layout } from "./file.ts";
 import { isBroken, refusalOf } from "./integrity.ts";
 import { cutPeaks } from "./peaks.ts";
 import { findPlayable, readObjects, type ObjectRow, type Playable } from "./playable.ts";
 import { checkPlay, ensureImplicitPlay, openPlay, type PlayFacts } from "./plays.ts";
 import { matchesAny, parseRange, rangeStillMeansTheSame, type ByteSpan } from "./range.ts";
 import { formatOf, renderWav } from "./render.ts";
-import type { OpenSound } from "./sound.ts";
+import { openSound, type OpenReader } from "./sound.ts";
 import { wavSizeBytes } from "./wav.ts";
 
 export interface PlaybackRoutesOptions {
@@ -24,7 +24,7 @@ export interface PlaybackRoutesOptions {
   readonly clock: Clock;
   readonly nodeId: string;
   readonly vault: Vault;
-  readonly openSound: OpenSound;
+  readonly openReader: OpenReader;
 }
 
 /** A file ready to be sent in any part. `open` reads nothing before its first slice is asked for. */
@@ -44,7 +44,7 @@ const trackParams = Type.Object({ id: InteractionId, track: Type.Integer({ minim
 const play = Type.Optional(Type.String({ format: "uuid", description: "`playId` of the play this belongs to; without it, one play is noted for every caller, track and 15 minutes." }));
 const slice = 64 * 1024;
 
-export function playbackRoutes({ db, clock, nodeId, vault, openSound }: PlaybackRoutesOptions) {
+export function playbackRoutes({ db, clock, nodeId, vault, openReader }: PlaybackRoutesOptions) {
   const playFacts = (request: FastifyRequest, interactionId: string, track: number | null): PlayFacts => ({
     principal: principalOf(request),
     interactionId,
@@ -98,17 +98,19 @@ export function playbackRoutes({ db, clock, nodeId, vault, openSound }: Playback
     );
   }
 
-  function wavFile(playable: Playable, track: number | null, layout: "mixed" | "channels"): ServedFile {
+  async function wavFile(tx: TenantTransaction, playable: Playable, track: number | null, layout: Layout): Promise<ServedFile> {
     const row = track === null ? null : trackOf(playable, track);
     const rendering = row === null ? everyone(playable, layout) : oneSpeaker(playable, row);
     const sampleRate = sampleRateOf(playable.tracks);
+    const { media_id: mediaId } = playable.part.media;
+    const objects = [...(await readObjects(tx, mediaId, "piece")), ...(await readObjects(tx, mediaId, "opus"))];
     return {
       contentType: "audio/wav",
       name: `${playable.row.interaction_id}${track === null ? (layout === "channels" ? "-channels" : "") : `-${track}`}.wav`,
       etag: entityTag(playable, rendering),
       sizeBytes: wavSizeBytes(formatOf({ sampleRate }, rendering)),
       async *open(span) {
-        const sound = await openSound({ tenantId: playable.row.tenant_id, recordingId: playable.part.media.media_id, sampleRate });
+        const sound = await openSound(openReader, vault, playable, objects);
         try {
           yield* renderWav(sound, rendering, span);
         } finally {
@@ -120,11 +122,11 @@ export function playbackRoutes({ db, clock, nodeId, vault, openSound }: Playback
 
   async function oggFile(tx: TenantTransaction, playable: Playable, track: number): Promise<ServedFile> {
     const row = trackOf(playable, track);
-    const { part } = playable;
-    if (part.fromMs > row.offset_ms || part.toMs < row.offset_ms + row.duration_ms) {
-      throw new Refusal("NOT_OFFERED", 409, "This speaker was heard outside of this person's part of the recording; it can be had as WAV only.");
-    }
-    const object = (await readObjects(tx, part.media.media_id, "opus")).find((candidate) => candidate.seq === track);
+    const { part, tracks } = playable;
+    // Compacted is the whole of a wire track; who may hear only a stretch of it gets that as WAV.
+    const isAllTheirs = tracks.every((other) => other === row || other.source_track !== row.source_track) && part.fromMs <= row.offset_ms && row.offset_ms + row.duration_ms <= part.toMs;
+    if (!isAllTheirs) throw new Refusal("NOT_OFFERED", 409, "Opus is offered only where the whole of a stream is this speaker's, within this person's part of the recording; it can be had as WAV.");
+    const object = (await readObjects(tx, part.media.media_id, "opus")).find((candidate) => candidate.seq === row.source_track);
     if (object === undefined) throw new Refusal("NOT_COMPACTED", 409, "This recording has not been compacted to Opus yet; it can be had as WAV.");
     const sizeBytes = await vault.sealedSize(object.object_name);
     return {
@@ -193,7 +195,7 @@ export function playbackRoutes({ db, clock, nodeId, vault, openSound }: Playback
         querystring: Type.Object({ play, layout: Type.Optional(Type.Enum(["mixed", "channels"], { default: "mixed", description: "One channel for all, or one for each speaker." })) }),
       },
       handler: async (request, reply) =>
-        await serve(request, reply, { id: request.params.id, track: null, playId: request.query.play }, async (_tx, playable) => wavFile(playable, null, request.query.layout ?? "mixed")),
+        await serve(request, reply, { id: request.params.id, track: null, playId: request.query.play }, async (tx, playable) => await wavFile(tx, playable, null, request.query.layout ?? "mixed")),
     });
 
     app.route({
@@ -210,7 +212,7 @@ export function playbackRoutes({ db, clock, nodeId, vault, openSound }: Playback
       handler: async (request, reply) => {
         const { id, track } = request.params;
         return await serve(request, reply, { id, track, playId: request.query.play }, async (tx, playable) =>
-          request.query.format === "ogg" ? await oggFile(tx, playable, track) : wavFile(playable, track, "mixed"),
+          request.query.format === "ogg" ? await oggFile(tx, playable, track) : await wavFile(tx, playable, track, "mixed"),
         );
       },
     });
