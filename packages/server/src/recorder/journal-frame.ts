@@ -1,0 +1,98 @@
+/**
+ * One frame of the crash journal. The header says whose it is in the clear, so that a segment can be freed and recovery
+ * can find the key; the body is sealed with the header as its position.
+ *
+ *   "EJ" | version u8 | kind u8 | recording 12 | tenant 16 | key 12 | track u16 | started u48 (ms) | from u32 | to u32 (media ms)
+ *        | body length u32 | nonce 12 | CRC-32 of the header u32 | body
+ */
+import { crc32 } from "node:zlib";
+import { NotAuthentic, tagBytes, type OpeningKey, type SealingKey } from "#vault";
+
+/** `packets`: a packet log of one track. `mark`: the recording's state (recording-state.ts). */
+export type FrameKind = "packets" | "mark";
+
+const kinds: readonly FrameKind[] = ["packets", "mark"];
+const version = 1;
+const nonceAt = 64;
+const crcAt = nonceAt + 12;
+export const frameHeaderBytes = crcAt + 4;
+/** 400 ms of the widest codec are a tenth of this: a longer body is garbage that happens to look like a header. */
+const maxBodyBytes = 4 * 1024 * 1024;
+
+export interface FrameHeader {
+  readonly kind: FrameKind;
+  readonly recordingId: string;
+  readonly tenantId: string;
+  readonly keyId: string;
+  readonly track: number;
+  readonly startedAtMs: number;
+  /** Media time that the body covers: what is missing when it cannot be opened. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export function sealFrame(sealing: SealingKey, header: FrameHeader, body: Uint8Array): Buffer[] {
+  const bytes = Buffer.alloc(frameHeaderBytes);
+  bytes.write("EJ", 0, "latin1");
+  bytes.writeUInt8(version, 2);
+  bytes.writeUInt8(kinds.indexOf(header.kind), 3);
+  writeHex(bytes, header.recordingId, 4, 12);
+  writeHex(bytes, header.tenantId.replaceAll("-", ""), 16, 16);
+  writeHex(bytes, header.keyId, 32, 12);
+  bytes.writeUInt16BE(header.track, 44);
+  bytes.writeUIntBE(header.startedAtMs, 46, 6);
+  bytes.writeUInt32BE(header.fromMs, 52);
+  bytes.writeUInt32BE(header.toMs, 56);
+  bytes.writeUInt32BE(body.length + tagBytes, 60);
+  const { nonce, ciphertext } = sealing.seal(body, bytes.subarray(0, nonceAt));
+  bytes.set(nonce, nonceAt);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, crcAt)), crcAt);
+  return [bytes, ciphertext];
+}
+
+export interface SealedFrame {
+  readonly header: FrameHeader;
+  /** Throws NotAuthentic. */
+  open(opening: OpeningKey): Buffer;
+}
+
+/** The frame at `at`, or null where the written part ends: too short, zeros, or the torn rest of a write that a crash cut. */
+export function readFrame(segment: Buffer, at: number): { frame: SealedFrame; next: number } | null {
+  const bytes = segment.subarray(at, at + frameHeaderBytes);
+  if (bytes.length < frameHeaderBytes || bytes.toString("latin1", 0, 2) !== "EJ" || bytes[2] !== version) return null;
+  if (crc32(bytes.subarray(0, crcAt)) !== bytes.readUInt32BE(crcAt)) return null;
+  const kind = kinds[bytes.readUInt8(3)];
+  const bodyBytes = bytes.readUInt32BE(60);
+  const next = at + frameHeaderBytes + bodyBytes;
+  if (kind === undefined || bodyBytes > maxBodyBytes || next > segment.length) return null;
+  const header: FrameHeader = {
+    kind,
+    recordingId: bytes.toString("hex", 4, 16),
+    tenantId: uuid(bytes.toString("hex", 16, 32)),
+    keyId: bytes.toString("hex", 32, 44),
+    track: bytes.readUInt16BE(44),
+    startedAtMs: bytes.readUIntBE(46, 6),
+    fromMs: bytes.readUInt32BE(52),
+    toMs: bytes.readUInt32BE(56),
+  };
+  const body = segment.subarray(at + frameHeaderBytes, next);
+  return {
+    frame: {
+      header,
+      open(opening) {
+        try {
+          return opening.open(bytes.subarray(nonceAt, crcAt), body, bytes.subarray(0, nonceAt));
+        } catch (error) {
+          throw error instanceof NotAuthentic ? new NotAuthentic(`a journal frame of recording ${header.recordingId}`) : error;
+        }
+      },
+    },
+    next,
+  };
+}
+
+function writeHex(target: Buffer, hex: string, at: number, bytes: number): void {
+  if (!/^[0-9a-f]*$/.test(hex) || target.write(hex, at, bytes, "hex") !== bytes || hex.length !== 2 * bytes) throw new Error(`not ${bytes} bytes of hex: ${hex}`);
+}
+
+const uuid = (hex: string): string => `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

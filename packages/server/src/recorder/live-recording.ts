@@ -1,0 +1,291 @@
+/**
+ * A recording while it runs, inside its media worker. Audio takes two ways at once: as frames into the crash journal within
+ * 400 ms, and second by second into the next piece. When a piece is synced the journal may forget what it holds.
+ */
+import { chunkLeaf, createPieceSealer, pieceObjectName, writePiece, type SealedChunk } from "./piece.ts";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { createMerkleTree, type MerkleTree } from "@earwitness/verify";
+import { createSealingKey, type writeFileDurably } from "#vault";
+import type { StreamOffer } from "./call.ts";
+import { codecByName } from "./codecs.ts";
+import type { Journal } from "./journal.ts";
+import { createLiveTrack, type LiveTrack } from "./live-track.ts";
+import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
+import { encodePacketLog, type LogEntry } from "./packet-log.ts";
+import { roughLevel } from "./pcm.ts";
+import type { Receiver } from "./receiver.ts";
+import { encodeState, type RecordingState } from "./recording-state.ts";
+import { settleSecond } from "./settle.ts";
+import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
+
+export const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
+
+/** Audio younger than this waits in the open for packets that the network delayed; the journal has it already. */
+const settleMs = 3_000;
+/** A frame goes out at the first beat at which its oldest packet is so old, so it holds at most a beat more. */
+const frameMs = 190;
+
+export interface LiveRecordingOptions {
+  readonly recording: OpenRecording;
+  readonly journal: Journal;
+  readonly piecesDir: string;
+  readonly pieceMs: number;
+  readonly now: () => number;
+  readonly onPiece: (piece: SealedPiece) => void;
+  readonly openReceiver: (stream: StreamOffer, onPacket: Parameters<typeof import("./receiver.ts").openReceiver>[0]["onPacket"]) => Promise<Receiver>;
+  readonly writeFile?: typeof writeFileDurably;
+}
+
+interface Track {
+  readonly number: number;
+  readonly label: string;
+  readonly sampleRate: number;
+  readonly live: LiveTrack;
+  readonly analysis: TrackAnalysis;
+  readonly tree: MerkleTree;
+  readonly sending: { fromMs: number; toMs: number | null }[];
+  receiver: Receiver | null;
+  droppedBefore: number;
+  firstFrameAtMs: number | null;
+}
+
+export interface LiveRecording {
+  readonly recordingId: string;
+  addTrack(track: number, stream: StreamOffer, atMs: number): Promise<Receiver>;
+  changeTrack(track: number, stream: StreamOffer, atMs: number): Receiver;
+  removeTrack(track: number, atMs: number): Promise<void>;
+  /** Every 200 ms: frames into the journal; seconds that have settled into the next piece. `onTime`: the loop was not held up. */
+  beat(onTime: boolean): void;
+  /** A frame of the track is synced; answers when it began if it is the first. */
+  synced(track: number): number | null;
+  /** Writes the pieces that are due. Throws when the disk refuses; may be called again. */
+  writePieces(): Promise<void>;
+  readonly piecesDue: boolean;
+  finish(atMs: number): Promise<RecordingSummary>;
+  activity(): { track: number; level: number; speaking: boolean }[];
+  /** How long nothing came on any track that should send; 0 when none should. */
+  silentForMs(): number;
+  stats(): { tracks: number; packets: number; packetsLost: number; packetsDropped: number };
+  close(): Promise<void>;
+}
+
+export function createLiveRecording(options: LiveRecordingOptions): LiveRecording {
+  const { recording, journal } = options;
+  const { recordingId, tenantId, startedAtMs, key } = recording;
+  const sealing = createSealingKey(key, "journal");
+  const sealer = createPieceSealer(key, { tenantId, recordingId });
+  const tracks = new Map<number, Track>();
+  const pieces: SealedPiece[] = [];
+  /** Sealed bytes that are not yet in a file. */
+  const unwritten: { path: string; parts: Buffer[]; piece: Omit<SealedPiece, "sizeBytes" | "sha256">; toSecond: number; marks: number }[] = [];
+  let chunks: SealedChunk[] = [];
+  let pieceFrom = 0;
+  let sealedBefore = 0;
+  let seq = 0;
+  let revision = 0;
+  let ended: RecordingState["ended"] = null;
+  let lastPacketMs = 0;
+  let writing: Promise<void> | null = null;
+  let finishing: Promise<RecordingSummary> | null = null;
+
+  function state(): RecordingState {
+    revision += 1;
+    return { revision, startedAtMs, tracks: [...tracks.values()].map(({ number, label, sampleRate, sending }) => ({ track: number, label, sampleRate, sending: structuredClone(sending), gaps: [] })), ended };
+  }
+
+  function mark(atMs: number): void {
+    const header = { kind: "mark", recordingId, tenantId, keyId: key.keyId, track: 0, startedAtMs, fromMs: Math.round(atMs), toMs: Math.round(atMs) } as const;
+    journal.append({ sealing, header, body: encodeState(state()), second: null });
+  }
+
+  function journalFrame(track: Track, entries: readonly LogEntry[]): void {
+    const first = entries.reduce((least, entry) => Math.min(least, entry.atSample), Infinity);
+    const last = entries.reduce((most, entry) => Math.max(most, entry.atSample), 0);
+    const second = Math.floor(last / track.sampleRate);
+    const ms = (samples: number): number => Math.floor((samples * 1000) / track.sampleRate);
+    const header = { kind: "packets", recordingId, tenantId, keyId: key.keyId, track: track.number, startedAtMs, fromMs: ms(first), toMs: ms(last) } as const;
+    const base = Math.floor(first / track.sampleRate) * track.sampleRate;
+    journal.append({ sealing, header, body: encodePacketLog(entries, base), second });
+  }
+
+  /** Everything before this second is now in chunks; later packets for it are too late. */
+  function settle(before: number): void {
+    for (const track of tracks.values()) {
+      for (const { second, entries } of track.live.takeSeconds(before)) {
+        const settled = settleSecond(entries);
+        const chunk = sealer.sealSecond(track.number, second, settled, track.sampleRate);
+        chunks.push(chunk);
+        track.tree.append(chunkLeaf(chunk));
+        track.analysis.add(second, settled);
+      }
+    }
+    sealedBefore = before;
+  }
+
+  function sealPiece(toSecond: number, final: boolean): void {
+    const now = state();
+    const parts = sealer.sealPiece({ seq, fromSecond: pieceFrom, toSecond, final, chunks, state: now });
+    const path = join(options.piecesDir, tenantId, recordingId, `${seq}.ewp`);
+    const piece = { recordingId, tenantId, seq, keyId: key.keyId, path, objectName: pieceObjectName({ tenantId, recordingId }, seq, key.keyId), fromMs: pieceFrom * 1000, toMs: final ? Math.max(pieceFrom * 1000, endMs()) : toSecond * 1000 };
+    unwritten.push({ path, parts, piece, toSecond, marks: journal.marks() });
+    chunks = [];
+    pieceFrom = toSecond;
+    seq += 1;
+  }
+
+  async function writeUnwritten(): Promise<void> {
+    for (let next = unwritten[0]; next !== undefined; next = unwritten[0]) {
+      const digest = await writePiece(next.path, next.parts, options.writeFile);
+      const piece = { ...next.piece, ...digest };
+      unwritten.shift();
+      pieces.push(piece);
+      journal.covered(recordingId, next.toSecond, next.marks);
+      options.onPiece(piece);
+    }
+  }
+
+  /** One writer at a time, so that pieces appear in order. */
+  function writePieces(): Promise<void> {
+    return (writing ??= writeUnwritten().finally(() => (writing = null)));
+  }
+
+  const endMs = (): number => Math.max(0, ...[...tracks.values()].map((track) => track.analysis.endMs));
+
+  function trackOf(number: number): Track {
+    const track = tracks.get(number);
+    if (track === undefined) throw new Error(`recording ${recordingId} has no track ${number}`);
+    return track;
+  }
+
+  function setSending(track: Track, sending: boolean, atMs: number): void {
+    const last = track.sending.at(-1);
+    const open = last !== undefined && last.toMs === null;
+    if (sending && !open) track.sending.push({ fromMs: atMs, toMs: null });
+    if (!sending && open) last.toMs = Math.max(last.fromMs, atMs);
+  }
+
+  async function finish(atMs: number): Promise<RecordingSummary> {
+    for (const track of tracks.values()) setSending(track, false, atMs);
+    // What the kernel has already received belongs to the call: one turn of the loop reads it.
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([...tracks.values()].map(closeReceiver));
+    ended = { atMs, recovered: false };
+    for (const track of tracks.values()) track.live.drain(Infinity);
+    settle(Infinity);
+    sealPiece(Math.max(pieceFrom, Math.ceil(endMs() / 1000)), true);
+    mark(atMs); // should the process die before the piece is synced, recovery knows that the call was over
+    await writing?.catch(() => undefined);
+    await writePieces();
+    await journal.commit();
+    journal.forget(recordingId);
+    return {
+      recordingId,
+      tenantId,
+      startedAtMs,
+      durationMs: endMs(),
+      tracks: [...tracks.values()].map((track) => ({
+        ...track.analysis.summary({ track: track.number, label: track.label, sampleRate: track.sampleRate, sending: track.sending, gaps: [] }, atMs),
+        merkleRoot: Buffer.from(track.tree.root()).toString("hex"),
+        chunks: track.tree.size,
+      })),
+      pieces: [...pieces],
+      recovered: false,
+    };
+  }
+
+  async function closeReceiver(track: Track): Promise<void> {
+    const receiver = track.receiver;
+    track.receiver = null;
+    if (receiver === null) return;
+    track.droppedBefore += receiver.dropped;
+    await receiver.close();
+  }
+
+  mark(0);
+
+  return {
+    recordingId,
+    async addTrack(number, stream, atMs) {
+      if (tracks.has(number)) throw new Error(`recording ${recordingId} has track ${number} already`);
+      const sampleRate = codecByName(stream.payloads[0]?.codec ?? "PCMU").sampleRate;
+      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: roughLevel });
+      const track: Track = { number, label: stream.label, sampleRate, live, analysis: createTrackAnalysis(sampleRate), tree: createMerkleTree(sha256), sending: [], receiver: null, droppedBefore: 0, firstFrameAtMs: null };
+      tracks.set(number, track);
+      try {
+        track.receiver = await options.openReceiver(stream, (fields, codec, payload) => {
+          lastPacketMs = options.now();
+          live.receive(fields, codec, payload, lastPacketMs);
+        });
+      } catch (error) {
+        tracks.delete(number);
+        throw error;
+      }
+      setSending(track, stream.sending, atMs);
+      lastPacketMs = Math.max(lastPacketMs, atMs);
+      mark(atMs);
+      return track.receiver;
+    },
+    changeTrack(number, stream, atMs) {
+      const track = trackOf(number);
+      if (track.receiver === null) throw new Error(`track ${number} of recording ${recordingId} was removed`);
+      track.receiver.change(stream);
+      setSending(track, stream.sending, atMs);
+      mark(atMs);
+      return track.receiver;
+    },
+    async removeTrack(number, atMs) {
+      const track = trackOf(number);
+      setSending(track, false, atMs);
+      mark(atMs);
+      await closeReceiver(track);
+    },
+    beat(onTime) {
+      if (finishing !== null) return;
+      const now = options.now();
+      for (const track of tracks.values()) {
+        track.receiver?.report();
+        track.live.drain(now);
+        const entries = track.live.takeFrame(now - frameMs);
+        if (entries !== null) journalFrame(track, entries);
+      }
+      // After a stall the sockets hold seconds of audio that the timers ran ahead of: they get a beat to be read.
+      const before = Math.floor((now - settleMs) / 1000);
+      if (onTime && before > sealedBefore) settle(before);
+      if ((sealedBefore - pieceFrom) * 1000 >= options.pieceMs) sealPiece(sealedBefore, false);
+    },
+    synced(number) {
+      const track = tracks.get(number);
+      if (track === undefined || track.firstFrameAtMs !== null) return null;
+      return (track.firstFrameAtMs = options.now());
+    },
+    writePieces,
+    get piecesDue() {
+      return unwritten.length > 0 && writing === null;
+    },
+    finish(atMs) {
+      return (finishing ??= finish(atMs));
+    },
+    activity() {
+      return [...tracks.values()].filter((track) => track.receiver !== null).map((track) => {
+        const level = track.live.takeLevel();
+        return { track: track.number, level, speaking: level > speakingLevel };
+      });
+    },
+    silentForMs() {
+      const anySending = [...tracks.values()].some((track) => track.sending.at(-1)?.toMs === null);
+      return anySending ? options.now() - lastPacketMs : 0;
+    },
+    stats() {
+      const all = [...tracks.values()];
+      const sum = (of: (track: Track) => number): number => all.reduce((total, track) => total + of(track), 0);
+      return { tracks: all.length, packets: sum((track) => track.live.packets), packetsLost: sum((track) => track.live.lost), packetsDropped: sum((track) => track.droppedBefore + (track.receiver?.dropped ?? 0)) };
+    },
+    async close() {
+      await Promise.all([...tracks.values()].map(closeReceiver));
+    },
+  };
+}
+
+/** -36 dB of full scale: speech on a telephone line lies 10 to 20 dB above, line noise well below. */
+const speakingLevel = 0.016;

@@ -1,0 +1,43 @@
+/** Entry of a media worker thread. */
+import { parentPort, workerData } from "node:worker_threads";
+import { messageOf } from "#errors";
+import { createMediaWork } from "./media-work.ts";
+import type { Answers, Command, FromWorker, Request, WorkerOptions } from "./worker-protocol.ts";
+
+if (parentPort === null) throw new Error("media-worker.ts runs as a worker thread");
+const port = parentPort;
+const say = (message: FromWorker): void => port.postMessage(message);
+const work = createMediaWork(workerData as WorkerOptions, (event) => say({ kind: "event", event }));
+const statsTimer = setInterval(() => say({ kind: "stats", stats: work.stats() }), 1_000);
+
+async function carryOut(command: Command): Promise<Answers[Command["kind"]]> {
+  switch (command.kind) {
+    case "open":
+      work.open(command.recording);
+      return null;
+    case "addTrack":
+      return work.addTrack(command.recordingId, command.track, command.stream, command.atMs);
+    case "changeTrack":
+      return work.changeTrack(command.recordingId, command.track, command.stream, command.atMs);
+    case "removeTrack":
+      await work.removeTrack(command.recordingId, command.track, command.atMs);
+      return null;
+    case "finish":
+      return work.finish(command.recordingId, command.atMs);
+    case "close":
+      clearInterval(statsTimer);
+      await work.close();
+      return null;
+  }
+}
+
+port.on("message", ({ id, command }: Request) => {
+  carryOut(command).then(
+    (value) => {
+      say({ kind: "stats", stats: work.stats() });
+      say({ kind: "answer", id, value });
+      if (command.kind === "close") port.close();
+    },
+    (error: unknown) => say({ kind: "refusal", id, message: messageOf(error) }),
+  );
+});

@@ -1,0 +1,65 @@
+/**
+ * Packets as they came from the wire, in the order of their place in time: the plaintext of a journal frame and of a
+ * one-second chunk of a piece. Nothing is decoded, joined or filled, so silence suppression, mixed codecs and loss stay
+ * what they were; loss is an entry of its own.
+ *
+ *   entry = offset in samples u32 | codec u8 | length u16 | payload        (lost: codec 0, payload = samples u32)
+ */
+import { codecById, lostEntry } from "./codecs.ts";
+
+export interface LogEntry {
+  /** Media time of the first sample, counted from the start of the recording. */
+  readonly atSample: number;
+  readonly codec: number;
+  readonly payload: Uint8Array;
+}
+
+const entryHead = 7;
+
+export function lost(atSample: number, samples: number): LogEntry {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32BE(samples);
+  return { atSample, codec: lostEntry, payload };
+}
+
+/** Samples the entry stands for; 0 for a codec that this version does not know. */
+export function samplesOf(entry: LogEntry): number {
+  if (entry.codec === lostEntry) return Buffer.from(entry.payload.buffer, entry.payload.byteOffset, entry.payload.length).readUInt32BE(0);
+  return codecById(entry.codec)?.samplesIn(entry.payload.length) ?? 0;
+}
+
+/** Sorts by place and drops what is there twice. `baseSample` is where offsets count from. */
+export function encodePacketLog(entries: readonly LogEntry[], baseSample: number): Buffer {
+  const ordered = inOrder(entries);
+  const bytes = Buffer.allocUnsafe(ordered.reduce((sum, entry) => sum + entryHead + entry.payload.length, 0));
+  let at = 0;
+  for (const entry of ordered) {
+    bytes.writeUInt32BE(entry.atSample - baseSample, at);
+    bytes.writeUInt8(entry.codec, at + 4);
+    bytes.writeUInt16BE(entry.payload.length, at + 5);
+    bytes.set(entry.payload, at + entryHead);
+    at += entryHead + entry.payload.length;
+  }
+  return bytes;
+}
+
+export function inOrder(entries: readonly LogEntry[]): LogEntry[] {
+  const ordered = entries.toSorted((a, b) => a.atSample - b.atSample || b.codec - a.codec);
+  return ordered.filter((entry, i) => i === 0 || entry.atSample !== ordered[i - 1]!.atSample);
+}
+
+/** The bytes were authenticated, so anything malformed is a defect of the writer and throws. Payloads are views. */
+export function decodePacketLog(bytes: Uint8Array, baseSample: number): LogEntry[] {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const entries: LogEntry[] = [];
+  let at = 0;
+  while (at < view.length) {
+    if (at + entryHead > view.length) throw new Error("packet log ends inside an entry");
+    const length = view.readUInt16BE(at + 5);
+    const payload = view.subarray(at + entryHead, at + entryHead + length);
+    if (payload.length !== length) throw new Error("packet log ends inside an entry");
+    entries.push({ atSample: baseSample + view.readUInt32BE(at), codec: view.readUInt8(at + 4), payload });
+    at += entryHead + length;
+  }
+  return entries;
+}

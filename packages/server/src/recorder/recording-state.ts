@@ -1,0 +1,33 @@
+/**
+ * What recovery must know of a recording besides its audio. Written whole into every journal mark and every piece (sealed:
+ * a label may say who speaks), so the newest one found (by its revision) is the truth and no older one is needed.
+ */
+import type { Gap } from "@earwitness/contract";
+
+export interface TrackState {
+  readonly track: number;
+  readonly label: string;
+  readonly sampleRate: number;
+  /** When the sender was to send, media time: hold, and the time before and after the stream, lie outside. `to` null: still. */
+  readonly sending: readonly { readonly fromMs: number; readonly toMs: number | null }[];
+  /** Audio that was there and could not be kept or read back: `disk`, `decrypt`, `recorder_restart`. */
+  readonly gaps: readonly Gap[];
+}
+
+export interface RecordingState {
+  /** Rises with every writing: of two states the higher one counts. */
+  readonly revision: number;
+  readonly startedAtMs: number;
+  readonly tracks: readonly TrackState[];
+  /** Null while it runs. `recovered`: the process that recorded it died. */
+  readonly ended: { readonly atMs: number; readonly recovered: boolean } | null;
+}
+
+export function encodeState(state: RecordingState): Buffer {
+  return Buffer.from(JSON.stringify(state));
+}
+
+/** Only ever called on bytes that were authenticated as ours. */
+export function decodeState(bytes: Uint8Array): RecordingState {
+  return JSON.parse(Buffer.from(bytes).toString()) as RecordingState;
+}

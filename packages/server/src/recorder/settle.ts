@@ -1,0 +1,27 @@
+import { lostEntry } from "./codecs.ts";
+import { inOrder, lost, samplesOf, type LogEntry } from "./packet-log.ts";
+
+/**
+ * What one second of one track finally holds: its packets in order, each once, and the loss that no late packet has taken
+ * back. Live sealing and recovery both come through here, so that they agree to the byte.
+ */
+export function settleSecond(entries: readonly LogEntry[]): LogEntry[] {
+  const packets = inOrder(entries.filter((entry) => entry.codec !== lostEntry));
+  const holes = entries.filter((entry) => entry.codec === lostEntry).toSorted((a, b) => a.atSample - b.atSample);
+  if (holes.length === 0) return packets;
+  const left: LogEntry[] = [];
+  let until = -1; // end of the hole written last: two reports of one loss are one
+  for (const hole of holes) {
+    const end = hole.atSample + samplesOf(hole);
+    let at = Math.max(hole.atSample, until);
+    for (const packet of packets) {
+      const packetEnd = packet.atSample + samplesOf(packet);
+      if (packetEnd <= at || packet.atSample >= end) continue;
+      if (packet.atSample > at) left.push(lost(at, packet.atSample - at));
+      at = packetEnd;
+    }
+    if (at < end) left.push(lost(at, end - at));
+    until = Math.max(until, end);
+  }
+  return inOrder([...packets, ...left]);
+}

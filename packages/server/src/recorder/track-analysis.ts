@@ -1,0 +1,113 @@
+/**
+ * What is known of a track besides its audio: codec, extent, loss, speech, peaks, gaps. Fed second by second while the call
+ * runs, so that the end of a call costs nothing; fed by recovery from pieces with the same result.
+ */
+import type { Gap } from "@earwitness/contract";
+import { createSpeechDetector } from "@earwitness/media";
+import { codecById, lostEntry } from "./codecs.ts";
+import { samplesOf, type LogEntry } from "./packet-log.ts";
+import { decodeEntryInto } from "./pcm.ts";
+import type { TrackState } from "./recording-state.ts";
+import type { TrackSummary } from "./media.ts";
+
+export interface TrackAnalysis {
+  /** The settled entries of one second; seconds come in rising order and may be left out. */
+  add(second: number, entries: readonly LogEntry[]): void;
+  readonly endMs: number;
+  /** `untilMs`: end of the recording, where an open sending span ends. */
+  summary(state: TrackState, untilMs: number): Omit<TrackSummary, "merkleRoot" | "chunks">;
+}
+
+/** A sender that sends nothing for this long is missing, not pausing. */
+const noMediaMs = 2_000;
+
+type Span = { from: number; to: number };
+
+export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
+  const speech = createSpeechDetector({ sampleRate });
+  let codec = "";
+  let first = -1;
+  let end = 0;
+  let packets = 0;
+  let packetSamples = 0;
+  let lostSamples = 0;
+  const losses: Span[] = [];
+  /** Where anything came, or is known to have been lost; shorter silences on the wire are joined. */
+  const wire: Span[] = [];
+  /** Start of the packet that runs over into the next second. */
+  let carried: LogEntry | null = null;
+  const ms = (samples: number): number => (samples * 1000) / sampleRate;
+
+  return {
+    add(second, entries) {
+      for (const entry of entries) {
+        const samples = samplesOf(entry);
+        const to = entry.atSample + samples;
+        if (entry.codec === lostEntry) {
+          lostSamples += samples;
+          join(losses, { from: entry.atSample, to }, 0);
+        } else {
+          codec = codecById(entry.codec)?.name ?? codec;
+          packets += 1;
+          packetSamples = samples;
+          if (first < 0) first = entry.atSample;
+          end = Math.max(end, to);
+        }
+        join(wire, { from: entry.atSample, to }, (noMediaMs * sampleRate) / 1000);
+      }
+      const from = second * sampleRate;
+      const pcm = new Int16Array(sampleRate);
+      if (carried !== null) decodeEntryInto(carried, pcm, from);
+      for (const entry of entries) decodeEntryInto(entry, pcm, from);
+      const last = entries.findLast((entry) => entry.codec !== lostEntry);
+      carried = last !== undefined && last.atSample + samplesOf(last) > from + sampleRate ? last : null;
+      if (first < 0) return;
+      // Of the first and the last second only what is really there.
+      const soundFrom = Math.max(from, first);
+      speech.push(pcm.subarray(soundFrom - from, Math.max(0, end - from)), soundFrom);
+    },
+    get endMs() {
+      return Math.ceil(ms(end));
+    },
+    summary(state, untilMs) {
+      const offsetMs = first < 0 ? 0 : Math.floor(ms(first));
+      const lossGaps = losses.map((span): Gap => ({ fromMs: Math.floor(ms(span.from)), toMs: Math.ceil(ms(span.to)), reason: "loss" }));
+      const onWire = wire.map((span) => ({ from: ms(span.from), to: ms(span.to) }));
+      const silent = state.sending.flatMap(({ fromMs, toMs }) => without({ from: fromMs, to: toMs ?? untilMs }, onWire));
+      const noMedia = silent.filter((span) => span.to - span.from > noMediaMs).map((span): Gap => ({ fromMs: Math.floor(span.from), toMs: Math.ceil(span.to), reason: "no_media" }));
+      return {
+        track: state.track,
+        codec,
+        sampleRate,
+        offsetMs,
+        durationMs: first < 0 ? 0 : Math.ceil(ms(end)) - offsetMs,
+        packets,
+        packetsLost: packetSamples === 0 ? 0 : Math.round(lostSamples / packetSamples),
+        speech: speech.segments(),
+        gaps: [...lossGaps, ...noMedia, ...state.gaps].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
+        peaks: speech.peaks(),
+      };
+    },
+  };
+}
+
+/** Appends the span, or lengthens the last one when it follows within `reach`. */
+function join(spans: Span[], span: Span, reach: number): void {
+  const last = spans.at(-1);
+  if (last !== undefined && span.from <= last.to + reach) last.to = Math.max(last.to, span.to);
+  else spans.push(span);
+}
+
+/** What of `whole` none of the (ordered) `parts` covers. */
+function without(whole: Span, parts: readonly Span[]): Span[] {
+  const left: Span[] = [];
+  let at = whole.from;
+  for (const part of parts) {
+    if (part.to <= at) continue;
+    if (part.from >= whole.to) break;
+    if (part.from > at) left.push({ from: at, to: part.from });
+    at = part.to;
+  }
+  if (at < whole.to) left.push({ from: at, to: whole.to });
+  return left;
+}

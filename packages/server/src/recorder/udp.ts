@@ -1,0 +1,45 @@
+/**
+ * The one thing the receiver wants of the network. Node's dgram serves it here; a batched backend (recvmmsg) halves the cost
+ * of a packet and has to pass the same tests.
+ */
+import { createSocket } from "node:dgram";
+import { isIPv6 } from "node:net";
+
+export interface UdpSocket {
+  readonly port: number;
+  send(bytes: Uint8Array, port: number, address: string): void;
+  close(): Promise<void>;
+}
+
+/** The bytes belong to the listener, which may keep them. */
+export type UdpListener = (bytes: Buffer, address: string, port: number) => void;
+
+export type OpenUdpSocket = (address: string, port: number, listener: UdpListener) => Promise<UdpSocket>;
+
+/** Seconds of one G.711 stream, should the event loop stall; the kernel may give less (net.core.rmem_max). */
+const receiveBufferBytes = 512 * 1024;
+
+export const openDgramSocket: OpenUdpSocket = (address, port, listener) =>
+  new Promise((resolve, reject) => {
+    const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4" });
+    socket.once("error", reject);
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.off("error", reject);
+      // An ICMP "port unreachable" for a receiver report may surface here; the stream itself goes on.
+      socket.on("error", () => undefined);
+      try {
+        socket.setRecvBufferSize(receiveBufferBytes);
+      } catch {
+        // Not allowed here: the default buffer still holds over a second.
+      }
+      let closed: Promise<void> | null = null;
+      resolve({
+        port: socket.address().port,
+        send: (bytes, toPort, toAddress) => {
+          if (closed === null) socket.send(bytes, toPort, toAddress, () => undefined); // a report that does not arrive is followed by another
+        },
+        close: () => (closed ??= new Promise((done) => socket.close(() => done()))),
+      });
+    });
+    socket.on("message", (bytes, from) => listener(bytes, from.address, from.port));
+  });
