@@ -1,0 +1,44 @@
+import { parseMediaType, parseRecordingMetadata, parseSdp, splitBody } from "@earwitness/media";
+import type { RecordingMetadata, SdpSession, SipRequest } from "@earwitness/media";
+import type { RawBody } from "#recorder";
+import { acceptHeader, warning } from "./reply.ts";
+import type { Answer } from "./reply.ts";
+
+/** What a message of a recording session carries. */
+export interface Content {
+  readonly sdp: SdpSession | null;
+  readonly metadata: RecordingMetadata | null;
+  /** Why there is a metadata part and no `metadata`. Never a reason to refuse: the recording matters more. */
+  readonly metadataProblem: string | null;
+  /** Every part as received, what we cannot read included. */
+  readonly raw: readonly RawBody[];
+}
+
+/** An answer means that the request cannot be served: its body is of a kind we do not read, or broken where we need it whole. */
+export function readContent(request: SipRequest, receivedAt: Date): Content | Answer {
+  const { headers, body } = request;
+  const encoding = headers.get("Content-Encoding")?.trim().toLowerCase() ?? "identity";
+  if (encoding !== "identity") return { status: 415, headers: [["Accept-Encoding", "identity"]] };
+  const split = splitBody(headers.get("Content-Type"), body);
+  if (!split.ok) return { status: 400, headers: [warning(399, split.reason)] };
+  const { sdp, metadata, other } = split.value;
+  const optional = /;\s*handling\s*=\s*optional/i.test(headers.get("Content-Disposition") ?? "");
+  const bare = !(parseMediaType(headers.get("Content-Type") ?? "")?.type.startsWith("multipart/") ?? false);
+  // Further parts of a multipart are a vendor's own and kept; a whole body that is neither of ours is not a recording session's.
+  if (body.length > 0 && bare && sdp === null && metadata === null && !optional) return { status: 415, headers: [acceptHeader] };
+
+  const parsedSdp = sdp === null ? null : parseSdp(sdp.body);
+  if (parsedSdp !== null && !parsedSdp.ok) return { status: 400, headers: [warning(399, parsedSdp.reason)] };
+  const parsedMetadata = metadata === null ? null : parseRecordingMetadata(metadata.body);
+  const document = parsedMetadata !== null && parsedMetadata.ok && parsedMetadata.value.kind === "metadata" ? parsedMetadata.value : null;
+  const raw = [sdp, metadata, ...other].flatMap((part) =>
+    // A copy: the part is a view of a buffer that holds the whole message.
+    part === null ? [] : [{ receivedAt, contentType: part.contentType, body: part.body.slice() }],
+  );
+  return {
+    sdp: parsedSdp?.value ?? null,
+    metadata: document,
+    metadataProblem: parsedMetadata === null || document !== null ? null : parsedMetadata.ok ? "a snapshot request came where metadata belongs" : parsedMetadata.reason,
+    raw,
+  };
+}

@@ -1,0 +1,129 @@
+/** From the state of a recording session to what the recorder knows of a call. Pure; every text in it is the client's word. */
+import { normalizeAddress } from "@earwitness/media";
+import type { MetadataParticipant, MetadataSession, NameAddr, ParticipantSessionAssociation, RecordingMetadata } from "@earwitness/media";
+import type { CallFacts, CallParty, Conversation } from "#recorder";
+
+export interface CallState {
+  /** All documents of the session, merged; null where none came or none could be read. */
+  readonly metadata: RecordingMetadata | null;
+  /** Labels of the streams, in the order of their m-lines. */
+  readonly labels: readonly string[];
+  /** The INVITE that opened the session: its parties stand in where metadata names none. */
+  readonly invite: { readonly callId: string; readonly from: NameAddr; readonly to: NameAddr };
+  /** What was said last; tells one on hold from one who only listens. */
+  readonly before: CallFacts | null;
+  readonly at: Date;
+}
+
+export function describeCall(state: CallState): CallFacts {
+  const { metadata, before, at } = state;
+  const described = metadata === null || metadata.participants.length === 0 ? [withoutMetadata(state)] : withMetadata(metadata, state);
+  // Metadata that comes late names its own conversations; the stand-in ends, because nothing vanishes from the facts.
+  const gone = (before?.conversations ?? []).filter((old) => !described.some(({ id }) => id === old.id));
+  return { conversations: [...described, ...gone.map((old) => ({ ...old, endedAt: old.endedAt ?? at }))] };
+}
+
+/** A plain INVITE: From calls To, and by convention the caller is on the first stream. One stream carries both. */
+function withoutMetadata({ labels, invite }: CallState): Conversation {
+  const { callId, from, to } = invite;
+  const party = (id: string, { displayName, uri }: NameAddr, sends: readonly string[]): CallParty => ({
+    id,
+    name: displayName || null,
+    address: normalizeAddress(uri),
+    joinedAt: null,
+    leftAt: null,
+    sends,
+    onHold: false,
+  });
+  const parties = [party("from", from, labels.slice(0, 1)), party("to", to, labels.length === 1 ? labels : labels.slice(1, 2))];
+  return { id: callId, chainId: null, originalCallId: null, sipCallId: null, startedAt: null, endedAt: null, parties };
+}
+
+function withMetadata(metadata: RecordingMetadata, state: CallState): Conversation[] {
+  // Some clients leave the session element out; the recording session is the conversation then.
+  const sessions: readonly MetadataSession[] =
+    metadata.sessions.length > 0 ? metadata.sessions : [{ id: state.invite.callId, groupId: null, sipSessionIds: [], reasons: [], startedAt: null, stoppedAt: null }];
+  const associated = new Set(metadata.participantSessionAssociations.map(({ participantId }) => participantId));
+  const current = sessions.findLast(({ stoppedAt }) => stoppedAt === null) ?? sessions.at(-1);
+  return sessions.map((session) => {
+    const associations = metadata.participantSessionAssociations.filter(({ sessionId }) => sessionId === session.id);
+    // Some leave the associations out; such a participant is taken to be in the session that runs.
+    const strays = session === current ? metadata.participants.filter(({ id }) => !associated.has(id)) : [];
+    const parties = [
+      ...associations.flatMap((association) => {
+        const participant = metadata.participants.find(({ id }) => id === association.participantId);
+        return participant === undefined ? [] : [describeParty(participant, association, session, metadata, state)];
+      }),
+      ...strays.map((participant) => describeParty(participant, null, session, metadata, state)),
+    ];
+    const recorded = metadata.sessionRecordingAssociations.find(({ sessionId }) => sessionId === session.id);
+    return {
+      id: session.id,
+      chainId: session.groupId,
+      originalCallId: localSessionId(session.sipSessionIds),
+      sipCallId: namedCallId(metadata, session),
+      startedAt: session.startedAt ?? recorded?.associatedAt ?? null,
+      endedAt: session.stoppedAt ?? recorded?.disassociatedAt ?? null,
+      parties,
+    };
+  });
+}
+
+function describeParty(
+  participant: MetadataParticipant,
+  association: ParticipantSessionAssociation | null,
+  session: MetadataSession,
+  metadata: RecordingMetadata,
+  state: CallState,
+): CallParty {
+  const [first] = participant.names;
+  const sends = labelsSent(participant, session, metadata, state.labels);
+  const leftAt = association?.disassociatedAt ?? session.stoppedAt;
+  const known = state.before?.conversations.find(({ id }) => id === session.id)?.parties.find(({ id }) => id === participant.id);
+  return {
+    id: participant.id,
+    name: participant.names.find(({ name }) => name !== null)?.name ?? null,
+    // RFC 3323's way to say that nobody says who.
+    address: first === undefined || first.aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(first.aor),
+    joinedAt: association?.associatedAt ?? null,
+    leftAt,
+    sends,
+    // Who never sent only listens (a supervisor); who did and no longer does is on hold (RFC 8068 §3.2).
+    onHold: leftAt === null && sends.length === 0 && known !== undefined && (known.onHold || known.sends.length > 0),
+  };
+}
+
+function labelsSent(participant: MetadataParticipant, session: MetadataSession, metadata: RecordingMetadata, labels: readonly string[]): string[] {
+  const labelled = metadata.streams.filter(({ label }) => label !== null);
+  if (labelled.length === 0) {
+    // Nothing ties participants to streams but their order: the first is on the first line.
+    const label = labels[metadata.participants.indexOf(participant)];
+    return label === undefined ? [] : [label];
+  }
+  // An SDP without labels: the first labelled stream is the first line.
+  const byPlace = labelled.every(({ label }) => !labels.includes(label!));
+  const sent = metadata.participantStreamAssociations.flatMap((association) => {
+    if (association.participantId !== participant.id || association.disassociatedAt !== null) return [];
+    return association.sends.flatMap((streamId) => {
+      const place = labelled.findIndex(({ id, sessionId }) => id === streamId && (sessionId === null || sessionId === session.id));
+      if (place < 0) return [];
+      return (byPlace ? labels[place] : labelled[place]!.label) ?? [];
+    });
+  });
+  return [...new Set(sent)];
+}
+
+/** RFC 7989: `<local>;remote=<remote>`. Null where there is none, or only the nil identifier of one who does not know his own. */
+function localSessionId(values: readonly string[]): string | null {
+  for (const value of values) {
+    const local = value.split(";", 1)[0]!.trim().toLowerCase();
+    if (/^[0-9a-f]{32}$/.test(local) && !/^0+$/.test(local)) return local;
+  }
+  return null;
+}
+
+/** Ribbon copies the Call-ID of the recorded call into its group's `callData`. */
+function namedCallId(metadata: RecordingMetadata, session: MetadataSession): string | null {
+  const extension = metadata.extensions.find(({ owner, path }) => (owner.id === session.groupId || owner.id === session.id) && path.toLowerCase() === "calldata/callid");
+  return extension?.value || null;
+}

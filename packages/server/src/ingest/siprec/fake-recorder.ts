@@ -1,0 +1,90 @@
+import type { CallFacts, CallOffer, EndCause, LocalPorts, OpenResult, RawBody, Recorder, StreamOffer } from "#recorder";
+
+/** What a recorded call was told, in order. */
+export type Told =
+  | { readonly kind: "add" | "change"; readonly stream: StreamOffer }
+  | { readonly kind: "remove"; readonly label: string }
+  | { readonly kind: "update"; readonly facts: CallFacts; readonly raw: readonly RawBody[] }
+  | { readonly kind: "end"; readonly cause: EndCause };
+
+export interface FakeCall {
+  readonly offer: CallOffer;
+  readonly told: Told[];
+  /** Causes of the end: exactly one in a call that went well. */
+  readonly ends: EndCause[];
+}
+
+/** A recorder for tests of the adapter: remembers what it is told and gives out ports. `decide` may answer otherwise, or wait. */
+export interface FakeRecorder extends Recorder {
+  readonly calls: FakeCall[];
+  decide: (offer: CallOffer) => Promise<OpenResult | null>;
+  isReady: boolean;
+  /** Thrown by everything that a call is asked to do with a stream of this label. */
+  failLabel: string | null;
+  /** Adding a stream waits for it. */
+  hold: Promise<void> | null;
+}
+
+export function createFakeRecorder(): FakeRecorder {
+  const calls: FakeCall[] = [];
+  let nextPort = 40_000;
+
+  function ports(): LocalPorts {
+    nextPort += 2;
+    return { rtpPort: nextPort, rtcpPort: nextPort + 1 };
+  }
+
+  const recorder: FakeRecorder = {
+    calls,
+    isReady: true,
+    failLabel: null,
+    hold: null,
+    decide: async () => null,
+    async open(offer) {
+      const decided = await recorder.decide(offer);
+      if (decided !== null) return decided;
+      const call: FakeCall = { offer, told: [], ends: [] };
+      calls.push(call);
+      const open = new Map(offer.streams.map((stream) => [stream.label, ports()]));
+      const mayFail = (label: string): void => {
+        if (label === recorder.failLabel) throw new Error("no port left");
+      };
+      return {
+        kind: "recording",
+        ports: new Map(open),
+        call: {
+          recordingId: String(calls.length).padStart(24, "0"),
+          async addStream(stream) {
+            await recorder.hold;
+            mayFail(stream.label);
+            const given = ports();
+            open.set(stream.label, given);
+            call.told.push({ kind: "add", stream });
+            return given;
+          },
+          async changeStream(stream) {
+            mayFail(stream.label);
+            call.told.push({ kind: "change", stream });
+            return open.get(stream.label)!;
+          },
+          async removeStream(label) {
+            open.delete(label);
+            call.told.push({ kind: "remove", label });
+          },
+          async update(facts, _at, raw) {
+            call.told.push({ kind: "update", facts, raw });
+          },
+          async end(cause) {
+            call.told.push({ kind: "end", cause });
+            call.ends.push(cause);
+          },
+        },
+      };
+    },
+    count: () => calls.filter(({ ends }) => ends.length === 0).length,
+    ready: () => ({ ready: recorder.isReady, reasons: recorder.isReady ? [] : ["spool full"] }),
+    drain: () => void (recorder.isReady = false),
+    close: async () => undefined,
+  };
+  return recorder;
+}

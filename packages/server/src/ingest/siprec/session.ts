@@ -1,0 +1,334 @@
+import { answerSdp, mergeRecordingMetadata, parseTokenList } from "@earwitness/media";
+import type { RecordingMetadata, SdpSession, SipHeaderField, SipHeaders, SipResponse } from "@earwitness/media";
+import type { Clock } from "#clock";
+import type { Log } from "#log";
+import type { CallFacts, EndCause, OpenResult, RecordedCall, Recorder } from "#recorder";
+import { readContent } from "./body.ts";
+import type { Content } from "./body.ts";
+import { createDialog, retryLater } from "./dialog.ts";
+import type { Dialog } from "./dialog.ts";
+import { describeCall } from "./facts.ts";
+import type { Incoming } from "./incoming.ts";
+import { labelOf, readLines } from "./lines.ts";
+import type { Line } from "./lines.ts";
+import { acceptHeader, capabilities, replyTo, warning } from "./reply.ts";
+import type { Answer } from "./reply.ts";
+import { agreeOnInterval, createSessionTimer, intervalHeaders } from "./session-timer.ts";
+import type { SessionInterval } from "./session-timer.ts";
+import { createStreams, streamLabels, streamsOf } from "./streams.ts";
+import type { Streams } from "./streams.ts";
+import type { Timers } from "./timers.ts";
+import type { ServerTransaction, Transactions } from "./transaction.ts";
+import type { Transport } from "./transport.ts";
+
+/** Who may send to us from an address. */
+export interface Trunk {
+  readonly tenantId: string;
+  readonly trunkId: string;
+  readonly trunkName: string;
+}
+
+/** What every session of a server shares. */
+export interface SessionContext {
+  readonly recorder: Recorder;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly transport: Transport;
+  readonly transactions: Transactions;
+  readonly agent: string;
+  readonly advertisedAddress: string | null;
+  readonly newToken: () => string;
+  readonly send: (response: SipResponse, to: Incoming) => void;
+  readonly isDraining: () => boolean;
+  readonly add: (session: Session) => void;
+  readonly remove: (session: Session) => void;
+  readonly onAckLost: () => void;
+  readonly onExpired: () => void;
+}
+
+/** A running recording session: one dialog, one recorded call. */
+export interface Session {
+  readonly trunk: Trunk;
+  readonly dialog: Dialog;
+  /** A request inside the dialog, in order. */
+  receive(transaction: ServerTransaction): void;
+  /** Ends the recording and tells the client. */
+  shutdown(): Promise<void>;
+}
+
+/** A recorder that has not answered by then has a disk that hangs; the client had better ask another one. */
+const openWaitMs = 10_000;
+
+/** Answers an INVITE that asks for a new recording session. */
+export function openSession(context: SessionContext, transaction: ServerTransaction, trunk: Trunk, localTag: string): void {
+  const { recorder, log, timers } = context;
+  const { incoming } = transaction;
+  const receivedAt = context.clock.now();
+  const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, context.agent));
+
+  if (context.isDraining()) return answer(unavailable("draining", 30));
+  const content = readContent(incoming.request, receivedAt);
+  if ("status" in content) return answer(content);
+  const { sdp } = content;
+  if (sdp === null) return answer({ status: 488, headers: [warning(399, "an INVITE without an offer is not served")] });
+  const interval = agreeOnInterval(incoming.request.headers, peerOf(incoming.request.headers));
+  if (interval !== null && "status" in interval) return answer(interval);
+  const lines = readLines(sdp, []);
+  const unusable = refusalOf(lines, () => false);
+  if (unusable !== null) return answer(unusable);
+
+  answer({ status: 100 });
+  transaction.onCancel = () => answer({ status: 487 });
+  const late = timers.after(openWaitMs, () => {
+    log.error({ callId: incoming.callId }, "the recorder did not answer in time");
+    answer(unavailable("the recorder does not answer", 30));
+  });
+  open(content, sdp, interval)
+    .catch((thrown: unknown) => {
+      log.error({ err: thrown, callId: incoming.callId }, "recording session could not be opened");
+      answer(unavailable("internal error", 10));
+    })
+    .finally(() => late.cancel());
+
+  async function open(brought: Content, offer: SdpSession, agreed: SessionInterval | null): Promise<void> {
+    const metadata = brought.metadata === null ? null : mergeRecordingMetadata(null, brought.metadata, receivedAt);
+    const facts = describeCall({ metadata, labels: streamLabels(lines), invite: incoming, before: null, at: receivedAt });
+    noteProblems(log, incoming, brought);
+    const host = context.advertisedAddress ?? (await context.transport.localAddress(incoming.flow));
+    const result = await recorder.open({
+      ...trunk,
+      sipCallId: incoming.callId,
+      remoteAddress: incoming.flow.remote.address,
+      receivedAt,
+      streams: streamsOf(lines),
+      facts,
+      raw: brought.raw,
+    });
+    if (result.kind !== "recording") return answer(refusalFor(result));
+    // A CANCEL came meanwhile, or we gave up waiting.
+    if (transaction.answered) return result.call.end("cancelled", context.clock.now());
+
+    const dialog = createDialog({
+      ...context,
+      invite: incoming,
+      localTag,
+      host,
+      port: context.transport.address.port,
+      newBranch: () => `z9hG4bK${context.newToken()}`,
+    });
+    const streams = createStreams(result.call, lines, result.ports, log);
+    const session = createSession(context, { trunk, dialog, call: result.call, streams, host, metadata, facts, invite: incoming, openedAt: receivedAt });
+    context.add(session);
+    session.accept(transaction, offer, agreed);
+  }
+}
+
+interface Start {
+  readonly trunk: Trunk;
+  readonly dialog: Dialog;
+  readonly call: RecordedCall;
+  readonly streams: Streams;
+  /** Our address in SDP. */
+  readonly host: string;
+  readonly metadata: RecordingMetadata | null;
+  readonly facts: CallFacts;
+  readonly invite: Incoming;
+  readonly openedAt: Date;
+}
+
+interface OpenedSession extends Session {
+  /** 200 to the request that carried `offer` (none: an UPDATE about metadata or the session timer). */
+  accept(transaction: ServerTransaction, offer: SdpSession | null, interval: SessionInterval | null): void;
+}
+
+function createSession(context: SessionContext, start: Start): OpenedSession {
+  const { log, clock, timers } = context;
+  const { trunk, dialog, call, streams, host, invite } = start;
+  const sdpSessionId = String(start.openedAt.getTime());
+  const contact: SipHeaderField = ["Contact", dialog.contact];
+  let { metadata, facts } = start;
+  /** Every label there has been: who spoke on a stream that is gone stays known. */
+  let labels: readonly string[] = streams.labels;
+  let sdpVersion = 0;
+  let ended = false;
+  /** The offer that is being worked on; a second one has to wait for the answer to the first (RFC 3261 §14.2, RFC 3311 §5.2). */
+  let pending: ServerTransaction | null = null;
+  /** What the messages ask of the recorder is done one after the other, in the order they came. */
+  let queue: Promise<void> = Promise.resolve();
+
+  const timer = createSessionTimer({
+    timers,
+    refresh: (headers) => dialog.request("UPDATE", [contact, ...headers, ...capabilities]),
+    expired: () => {
+      log.warn({ callId: invite.callId, recordingId: call.recordingId }, "recording session expired: the client is gone");
+      context.onExpired();
+      void hangUp("timeout");
+    },
+  });
+
+  function answer(transaction: ServerTransaction, given: Answer): void {
+    transaction.respond(replyTo(transaction.incoming, given, dialog.localTag, context.agent));
+  }
+
+  function enqueue(work: () => Promise<void>): Promise<void> {
+    queue = queue.then(work).catch((thrown: unknown) => log.error({ err: thrown, recordingId: call.recordingId }, "recording session step failed"));
+    return queue;
+  }
+
+  function accept(transaction: ServerTransaction, offer: SdpSession | null, interval: SessionInterval | null): void {
+    const { incoming } = transaction;
+    const { method, headers } = incoming.request;
+    const recordRoutes = headers.all("Record-Route").map((value): SipHeaderField => ["Record-Route", value]);
+    const common = [...recordRoutes, contact, ...capabilities, ...intervalHeaders(interval)];
+    sdpVersion += 1;
+    const body = offer === null ? null : new TextEncoder().encode(answerSdp(offer, streams.decisions(), { address: host, sessionId: sdpSessionId, version: sdpVersion }));
+    const response = replyTo(
+      incoming,
+      body === null ? { status: 200, headers: common } : { status: 200, headers: [...common, ["Content-Type", "application/sdp"]], body },
+      dialog.localTag,
+      context.agent,
+    );
+    transaction.respond(response);
+    timer.restart(interval);
+    if (method !== "INVITE") return;
+    dialog.awaitAck(
+      incoming,
+      () => context.send(response, incoming),
+      () => {
+        log.warn({ callId: invite.callId, recordingId: call.recordingId }, "no ACK to our 200");
+        context.onAckLost();
+        void hangUp("timeout");
+      },
+    );
+  }
+
+  /** A re-INVITE, or an UPDATE with or without an offer. */
+  function change(transaction: ServerTransaction): void {
+    const { incoming } = transaction;
+    const { method, headers } = incoming.request;
+    const at = clock.now();
+    const content = readContent(incoming.request, at);
+    if ("status" in content) return answer(transaction, content);
+    const { sdp } = content;
+    if (method === "INVITE" && sdp === null) return answer(transaction, { status: 488, headers: [warning(399, "a re-INVITE without an offer is not served")] });
+    if (pending !== null && !pending.answered && (sdp !== null || pending.incoming.request.method === method)) {
+      return answer(transaction, { status: 500, headers: [retryLater()] });
+    }
+    const interval = agreeOnInterval(headers, peerOf(headers));
+    if (interval !== null && "status" in interval) return answer(transaction, interval);
+
+    if (method === "INVITE") answer(transaction, { status: 100 });
+    // A CANCEL from here on is too late: the recorder may have followed the offer already, so it gets its 200.
+    pending = transaction;
+    void enqueue(async () => {
+      const refused = await follow(content, at).catch((thrown: unknown): Answer => {
+        log.error({ err: thrown, recordingId: call.recordingId }, "re-INVITE or UPDATE could not be followed");
+        return { status: 500, headers: [retryLater()] };
+      });
+      if (transaction.answered) return; // BYE came meanwhile
+      if (refused !== null) answer(transaction, refused);
+      else accept(transaction, sdp, interval);
+    });
+  }
+
+  /** Brings the recorder to what a message says. */
+  async function follow(content: Content, at: Date): Promise<Answer | null> {
+    if (content.sdp !== null) {
+      const lines = readLines(content.sdp, streams.labels);
+      const refused = refusalOf(lines, streams.isOpen);
+      if (refused !== null) return refused;
+      await streams.apply(lines, at);
+      labels = [...new Set([...labels, ...streamLabels(lines)])];
+    }
+    if (content.raw.length === 0) return null; // a refresh of the session timer
+    noteProblems(log, invite, content);
+    if (content.metadata !== null) metadata = mergeRecordingMetadata(metadata, content.metadata, at);
+    facts = describeCall({ metadata, labels, invite, before: facts, at });
+    await call.update(facts, at, content.raw);
+    return null;
+  }
+
+  /** The client hangs up. By RFC 8068 its BYE may bring a last document, which counts before the end. */
+  function bye(transaction: ServerTransaction): void {
+    const at = clock.now();
+    answer(transaction, { status: 200 });
+    const content = readContent(transaction.incoming.request, at);
+    if (!("status" in content) && content.metadata !== null) void enqueue(async () => void (await follow({ ...content, sdp: null }, at)));
+    void finish("released", at);
+  }
+
+  /** The one way to the end. What the queue holds is done first. */
+  function finish(cause: EndCause, at: Date): Promise<void> {
+    if (ended) return queue;
+    ended = true;
+    timer.stop();
+    dialog.close();
+    context.remove(session);
+    if (pending !== null && !pending.answered) answer(pending, { status: 487 });
+    return enqueue(() => call.end(cause, at));
+  }
+
+  async function hangUp(cause: EndCause): Promise<void> {
+    if (ended) return queue;
+    const said = dialog.request("BYE", []);
+    await Promise.all([finish(cause, clock.now()), said.catch((thrown: unknown) => log.info({ err: thrown }, "BYE could not be sent"))]);
+  }
+
+  const session: OpenedSession = {
+    trunk,
+    dialog,
+    accept,
+    receive(transaction) {
+      switch (transaction.incoming.request.method) {
+        case "INVITE":
+        case "UPDATE":
+          return change(transaction);
+        case "BYE":
+          return bye(transaction);
+        // INFO carries DTMF or a vendor's own; OPTIONS asks whether we live. Both are told yes.
+        default:
+          return answer(transaction, { status: 200, headers: capabilities });
+      }
+    },
+    shutdown: () => hangUp("shutdown"),
+  };
+  return session;
+}
+
+function unavailable(reason: string, retryAfterSeconds: number): Answer {
+  return { status: 503, headers: [["Retry-After", String(retryAfterSeconds)], warning(399, reason)] };
+}
+
+/**
+ * "Ignored" is answered 603. A 4xx would send the client to the next recorder of its list, which decides the same; 6xx says that no other
+ * place will do either (RFC 3261 §21.6), and 603 is its one for "reached, and not wanted".
+ */
+function refusalFor(result: Exclude<OpenResult, { kind: "recording" }>): Answer {
+  if (result.kind === "unavailable") return unavailable(result.reason, result.retryAfterSeconds);
+  return { status: 603, headers: [warning(399, result.reasons.join(", ") || "not to be recorded")] };
+}
+
+/**
+ * 488 where nothing of a first offer can be recorded, or where a running stream would change to something that cannot: refused as a
+ * whole, such an offer leaves the stream as it was (RFC 3261 §14.2), and the client may try another codec. An offer with no stream at
+ * all is served: a persistent session begins and idles that way.
+ */
+function refusalOf(lines: readonly Line[], isOpen: (label: string) => boolean): Answer | null {
+  const unusable = lines.flatMap((line) => (line.kind === "unusable" ? [line] : []));
+  const running = unusable.find((line) => isOpen(line.label));
+  const nothing = lines.some((line) => line.kind === "stream" || isOpen(labelOf(line))) ? undefined : unusable[0];
+  const reason = (running ?? nothing)?.reason;
+  return reason === undefined ? null : { status: 488, headers: [warning(305, reason), acceptHeader] };
+}
+
+function peerOf(headers: SipHeaders): { readonly supportsTimer: boolean; readonly allowsUpdate: boolean } {
+  const has = (names: readonly string[], token: string): boolean => names.some((name) => parseTokenList(headers.all(name)).some((one) => one.toLowerCase() === token));
+  return { supportsTimer: has(["Supported", "Require"], "timer"), allowsUpdate: has(["Allow"], "update") };
+}
+
+/** A document we cannot read costs names, never the recording; somebody should know. */
+function noteProblems(log: Log, invite: Incoming, content: Content): void {
+  const problems = content.metadataProblem === null ? (content.metadata?.problems ?? []) : [content.metadataProblem];
+  if (problems.length > 0) log.warn({ callId: invite.callId, remote: invite.flow.remote.address, problems: problems.slice(0, 5) }, "recording metadata has problems");
+}

@@ -1,0 +1,72 @@
+import { createLog } from "#log";
+import { createFakeRecorder } from "./fake-recorder.ts";
+import type { FakeRecorder } from "./fake-recorder.ts";
+import { createManualTime } from "./manual-time.ts";
+import type { ManualTime } from "./manual-time.ts";
+import { createSiprecServer } from "./server.ts";
+import type { SiprecServer, SiprecServerOptions } from "./server.ts";
+import { createTestCall, createTestClient } from "./test-client.ts";
+import type { TestCall, TestClient } from "./test-client.ts";
+
+export const trunk = { tenantId: "tenant", trunkId: "trunk", trunkName: "SBC" };
+
+/** A server on loopback with a fake recorder and time that stands still, and clients that are closed with it. */
+export interface TestServer extends AsyncDisposable {
+  readonly server: SiprecServer;
+  readonly recorder: FakeRecorder;
+  readonly time: ManualTime;
+  readonly logged: string[];
+  client(kind?: "udp" | "tcp"): Promise<TestClient>;
+  /** A call of a client of its own. */
+  call(kind?: "udp" | "tcp"): Promise<TestCall & { readonly client: TestClient }>;
+}
+
+export async function createTestServer(options: Partial<SiprecServerOptions> = {}): Promise<TestServer> {
+  const recorder = createFakeRecorder();
+  const time = createManualTime();
+  const logged: string[] = [];
+  const clients: TestClient[] = [];
+  const server = await createSiprecServer({
+    host: "127.0.0.1",
+    port: 0,
+    recorder,
+    matchTrunk: () => trunk,
+    log: createLog("info", { write: (line) => void logged.push(line) }),
+    clock: time,
+    timers: time,
+    ...options,
+  });
+  async function client(kind: "udp" | "tcp" = "udp"): Promise<TestClient> {
+    const created = await createTestClient(kind, server.address.port);
+    clients.push(created);
+    return created;
+  }
+  return {
+    server,
+    recorder,
+    time,
+    logged,
+    client,
+    async call(kind = "udp") {
+      const own = await client(kind);
+      return Object.assign(createTestCall(own, kind), { client: own });
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = server.close();
+      // Nobody answers the BYEs any more: let the wait for them pass.
+      const passing = setInterval(() => time.advance(1_000), 5);
+      await closed;
+      clearInterval(passing);
+      await Promise.all(clients.map((one) => one.close()));
+    },
+  };
+}
+
+/** Polls until it holds: what happens between sockets has no event to wait for. */
+export async function until(holds: () => boolean, what: string, waitMs = 3_000): Promise<void> {
+  const endMs = Date.now() + waitMs;
+  while (!holds()) {
+    if (Date.now() > endMs) throw new Error(`never happened: ${what}`);
+    await new Promise((again) => setTimeout(again, 3));
+  }
+}
