@@ -38,9 +38,10 @@ create table people (
   recorded         boolean not null default true,
   created_at       timestamptz not null default now(),
   deleted_at       timestamptz,
-  constraint people_pkey primary key (tenant_id, person_id),
-  constraint people_upn_unique unique (tenant_id, upn)
+  constraint people_pkey primary key (tenant_id, person_id)
 );
+
+create unique index people_upn_unique on people (tenant_id, lower(upn)); -- a UPN is the same in any case
 
 -- Addresses of record and numbers by which a person is recognized in call metadata, normalized.
 create table person_addresses (

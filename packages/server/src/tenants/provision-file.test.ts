@@ -1,0 +1,65 @@
+import { describe, expect, test } from "vitest";
+import { parseProvision, ProvisionMistakes } from "./provision-file.ts";
+
+const tenantId = "47eaa099-2cb6-416d-86dc-283cf0480ff9";
+const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "AdeleV@contoso.example", displayName: "Adele Vance" };
+const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["192.0.2.0/24"] };
+const contoso = { tenantId, slug: "contoso", displayName: "Contoso" };
+
+const parse = (file: unknown) => parseProvision(JSON.stringify(file));
+
+function mistakesOf(text: string): readonly string[] {
+  try {
+    parseProvision(text);
+  } catch (error) {
+    if (error instanceof ProvisionMistakes) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+describe("parseProvision", () => {
+  test("fills in what was left out, and brings addresses and networks into one spelling", () => {
+    const file = parse({
+      tenants: [{ ...contoso, tenantId: tenantId.toUpperCase(), people: [{ ...adele, addresses: ["tel:+1-732-555-0101", "sip:AdeleV@Contoso.Example;transport=tls", "+17325550101"] }], trunks: [{ ...trunk, sourceNetworks: ["2001:DB8:0::/32", "192.0.2.0/24"], personDomains: ["Contoso.Example"] }] }],
+    });
+    expect(file.tenants[0]).toEqual({
+      ...contoso,
+      m365TenantId: null,
+      sandbox: false,
+      keepOriginal: true,
+      people: [{ ...adele, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"] }],
+      trunks: [{ ...trunk, sourceNetworks: ["192.0.2.0/24", "2001:db8::/32"], personDomains: ["contoso.example"], recordAll: false }],
+    });
+  });
+
+  test("tells all mistakes of form at once, each with its place", () => {
+    const mistakes = mistakesOf(JSON.stringify({ tenants: [{ ...contoso, slug: "Contoso!", colour: "red", people: [{ ...adele, personId: "adele", upn: "adele" }] }] }));
+    expect(mistakes).toHaveLength(4);
+    for (const where of ["/tenants/0/slug", "/tenants/0/colour", "/tenants/0/people/0/personId", "/tenants/0/people/0/upn"]) {
+      expect(mistakes.filter((mistake) => mistake.startsWith(`${where}: `)), where).toHaveLength(1);
+    }
+  });
+
+  test("tells all mistakes of sense at once: repetitions, networks that are none, networks of two tenants", () => {
+    const other = { tenantId: "9a1e40b4-5815-4a99-99e2-d15364c7a500", slug: "contoso", displayName: "Other", trunks: [{ ...trunk, sourceNetworks: ["192.0.2.0/24", "192.0.2.9/24", "lab"] }] };
+    const twin = { ...adele, upn: "adelev@contoso.example", addresses: ["+17325550101"] };
+    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, people: [{ ...adele, addresses: ["tel:+17325550101"] }, twin], trunks: [trunk] }, { ...other, slug: "other" }, other] }))).toEqual([
+      "/tenants: tenantId 9a1e40b4-5815-4a99-99e2-d15364c7a500 is there more than once",
+      "/tenants: slug contoso is there more than once",
+      "/tenants/0/people: personId 59ba1b0d-5c90-4158-a909-406c2e416788 is there more than once",
+      "/tenants/0/people: upn adelev@contoso.example is there more than once",
+      "/tenants/0/people: address +17325550101 is there more than once",
+      ...[1, 2].flatMap((tenant) => [
+        `/tenants/${tenant}/trunks/0/sourceNetworks/1: “192.0.2.9/24” has bits to the right of its /24; did you mean 192.0.2.0/24?`,
+        `/tenants/${tenant}/trunks/0/sourceNetworks/2: “lab” is no network such as 192.0.2.0/24 or 192.0.2.7/32`,
+      ]),
+      "/tenants: the network 192.0.2.0/24 is claimed by contoso and by other",
+      "/tenants: the network 192.0.2.0/24 is claimed by contoso and by other",
+    ]);
+  });
+
+  test.each([["{", /not JSON/], ["null", /^\/: /], ["[]", /^\/: /], ["{}", /tenants/]])("refuses %s", (text, words) => {
+    expect(mistakesOf(text)).toEqual([expect.stringMatching(words)]);
+  });
+});

@@ -1,0 +1,110 @@
+import { withTenant, type TenantTransaction } from "#db";
+import { append, type Actor } from "#evidence";
+import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
+import { createTenant, listTenants, type TenantsContext } from "./tenants.ts";
+
+/** How many tenants, people and trunks were made or changed. Zero when everything was as it should be. */
+export interface Provisioned {
+  readonly changes: number;
+}
+
+/**
+ * Brings tenants, people and trunks to what the file says. What it does not name stays as it is: the file adds and changes,
+ * it never removes. Each real change is one evidence row in the transaction of the change; applying the same file again
+ * changes nothing and leaves no trace.
+ */
+export async function provision(context: TenantsContext, { tenants }: Provision): Promise<Provisioned> {
+  const by: Actor = { kind: "machine", id: context.nodeId, name: "Provision file" };
+  const known = new Set((await listTenants(context.db)).map(({ tenantId }) => tenantId));
+  let changes = 0;
+  for (const tenant of tenants) {
+    if (!known.has(tenant.tenantId)) {
+      await createTenant(context, tenant, by);
+      changes++;
+    }
+    changes += await withTenant(context.db, tenant.tenantId, (tx) => provisionTenant(tx, tenant, { ...context, by }));
+  }
+  return { changes };
+}
+
+type Act = Pick<TenantsContext, "clock" | "nodeId"> & { readonly by: Actor };
+
+async function provisionTenant(tx: TenantTransaction, tenant: ProvisionedTenant, act: Act): Promise<number> {
+  // Two nodes may start with the same file at the same moment.
+  await tx.selectFrom("tenants").select("tenant_id").forUpdate().execute();
+  let changes = (await updateTenant(tx, tenant, act)) ? 1 : 0;
+  for (const person of tenant.people) if (await putPerson(tx, person, act)) changes++;
+  for (const trunk of tenant.trunks) if (await putTrunk(tx, trunk, act)) changes++;
+  return changes;
+}
+
+async function updateTenant(tx: TenantTransaction, tenant: ProvisionedTenant, act: Act): Promise<boolean> {
+  const wanted = { slug: tenant.slug, display_name: tenant.displayName, m365_tenant_id: tenant.m365TenantId, sandbox: tenant.sandbox, keep_original: tenant.keepOriginal };
+  const row = await tx.selectFrom("tenants").select(["slug", "display_name", "m365_tenant_id", "sandbox", "keep_original"]).executeTakeFirstOrThrow();
+  const change = difference(row, wanted);
+  if (change === null) return false;
+  await tx.updateTable("tenants").set(wanted).execute();
+  await tell(tx, act, "Change", "Tenant", tenant.tenantId, change);
+  return true;
+}
+
+async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: Act): Promise<boolean> {
+  const wanted = {
+    upn: person.upn,
+    display_name: person.displayName,
+    given_name: person.givenName,
+    family_name: person.familyName,
+    access_profile: person.accessProfile,
+    recorded: person.recorded,
+    deleted_at: null,
+  };
+  const row = await tx
+    .selectFrom("people")
+    .select(["upn", "display_name", "given_name", "family_name", "access_profile", "recorded", "deleted_at"])
+    .where("person_id", "=", person.personId)
+    .executeTakeFirst();
+  const addresses = (await tx.selectFrom("person_addresses").select("address").where("person_id", "=", person.personId).execute()).map(({ address }) => address).sort();
+  const change = difference(row && { ...row, addresses }, { ...wanted, addresses: person.addresses });
+  if (change === null) return false;
+
+  await tx
+    .insertInto("people")
+    .values({ tenant_id: tx.tenantId, person_id: person.personId, ...wanted })
+    .onConflict((conflict) => conflict.columns(["tenant_id", "person_id"]).doUpdateSet(wanted))
+    .execute();
+  await tx.deleteFrom("person_addresses").where("person_id", "=", person.personId).execute();
+  for (const address of person.addresses) {
+    // An address moves to whom the file gives it to.
+    await tx
+      .insertInto("person_addresses")
+      .values({ tenant_id: tx.tenantId, address, person_id: person.personId })
+      .onConflict((conflict) => conflict.columns(["tenant_id", "address"]).doUpdateSet({ person_id: person.personId }))
+      .execute();
+  }
+  await tell(tx, act, row === undefined ? "Create" : "Change", "Person", person.personId, change);
+  return true;
+}
+
+async function putTrunk(tx: TenantTransaction, trunk: ProvisionedTrunk, act: Act): Promise<boolean> {
+  const wanted = { name: trunk.name, source_networks: [...trunk.sourceNetworks], person_domains: [...trunk.personDomains], record_all: trunk.recordAll, enabled: true };
+  const row = await tx.selectFrom("trunks").select(["name", "source_networks", "person_domains", "record_all", "enabled"]).where("trunk_id", "=", trunk.trunkId).executeTakeFirst();
+  const change = difference(row && { ...row, source_networks: row.source_networks.toSorted(), person_domains: row.person_domains.toSorted() }, wanted);
+  if (change === null) return false;
+  await tx
+    .insertInto("trunks")
+    .values({ tenant_id: tx.tenantId, trunk_id: trunk.trunkId, ...wanted })
+    .onConflict((conflict) => conflict.columns(["tenant_id", "trunk_id"]).doUpdateSet(wanted))
+    .execute();
+  await tell(tx, act, row === undefined ? "Create" : "Change", "Trunk", trunk.trunkId, change);
+  return true;
+}
+
+/** Per column what it was and what it becomes; null when nothing differs. */
+function difference(row: Readonly<Record<string, unknown>> | undefined, wanted: Readonly<Record<string, unknown>>): Record<string, { from: unknown; to: unknown }> | null {
+  const different = Object.entries(wanted).filter(([column, to]) => row === undefined || JSON.stringify(row[column]) !== JSON.stringify(to));
+  return different.length === 0 ? null : Object.fromEntries(different.map(([column, to]) => [column, { from: row?.[column] ?? null, to }]));
+}
+
+async function tell(tx: TenantTransaction, act: Act, action: string, item: string, subject: string, change: Record<string, unknown>): Promise<void> {
+  await append(tx, { actor: act.by, action, item, subject, occurredAt: act.clock.now(), nodeId: act.nodeId, detail: { change } });
+}

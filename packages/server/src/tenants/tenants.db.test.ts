@@ -1,0 +1,93 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "#clock";
+import { withTenant } from "#db";
+import { createTestDatabase, type TestDatabase } from "../testing/index.ts";
+import { parseProvision } from "./provision-file.ts";
+import { provision } from "./provision.ts";
+import { createTenant, listTenants, type TenantsContext } from "./tenants.ts";
+
+let database: TestDatabase;
+let context: TenantsContext;
+const operator = { kind: "machine", id: "cli", name: "cli" } as const;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  context = { db: database.db, clock: systemClock, nodeId: "n1", ensureKey: (tenantId) => Promise.resolve({ publicKeyId: `key of ${tenantId}`, publicKey: randomBytes(32) }) };
+});
+afterAll(() => database?.close());
+
+const evidenceOf = (tenantId: string) =>
+  withTenant(database.db, tenantId, (tx) => tx.selectFrom("evidence").select(["action", "item", "subject", "actor_kind", "detail"]).orderBy("recorded_at").execute());
+
+describe("createTenant", () => {
+  test("makes the key first, the row and its evidence together", async () => {
+    const tenant = await createTenant(context, { slug: "fabrikam", displayName: "Fabrikam" }, operator);
+    expect(await listTenants(database.db)).toContainEqual(tenant);
+    expect(await evidenceOf(tenant.tenantId)).toEqual([
+      { action: "Create", item: "Tenant", subject: tenant.tenantId, actor_kind: "machine", detail: { slug: "fabrikam", displayName: "Fabrikam", m365TenantId: null, sandbox: false, keepOriginal: true, publicKeyId: `key of ${tenant.tenantId}` } },
+    ]);
+  });
+
+  test("a slug, a Microsoft 365 tenant or an id that is taken is refused in words, and leaves nothing", async () => {
+    const m365TenantId = randomUUID();
+    const { tenantId } = await createTenant(context, { slug: "tailspin", displayName: "Tailspin", m365TenantId }, operator);
+    const before = await listTenants(database.db);
+    await expect(createTenant(context, { slug: "tailspin", displayName: "B" }, operator)).rejects.toMatchObject({ code: "TENANT_SLUG_TAKEN", status: 409 });
+    await expect(createTenant(context, { slug: "other", displayName: "B", m365TenantId }, operator)).rejects.toMatchObject({ code: "M365_TENANT_TAKEN" });
+    await expect(createTenant(context, { tenantId, slug: "other", displayName: "B" }, operator)).rejects.toMatchObject({ code: "TENANT_EXISTS" });
+    expect(await listTenants(database.db)).toEqual(before);
+  });
+
+  test("no key, no tenant", async () => {
+    const failing = { ...context, ensureKey: () => Promise.reject(new Error("the disk is full")) };
+    await expect(createTenant(failing, { slug: "keyless", displayName: "K" }, operator)).rejects.toThrow("the disk is full");
+    expect((await listTenants(database.db)).map(({ slug }) => slug)).not.toContain("keyless");
+  });
+});
+
+describe("provision", () => {
+  const tenantId = "47eaa099-2cb6-416d-86dc-283cf0480ff9";
+  const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "adelev@contoso.example", displayName: "Adele Vance", accessProfile: "Own Calls", addresses: ["+17325550101"] };
+  const alex = { personId: "5d32fe61-985f-44e7-aa09-5ee82bb29976", upn: "alexw@contoso.example", displayName: "Alex Wilber", addresses: ["sip:alexw@contoso.example"] };
+  const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["127.0.0.2/32", "2001:db8::/32"], personDomains: ["contoso.example"] };
+  const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string } = {}) =>
+    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }));
+
+  test("makes what is missing, each with its evidence; a second time nothing happens and nothing is written", async () => {
+    expect(await provision(context, file())).toEqual({ changes: 4 });
+    const evidence = await evidenceOf(tenantId);
+    expect(evidence.map(({ action, item }) => `${action} ${item}`).sort()).toEqual(["Create Person", "Create Person", "Create Tenant", "Create Trunk"]);
+    expect(evidence.every(({ actor_kind }) => actor_kind === "machine")).toBe(true);
+    expect(await provision(context, file())).toEqual({ changes: 0 });
+    expect(await evidenceOf(tenantId)).toHaveLength(4);
+    const stored = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("trunks").select(["source_networks", "person_domains", "record_all"]).execute());
+    expect(stored).toEqual([{ source_networks: ["127.0.0.2/32", "2001:db8::/32"], person_domains: ["contoso.example"], record_all: false }]);
+  });
+
+  test("changes what differs, says from what to what, and takes nothing away", async () => {
+    expect(await provision(context, file({ displayName: "Contoso Ltd", people: [{ ...adele, recorded: false }], trunks: [] }))).toEqual({ changes: 2 });
+    const changes = (await evidenceOf(tenantId)).slice(4);
+    expect(changes.map(({ action, item, detail }) => ({ action, item, detail }))).toEqual([
+      { action: "Change", item: "Tenant", detail: { change: { display_name: { from: "Contoso", to: "Contoso Ltd" } } } },
+      { action: "Change", item: "Person", detail: { change: { recorded: { from: true, to: false } } } },
+    ]);
+    const left = await withTenant(database.db, tenantId, async (tx) => [await tx.selectFrom("people").select("upn").execute(), await tx.selectFrom("trunks").select("name").execute()]);
+    expect(left.map((rows) => rows.length)).toEqual([2, 1]);
+  });
+
+  test("an address moves to the person that the file gives it to", async () => {
+    await provision(context, file({ people: [{ ...adele, addresses: [] }, { ...alex, addresses: ["+17325550101"] }] }));
+    const addresses = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("person_addresses").select(["address", "person_id"]).execute());
+    expect(addresses).toEqual([{ address: "+17325550101", person_id: alex.personId }]);
+  });
+
+  test("nodes that start together write everything once", async () => {
+    const people = Array.from({ length: 5 }, (_, n) => ({ personId: randomUUID(), upn: `p${n}@contoso.example`, displayName: `P${n}` }));
+    const before = (await evidenceOf(tenantId)).length;
+    const results = await Promise.all(Array.from({ length: 4 }, () => provision(context, file({ people }))));
+    const made = results.reduce((sum, { changes }) => sum + changes, 0);
+    expect((await evidenceOf(tenantId)).length - before).toBe(made);
+    expect((await evidenceOf(tenantId)).filter(({ subject, action }) => action === "Create" && people.some(({ personId }) => personId === subject))).toHaveLength(5);
+  });
+});
