@@ -1,0 +1,58 @@
+import { Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-components";
+import type { SessionInfo } from "@earwitness/contract";
+import { SignOutRegular } from "@fluentui/react-icons/svg/sign-out";
+import { useText } from "../text.ts";
+import { setAppearance, useAppearance, type Appearance } from "../theme.ts";
+import s from "./account.module.css";
+
+/** The signed-in person: who, under which rights; the portal's appearance; the way out. */
+export function Account({ session, itemClass, labelClass, onSignOut }: { session: SessionInfo; itemClass: string | undefined; labelClass: string | undefined; onSignOut: () => void }) {
+  const text = useText();
+  const appearance = useAppearance();
+  const { name, upn } = session.person;
+  return (
+    <Menu
+      positioning="after-bottom"
+      checkedValues={{ appearance: [appearance] }}
+      onCheckedValueChange={(_, { checkedItems }) => setAppearance((checkedItems[0] ?? "system") as Appearance)}
+    >
+      <MenuTrigger disableButtonEnhancement>
+        <button type="button" className={itemClass} aria-label={text("frame.account", { name })}>
+          <span className={s.initials} aria-hidden="true">
+            {initials(name)}
+          </span>
+          <span className={labelClass}>{name}</span>
+        </button>
+      </MenuTrigger>
+      <MenuPopover>
+        <div className={s.who}>
+          <strong>{name}</strong>
+          <span>{upn}</span>
+          <span>
+            {session.profile} · {session.tenant.name}
+          </span>
+        </div>
+        <MenuList>
+          <MenuDivider />
+          <MenuGroup>
+            <MenuGroupHeader>{text("frame.appearance")}</MenuGroupHeader>
+            {(["system", "light", "dark"] as const).map((one) => (
+              <MenuItemRadio key={one} name="appearance" value={one}>
+                {text(`frame.appearance.${one}`)}
+              </MenuItemRadio>
+            ))}
+          </MenuGroup>
+          <MenuDivider />
+          <MenuItem icon={<SignOutRegular />} onClick={onSignOut}>
+            {text("frame.signOut")}
+          </MenuItem>
+        </MenuList>
+      </MenuPopover>
+    </Menu>
+  );
+}
+
+export function initials(name: string): string {
+  const words = name.split(/\s+/).filter(Boolean);
+  return [words[0], words.length > 1 ? words.at(-1) : undefined].map((word) => [...(word ?? "")][0] ?? "").join("").toUpperCase();
+}

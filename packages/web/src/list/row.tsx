@@ -1,0 +1,155 @@
+import { ArrowDownLeftRegular } from "@fluentui/react-icons/svg/arrow-down-left";
+import { ArrowUpRightRegular } from "@fluentui/react-icons/svg/arrow-up-right";
+import { PeopleRegular } from "@fluentui/react-icons/svg/people";
+import { WarningRegular } from "@fluentui/react-icons/svg/warning";
+import type { Direction, Interaction } from "@earwitness/contract";
+import { Link } from "@tanstack/react-router";
+import type { ReactElement } from "react";
+import type { MessageId } from "../messages/en.ts";
+import { isConference, otherParty, partyName, partyTip } from "../party.ts";
+import { pages } from "../paths.ts";
+import { useReader, useText, type Text } from "../text.ts";
+import { formatClock, formatDate } from "../time.ts";
+import { Others } from "./others.tsx";
+import type { Row } from "./rows.ts";
+import { CallDuration, Status } from "./status.tsx";
+import s from "./row.module.css";
+
+export const columns = ["status", "user", "date", "start", "duration", "direction", "called", "calling", "answering", "release", "type"] as const;
+
+export const directionIcons: Readonly<Record<Direction, ReactElement>> = {
+  Incoming: <ArrowDownLeftRegular />,
+  Outgoing: <ArrowUpRightRegular />,
+  None: <PeopleRegular />,
+};
+
+export const answeringName = (call: Interaction, text: Text): string =>
+  isConference(call) && call.answeredAt ? text("party.conference") : partyName(call.answering);
+
+interface RowProps {
+  readonly row: Row;
+  /** Whether Tab reaches this row; the others are reached with j and k. */
+  readonly current: boolean;
+  readonly onFocus: () => void;
+}
+
+function RowLink({ row, current, onFocus, className }: RowProps & { className: string | undefined }) {
+  const text = useText();
+  const reader = useReader();
+  return (
+    <Link
+      {...pages.interaction(row.id)}
+      className={className}
+      tabIndex={current ? 0 : -1}
+      data-row-link={row.id}
+      onFocus={onFocus}
+      data-tip={partyTip(row.user)}
+      aria-label={text("list.row", {
+        user: row.user.name,
+        direction: text(`direction.${row.direction}`),
+        date: formatDate(row.startedAt, reader),
+        time: formatClock(row.startedAt, reader),
+        status: text(`status.${row.mediaStatus}`),
+      })}
+    >
+      {row.user.name}
+    </Link>
+  );
+}
+
+export function TableRow(props: RowProps) {
+  const { row } = props;
+  const text = useText();
+  const reader = useReader();
+  const type = text(`type.${row.type}` satisfies MessageId);
+  return (
+    <>
+      <div role="cell" className={s.cell}>
+        <Status status={row.mediaStatus} quiet />
+        {row.hasGaps && (
+          <span className={s.gaps} data-tip={text("list.gaps")}>
+            <WarningRegular />
+            <span className="unseen">{text("list.gaps")}</span>
+          </span>
+        )}
+      </div>
+      <div role="cell" className={s.cell}>
+        <RowLink {...props} className={s.link} />
+      </div>
+      <div role="cell" className={s.cell} data-soft>
+        {formatDate(row.startedAt, reader)}
+      </div>
+      <div role="cell" className={s.cell}>
+        {formatClock(row.startedAt, reader)}
+      </div>
+      <div role="cell" className={s.cell} data-column="duration">
+        <CallDuration call={row} />
+      </div>
+      <div role="cell" className={s.cell} data-soft>
+        <span className={s.direction}>
+          {directionIcons[row.direction]}
+          <span className={s.clip}>{text(`direction.${row.direction}`)}</span>
+        </span>
+      </div>
+      <div role="cell" className={s.cell}>
+        <span className={s.clip} data-tip={partyTip(row.called)}>
+          {partyName(row.called)}
+        </span>
+      </div>
+      <div role="cell" className={s.cell}>
+        <span className={s.clip} data-tip={partyTip(row.calling)}>
+          {partyName(row.calling)}
+        </span>
+        <Others call={row} />
+      </div>
+      <div role="cell" className={s.cell} data-column="answering">
+        <span className={s.clip} data-tip={isConference(row) ? undefined : partyTip(row.answering)}>
+          {answeringName(row, text)}
+        </span>
+      </div>
+      <div role="cell" className={s.cell} data-column="release" data-soft>
+        {row.releaseCause && text(`release.${row.releaseCause}`)}
+      </div>
+      <div role="cell" className={s.cell} data-column="type" data-soft>
+        <span className={s.clip} data-tip={type}>
+          {type}
+        </span>
+      </div>
+    </>
+  );
+}
+
+/** The same facts where a table has no room. */
+export function CardRow(props: RowProps) {
+  const { row } = props;
+  const text = useText();
+  const reader = useReader();
+  return (
+    <div role="cell" className={s.card}>
+      <div className={s.line}>
+        <Status status={row.mediaStatus} quiet />
+        <RowLink {...props} className={s.link} />
+        <span className={s.when}>
+          {formatDate(row.startedAt, reader)} {formatClock(row.startedAt, reader)}
+        </span>
+      </div>
+      <div className={s.line} data-soft>
+        <span className={s.direction}>
+          {directionIcons[row.direction]}
+          <span className="unseen">{text(`direction.${row.direction}`)}</span>
+        </span>
+        <span className={s.clip}>{isConference(row) ? text("party.conference") : partyName(otherParty(row))}</span>
+        <Others call={row} />
+        {row.hasGaps && (
+          <span className={s.gaps}>
+            <WarningRegular />
+            <span className="unseen">{text("list.gaps")}</span>
+          </span>
+        )}
+        <span className={s.when} data-column="duration">
+          {row.releaseCause && row.releaseCause !== "Normal" ? text(`release.${row.releaseCause}`) : null} <CallDuration call={row} />
+        </span>
+      </div>
+    </div>
+  );
+}

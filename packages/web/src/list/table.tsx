@@ -1,0 +1,192 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { TipRegion } from "../frame/tip.tsx";
+import { isTyping } from "../keyboard.ts";
+import { useMedia } from "../media.ts";
+import { useText } from "../text.ts";
+import { CardRow, columns, TableRow } from "./row.tsx";
+import type { Row } from "./rows.ts";
+import s from "./table.module.css";
+
+const rowPx = 32;
+const cardPx = 66;
+
+/** Where each list was left, so that coming back shows what was being read. */
+const leftAtPx = new Map<string, number>();
+
+interface TableProps {
+  /** Names the list whose place is remembered. */
+  readonly name: string;
+  readonly rows: readonly Row[];
+  readonly total: number | null;
+  readonly hasMore: boolean;
+  readonly onNeedMore: () => void;
+  /** Told whether the reader is at the top and touches nothing, so that new rows may come in there. */
+  readonly onRest: (resting: boolean) => void;
+  readonly footer: ReactNode;
+  readonly pill: ReactNode;
+}
+
+export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRest, footer, pill }: TableProps) {
+  const text = useText();
+  const cards = useMedia("(max-width: 760px)");
+  const scroller = useRef<HTMLDivElement>(null);
+  const [currentId, setCurrentId] = useState<string | null>(null);
+  const heightPx = cards ? cardPx : rowPx;
+
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => heightPx,
+    getItemKey: (index) => rows[index]?.id ?? index,
+    overscan: 14,
+    initialOffset: leftAtPx.get(name) ?? 0,
+  });
+  useLayoutEffect(() => virtualizer.measure(), [virtualizer, heightPx]);
+
+  const items = virtualizer.getVirtualItems();
+  const lastSeen = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (hasMore && lastSeen >= rows.length - 40) onNeedMore();
+  }, [hasMore, lastSeen, rows.length, onNeedMore]);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    let lastMoved = 0;
+    const tell = () => {
+      leftAtPx.set(name, element.scrollTop);
+      const reading = element.scrollTop > 4 || element.querySelector("[data-row-link]:focus-visible") !== null;
+      // A pointer on its way to a row must meet that row.
+      onRest(!reading && performance.now() - lastMoved > 1_500);
+    };
+    const moved = () => {
+      lastMoved = performance.now();
+    };
+    element.addEventListener("scroll", tell, { passive: true });
+    element.addEventListener("pointermove", moved, { passive: true });
+    const timer = setInterval(tell, 500);
+    tell();
+    return () => {
+      element.removeEventListener("scroll", tell);
+      element.removeEventListener("pointermove", moved);
+      clearInterval(timer);
+    };
+  }, [name, onRest]);
+
+  useEffect(() => {
+    const move = (by: number) => {
+      if (rows.length === 0) return;
+      const at = rows.findIndex((row) => row.id === currentId);
+      const next = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))];
+      if (!next) return;
+      setCurrentId(next.id);
+      virtualizer.scrollToIndex(rows.indexOf(next), { align: "auto" });
+      requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row-link="${next.id}"]`)?.focus({ preventScroll: true }));
+    };
+    const onKey = (event: KeyboardEvent) => {
+      if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const inRows = scroller.current?.contains(document.activeElement) ?? false;
+      if (event.key === "j" || (inRows && event.key === "ArrowDown")) move(1);
+      else if (event.key === "k" || (inRows && event.key === "ArrowUp")) move(-1);
+      else if (inRows && event.key === "Home") move(-rows.length);
+      else if (inRows && event.key === "End") move(rows.length);
+      // The current row may have been scrolled away, and with it the link that had the focus.
+      else if (event.key === "Enter" && document.activeElement === document.body && currentId)
+        scroller.current?.querySelector<HTMLElement>(`[data-row-link="${currentId}"]`)?.click();
+      else return;
+      event.preventDefault();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [rows, currentId, virtualizer]);
+
+  const currentIndex = rows.findIndex((row) => row.id === currentId);
+  const tabStop = items.some((item) => item.index === currentIndex) ? currentIndex : (items.find((item) => item.start >= (virtualizer.scrollOffset ?? 0))?.index ?? 0);
+  const RowContent = cards ? CardRow : TableRow;
+
+  return (
+    <div className={s.frame}>
+      {pill}
+      <TipRegion className={s.region}>
+        <div ref={scroller} className={s.scroller} data-list-scroller>
+          <div role="table" aria-label={text("list.page")} aria-rowcount={total === null ? -1 : total + 1} aria-colcount={cards ? 1 : columns.length} className={s.table}>
+            <div role="rowgroup" className={s.head}>
+              <div role="row" aria-rowindex={1} className={s.headRow}>
+                {cards ? (
+                  <div role="columnheader" className="unseen">
+                    {text("list.page")}
+                  </div>
+                ) : (
+                  columns.map((column) => (
+                    <div key={column} role="columnheader" className={s.headCell} data-column={column}>
+                      {text(`list.column.${column}`)}
+                    </div>
+                  ))
+                )}
+              </div>
+            </div>
+            <div role="rowgroup" className={s.rows} style={{ height: virtualizer.getTotalSize() }}>
+              {items.map((item) => {
+                const row = rows[item.index];
+                if (!row) return null;
+                return (
+                  <div
+                    key={row.id}
+                    role="row"
+                    aria-rowindex={item.index + 2}
+                    className={s.row}
+                    data-cards={cards || undefined}
+                    data-status={row.mediaStatus}
+                    style={{ height: item.size, transform: `translateY(${item.start}px)` }}
+                  >
+                    <RowContent row={row} current={item.index === tabStop} onFocus={() => setCurrentId(row.id)} />
+                  </div>
+                );
+              })}
+            </div>
+          </div>
+          {footer}
+        </div>
+      </TipRegion>
+    </div>
+  );
+}
+
+/** The shape of what comes. */
+export function TableSkeleton() {
+  const text = useText();
+  const cards = useMedia("(max-width: 760px)");
+  return (
+    <div className={s.frame} role="status" aria-label={text("list.loading")}>
+      <div className={s.scroller} data-still aria-hidden="true">
+        <div className={s.head}>
+          <div className={s.headRow}>
+            {!cards &&
+              columns.map((column) => (
+                <div key={column} className={s.headCell} data-column={column}>
+                  {text(`list.column.${column}`)}
+                </div>
+              ))}
+          </div>
+        </div>
+        {Array.from({ length: 24 }, (_, n) => (
+          <div key={n} className={s.row} data-cards={cards || undefined} data-skeleton style={{ height: cards ? cardPx : rowPx, opacity: 1 - n / 26 }}>
+            {cards ? (
+              <div className={s.bones}>
+                <span className={s.bone} style={{ width: `${45 + ((n * 7) % 20)}%` }} />
+                <span className={s.bone} style={{ width: `${30 + ((n * 11) % 25)}%` }} />
+              </div>
+            ) : (
+              columns.map((column, m) => (
+                <div key={column} className={s.boneCell} data-column={column}>
+                  <span className={s.bone} style={{ width: column === "status" ? 18 : `${55 + ((n * 13 + m * 29) % 35)}%` }} />
+                </div>
+              ))
+            )}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}

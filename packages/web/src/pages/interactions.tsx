@@ -1,0 +1,206 @@
+import { Button } from "@fluentui/react-components";
+import { ArrowUpRegular } from "@fluentui/react-icons/svg/arrow-up";
+import { CallRegular } from "@fluentui/react-icons/svg/call";
+import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
+import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
+import { SearchRegular } from "@fluentui/react-icons/svg/search";
+import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
+import { useInfiniteQuery, useQueryClient, useSuspenseQuery, type InfiniteData } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { problemOf } from "../api.ts";
+import { Fault, Notice } from "../frame/notice.tsx";
+import { Title } from "../frame/title.tsx";
+import { SearchField, StatusFilter } from "../list/filters.tsx";
+import { rememberList } from "../list/neighbors.ts";
+import { applyLive, flatten, insertArrivals, seen, type Row, type RowPage } from "../list/rows.ts";
+import { isStatus } from "../list/status.tsx";
+import { InteractionTable, TableSkeleton } from "../list/table.tsx";
+import { useLiveEvents, useLiveState } from "../live.ts";
+import type { ListSearch } from "../paths.ts";
+import { filterOf, interactionsKey, interactionsQuery, sessionQuery } from "../queries.ts";
+import { useReader, useText } from "../text.ts";
+import { formatZone } from "../time.ts";
+import s from "./interactions.module.css";
+
+type Pages = InfiniteData<RowPage, string | null>;
+
+export function InteractionsPage() {
+  const text = useText();
+  const reader = useReader();
+  const navigate = useNavigate({ from: "/interactions" });
+  const search = useSearch({ from: "/signed-in/interactions" });
+  const { data: session } = useSuspenseQuery(sessionQuery);
+  const filter = useMemo(() => filterOf(search), [search]);
+  const name = JSON.stringify(interactionsKey(filter));
+  const filtered = filter.q !== undefined || filter.status.length > 0;
+  const list = useInfiniteQuery(interactionsQuery(filter));
+  const { arrivals, show, onRest } = useLiveRows(name, filter);
+  useEffect(() => rememberList(search), [search]);
+
+  const rows = useMemo(() => flatten(list.data), [list.data]);
+  const total = list.data?.pages[0]?.total ?? (list.hasNextPage ? { count: rows.length, exact: false } : { count: rows.length, exact: true });
+  const change = useCallback(
+    (next: ListSearch) => void navigate({ search: (before) => ({ ...before, ...next }), replace: true }),
+    [navigate],
+  );
+  const clear = () => change({ q: undefined, status: undefined });
+  const { fetchNextPage, isFetchingNextPage, isFetchNextPageError } = list;
+  const needMore = useCallback(() => {
+    if (!isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+  }, [fetchNextPage, isFetchingNextPage, isFetchNextPageError]);
+
+  const countId = filtered ? (total.exact ? "list.countMatching" : "list.countMatchingOpen") : total.exact ? "list.count" : "list.countOpen";
+  const chips = [
+    ...(filter.q ? [{ label: text("list.filter.contains", { text: filter.q }), remove: () => change({ q: undefined }) }] : []),
+    ...filter.status.filter(isStatus).map((status) => ({
+      label: text("list.filter.status", { status: text(`status.${status}`) }),
+      remove: () => change({ status: filter.status.filter((one) => one !== status).join(",") || undefined }),
+    })),
+  ];
+
+  return (
+    <div className={s.page}>
+      <Title page={text("list.page")} />
+      <header className={s.header}>
+        <div className={s.heading}>
+          <h1>{text("list.page")}</h1>
+          <span className={s.count} role="status">
+            {list.data ? text(countId, { count: total.count }) : "\u00a0"}
+          </span>
+        </div>
+        <div className={s.tools}>
+          <SearchField value={filter.q ?? ""} onChange={(q) => change({ q: q || undefined })} />
+          <StatusFilter chosen={filter.status} onChange={(status) => change({ status: status.join(",") || undefined })} />
+        </div>
+        <div className={s.below}>
+          {chips.length > 0 && (
+            <ul className={s.chips} aria-label={text("list.filters")}>
+              {chips.map((chip) => (
+                <li key={chip.label}>
+                  <button type="button" className={s.chip} onClick={chip.remove} aria-label={text("list.filter.remove", { filter: chip.label })}>
+                    {chip.label}
+                    <DismissRegular />
+                  </button>
+                </li>
+              ))}
+              <li>
+                <button type="button" className={s.clear} onClick={clear}>
+                  {text("list.filter.clear")}
+                </button>
+              </li>
+            </ul>
+          )}
+          <LiveLost />
+          <span className={s.zone}>{text("list.zone", { zone: formatZone(reader, new Date()) })}</span>
+        </div>
+      </header>
+
+      {list.isPending ? (
+        <TableSkeleton />
+      ) : list.isError && !list.data ? (
+        <Fault error={list.error} icon={problemOf(list.error).status === 403 ? <ShieldKeyholeRegular /> : <PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />
+      ) : rows.length === 0 && arrivals.length === 0 ? (
+        filtered ? (
+          <Notice icon={<SearchRegular />} title={text("list.none.title")} actions={<Button onClick={clear}>{text("list.filter.clear")}</Button>}>
+            <p>{text("list.none.detail")}</p>
+          </Notice>
+        ) : (
+          <Notice icon={<CallRegular />} title={text("list.empty.title")}>
+            <p>{text("list.empty.detail")}</p>
+            {session.sandbox && (
+              <p>
+                {text("list.empty.sandbox")} <code className={s.code}>npm run call</code>
+              </p>
+            )}
+          </Notice>
+        )
+      ) : (
+        <InteractionTable
+          key={name}
+          name={name}
+          rows={rows}
+          total={total.exact ? total.count : null}
+          hasMore={list.hasNextPage}
+          onNeedMore={needMore}
+          onRest={onRest}
+          pill={
+            <div className={s.pillPlace} role="status">
+              {arrivals.length > 0 && (
+                <button type="button" className={s.pill} onClick={show}>
+                  <ArrowUpRegular aria-hidden="true" />
+                  <span aria-hidden="true">{text("list.new", { count: arrivals.length })}</span>
+                  <span className="unseen">{text("list.new.announce", { count: arrivals.length })}</span>
+                </button>
+              )}
+            </div>
+          }
+          footer={
+            <div className={s.footer} role="status">
+              {isFetchNextPageError ? (
+                <>
+                  {text("list.moreFailed")}{" "}
+                  <Button size="small" onClick={() => void fetchNextPage()}>
+                    {text("app.retry")}
+                  </Button>
+                </>
+              ) : (
+                text(list.hasNextPage ? "list.loadingMore" : "list.end")
+              )}
+            </div>
+          }
+        />
+      )}
+    </div>
+  );
+}
+
+/** Keeps the rows up to date without moving what is being read: new ones wait as arrivals until the reader rests at the top. */
+function useLiveRows(name: string, filter: ReturnType<typeof filterOf>) {
+  const queryClient = useQueryClient();
+  const [held, setHeld] = useState<{ name: string; rows: readonly Row[] }>({ name, rows: [] });
+  const [resting, setResting] = useState(true);
+  // Arrivals belong to one list; another filter begins with none.
+  const arrivals = held.name === name ? held.rows : [];
+  const key = useMemo(() => interactionsKey(filter), [filter]);
+
+  useLiveEvents((event) => {
+    if (event.kind === "reset") return void queryClient.invalidateQueries({ queryKey: ["interactions"] });
+    if (event.kind !== "interaction") return;
+    const row = seen(event.interaction, Date.now());
+    // Lists that nobody looks at are read again when somebody does.
+    void queryClient.invalidateQueries({ queryKey: ["interactions"], refetchType: "none", predicate: (query) => JSON.stringify(query.queryKey) !== name });
+    const data = queryClient.getQueryData<Pages>(key);
+    if (!data) return;
+    const change = applyLive(data, row, filter);
+    if (change.kind === "known") queryClient.setQueryData<Pages>(key, change.data as Pages);
+    else if (change.kind === "new") setHeld({ name, rows: [...arrivals.filter((one) => one.id !== row.id), row] });
+    else if (arrivals.some((one) => one.id === row.id)) setHeld({ name, rows: arrivals.filter((one) => one.id !== row.id) });
+  });
+
+  const settle = useCallback(() => {
+    if (arrivals.length === 0) return;
+    queryClient.setQueryData<Pages>(key, (data) => data && (insertArrivals(data, arrivals) as Pages));
+    setHeld({ name, rows: [] });
+  }, [arrivals, key, name, queryClient]);
+
+  useEffect(() => {
+    if (resting) settle();
+  }, [resting, settle]);
+
+  const show = () => {
+    settle();
+    document.querySelector("[data-list-scroller]")?.scrollTo({ top: 0 });
+  };
+  return { arrivals: resting ? [] : arrivals, show, onRest: setResting };
+}
+
+function LiveLost() {
+  const text = useText();
+  const lost = useLiveState() === "lost";
+  return (
+    <span role="status" className={lost ? s.lost : "unseen"}>
+      {lost && text("frame.live.lost")}
+    </span>
+  );
+}

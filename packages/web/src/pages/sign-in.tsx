@@ -1,0 +1,43 @@
+import { useSearch } from "@tanstack/react-router";
+import { Mark } from "../frame/mark.tsx";
+import type { MessageId } from "../messages/en.ts";
+import { apiPaths, safeReturnTo } from "../paths.ts";
+import { useText } from "../text.ts";
+import s from "./sign-in.module.css";
+
+const errors: Readonly<Record<string, MessageId>> = {
+  session_ended: "signIn.ended",
+  access_denied: "signIn.error.denied",
+  unknown_tenant: "signIn.error.unknownTenant",
+  no_profile: "signIn.error.noProfile",
+  expired: "signIn.error.expired",
+  unavailable: "signIn.error.unavailable",
+};
+
+export function SignInPage() {
+  const text = useText();
+  const { returnTo, error, signedOut } = useSearch({ from: "/sign-in" });
+  const calm = signedOut !== undefined || error === "session_ended";
+  const message = error ? text(errors[error.toLowerCase()] ?? "signIn.error.other", { code: error }) : signedOut ? text("signIn.signedOut") : null;
+  return (
+    <main className={s.page}>
+      <title>{text("app.title", { page: text("signIn.page") })}</title>
+      <div className={s.card}>
+        <div className={s.mark}>
+          <Mark size={34} />
+        </div>
+        <h1>{text("signIn.title")}</h1>
+        <p className={s.lead}>{text("signIn.lead")}</p>
+        {message && (
+          <p className={s.message} data-calm={calm || undefined} role={calm ? "status" : "alert"}>
+            {message}
+          </p>
+        )}
+        {/* A link, not a script: it must leave the portal for the identity provider. */}
+        <a className={s.button} href={apiPaths.signIn(safeReturnTo(returnTo))}>
+          {text("signIn.button")}
+        </a>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,42 @@
+/** Every address of the portal and of its API, so that a typo is a compile error. */
+
+const api = "/api/v1";
+
+/** What the address of the list holds. */
+export interface ListSearch {
+  readonly q?: string | undefined;
+  /** Media states, separated by commas. */
+  readonly status?: string | undefined;
+}
+
+export const pages = {
+  interactions: (search: ListSearch = {}) => ({ to: "/interactions", search }) as const,
+  interaction: (id: string) => ({ to: "/interactions/$id", params: { id } }) as const,
+  signIn: (search: { returnTo?: string; error?: string; signedOut?: string } = {}) => ({ to: "/sign-in", search }) as const,
+};
+
+export const apiPaths = {
+  session: `${api}/session`,
+  live: `${api}/live`,
+  signIn: (returnTo: string) => `${api}/sign-in?${new URLSearchParams({ returnTo })}`,
+  signOut: `${api}/sign-out`,
+  interactions: (query: { q?: string | undefined; status?: readonly string[]; after?: string | null; limit: number }) => {
+    const search = new URLSearchParams({ limit: String(query.limit) });
+    if (query.q) search.set("q", query.q);
+    for (const status of query.status ?? []) search.append("status", status);
+    if (query.after) search.set("after", query.after);
+    return `${api}/interactions?${search}`;
+  },
+  interaction: (id: string) => `${api}/interactions/${encodeURIComponent(id)}`,
+  peaks: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/peaks`,
+  plays: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/plays`,
+  /** WAV with one channel for each track, in the order of `tracks`. */
+  media: (id: string, playId: string) =>
+    `${api}/interactions/${encodeURIComponent(id)}/media?${new URLSearchParams({ layout: "channels", play: playId })}`,
+};
+
+/** Only an address of this portal is followed after sign-in; anything else could lead away from it. */
+export function safeReturnTo(returnTo: string | undefined): string {
+  if (!returnTo?.startsWith("/") || returnTo.startsWith("//") || returnTo.includes("\\") || returnTo.startsWith("/sign-in")) return "/interactions";
+  return returnTo;
+}

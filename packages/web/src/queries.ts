@@ -1,0 +1,57 @@
+import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
+import { api, problemOf } from "./api.ts";
+import { seen, type Filter, type RowPage } from "./list/rows.ts";
+import type { ListSearch } from "./paths.ts";
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => api.session(signal),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export const filterOf = (search: ListSearch): Filter => ({ q: search.q?.trim() || undefined, status: search.status?.split(",").filter(Boolean).toSorted() ?? [] });
+
+export const interactionsKey = (filter: Filter) => ["interactions", filter.q ?? "", ...filter.status] as const;
+
+export const interactionsQuery = (filter: Filter) =>
+  infiniteQueryOptions({
+    queryKey: interactionsKey(filter),
+    queryFn: async ({ pageParam, signal }): Promise<RowPage> => {
+      const page = await api.interactions({ q: filter.q, status: filter.status, after: pageParam, limit: 100 }, signal);
+      const nowMs = Date.now();
+      return { ...page, items: page.items.map((one) => seen(one, nowMs)) };
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+    // The live stream keeps it fresh; a reset of the stream reads it again.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const interactionQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["interaction", id],
+    queryFn: async ({ signal }) => ({ ...(await api.interaction(id, signal)), seenAtMs: Date.now() }),
+    staleTime: 10_000,
+  });
+
+export const peaksQuery = (id: string) =>
+  queryOptions({ queryKey: ["peaks", id], queryFn: ({ signal }) => api.peaks(id, signal), staleTime: Number.POSITIVE_INFINITY });
+
+/** `onSignInRequired` is called when any request finds the session gone. */
+export function createQueryClient(onSignInRequired: () => void): QueryClient {
+  return new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error) => {
+        if (problemOf(error).status === 401) onSignInRequired();
+      },
+    }),
+    defaultOptions: {
+      queries: {
+        refetchOnWindowFocus: false,
+        // What the server refused it will refuse again; only silence and its own faults are worth another try.
+        retry: (failures, error) => failures < 2 && (problemOf(error).status === 0 || problemOf(error).status >= 502),
+        retryDelay: 600,
+      },
+    },
+  });
+}

@@ -1,0 +1,105 @@
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import type { QueryClient } from "@tanstack/react-query";
+import { problemOf } from "./api.ts";
+import { Frame } from "./frame/frame.tsx";
+import { InteractionsPage } from "./pages/interactions.tsx";
+import { NotFoundPage } from "./pages/not-found.tsx";
+import { SignInPage } from "./pages/sign-in.tsx";
+import { pages, type ListSearch } from "./paths.ts";
+import { createQueryClient, filterOf, interactionQuery, interactionsQuery, sessionQuery } from "./queries.ts";
+import { FaultPage } from "./pages/fault.tsx";
+
+type SearchInput = Record<string, unknown>;
+const text = (search: SearchInput, key: string): string | undefined => {
+  const value = search[key];
+  return typeof value === "string" && value !== "" ? value : undefined;
+};
+/** Leaves out what is absent, so that addresses stay short. */
+const present = <T extends Record<string, string | undefined>>(values: T) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: string };
+
+const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
+  component: Outlet,
+  notFoundComponent: NotFoundPage,
+  errorComponent: FaultPage,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search: SearchInput) => present({ returnTo: text(search, "returnTo"), error: text(search, "error"), signedOut: text(search, "signedOut") }),
+  component: SignInPage,
+});
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: "signed-in",
+  beforeLoad: async ({ context, location }) => {
+    try {
+      await context.queryClient.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (problemOf(error).status === 401) throw redirect(pages.signIn(location.href === "/" ? {} : { returnTo: location.href }));
+      throw error;
+    }
+  },
+  component: Frame,
+});
+
+const home = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ ...pages.interactions(), replace: true });
+  },
+});
+
+const interactions = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/interactions",
+  validateSearch: (search: SearchInput): ListSearch => present({ q: text(search, "q"), status: text(search, "status") }),
+  loaderDeps: ({ search }) => search,
+  // Not awaited: the page shows the shape of what comes.
+  loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(interactionsQuery(filterOf(deps))),
+  component: InteractionsPage,
+});
+
+const interactionPage = lazyRouteComponent(() => import("./pages/interaction.tsx"), "InteractionPage");
+const call = {
+  validateSearch: (search: SearchInput) => present({ t: text(search, "t") }),
+  loader: ({ context, params }: { context: { queryClient: QueryClient }; params: { id: string } }) => void context.queryClient.prefetchQuery(interactionQuery(params.id)),
+  component: interactionPage,
+};
+
+const interaction = createRoute({ getParentRoute: () => signedIn, path: "/interactions/$id", ...call });
+/** The address that exports, mails and other systems carry (INT-55). */
+const callLink = createRoute({ getParentRoute: () => signedIn, path: "/ui/interactions/$id", ...call });
+
+export const queryClient = createQueryClient(() => {
+  const { pathname, href } = router.state.location;
+  if (pathname === "/sign-in") return;
+  queryClient.clear();
+  void router.navigate({ ...pages.signIn({ returnTo: href, error: "session_ended" }), replace: true });
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, signedIn.addChildren([home, interactions, interaction, callLink])]),
+  context: { queryClient },
+  defaultPreload: "intent",
+  defaultPreloadStaleTime: 0,
+  defaultNotFoundComponent: NotFoundPage,
+  defaultErrorComponent: FaultPage,
+  // Addresses people can read and write: ?q=adele&status=Recording, no JSON.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const written = new URLSearchParams();
+    for (const [key, value] of Object.entries(search)) if (value !== undefined && value !== "") written.set(key, String(value));
+    const line = written.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
+    return line ? `?${line}` : "";
+  },
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
