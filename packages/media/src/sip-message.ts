@@ -101,7 +101,7 @@ function oneLine(text: string): string {
 
 function parseRequestLine(line: string): { method: string; uri: string } | null {
   const [method = "", uri = "", version = "", ...rest] = line.trim().split(/ +/);
-  if (rest.length > 0 || uri === "" || !isToken(method) || version.toUpperCase() !== "SIP/2.0") return null;
+  if (rest.length > 0 || !/^[!-~\u0080-\uffff]+$/.test(uri) || !isToken(method) || version.toUpperCase() !== "SIP/2.0") return null;
   return { method, uri };
 }
 

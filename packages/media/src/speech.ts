@@ -61,9 +61,7 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
   let blocks = 0;
   /** The block being filled. */
   let filled = 0;
-  let sum = 0;
-  let squares = 0;
-  let highest = 0;
+  const block: BlockMeasure = { sum: 0, squares: 0, peak: 0 };
 
   let floorDb = FLOOR_START_DB;
   let level = 0;
@@ -72,7 +70,7 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
   let segmentEnd = 0;
   let activeBlocks = 0;
 
-  const toMs = (block: number): number => Math.round((((origin ?? 0) + block * blockSamples) * 1000) / sampleRate);
+  const toMs = (blockIndex: number): number => Math.round((((origin ?? 0) + blockIndex * blockSamples) * 1000) / sampleRate);
   const isLongEnough = (): boolean => segmentStart >= 0 && (segmentEnd - segmentStart) * BLOCK_MS >= SHORTEST_MS;
 
   function closeSegment(): void {
@@ -96,13 +94,12 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
       grown.set(peaks);
       peaks = grown;
     }
-    const peak = Math.min(255, (highest + 127) >> 7);
-    if (peak > (peaks[index] as number)) peaks[index] = peak;
+    peaks[index] = Math.max(peaks[index] as number, peakByte(block.peak));
   }
 
   function endBlock(): void {
-    const mean = sum / blockSamples;
-    const power = squares / blockSamples - mean * mean; // a constant offset of a cheap gateway is no sound
+    const mean = block.sum / blockSamples;
+    const power = block.squares / blockSamples - mean * mean; // a constant offset of a cheap gateway is no sound
     const db = power < 1 ? -100 : 10 * Math.log10(power / FULL_SCALE_POWER);
     const threshold = Math.max(QUIETEST_DB, floorDb + ABOVE_FLOOR_DB);
     countBlock(db >= threshold);
@@ -112,9 +109,9 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     notePeak();
     blocks += 1;
     filled = 0;
-    sum = 0;
-    squares = 0;
-    highest = 0;
+    block.sum = 0;
+    block.squares = 0;
+    block.peak = 0;
   }
 
   /** Silence needs no arithmetic: once nothing runs any more, its blocks are only counted. */
@@ -145,13 +142,8 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     for (let at = from; at < pcm.length; ) {
       const end = Math.min(pcm.length, at + blockSamples - filled);
       filled += end - at;
-      for (; at < end; at += 1) {
-        const sample = pcm[at] as number;
-        const magnitude = sample < 0 ? -sample : sample;
-        if (magnitude > highest) highest = magnitude;
-        sum += sample;
-        squares += sample * sample;
-      }
+      measure(pcm, at, end, block);
+      at = end;
       if (filled === blockSamples) endBlock();
     }
   }
@@ -185,7 +177,7 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
       // The block that is not full yet counts too, or the last samples of a recording would have no peak.
       if (filled > 0) {
         const last = Math.floor(blocks / BLOCKS_PER_PEAK);
-        result[last] = Math.max(result[last] ?? 0, Math.min(255, (highest + 127) >> 7));
+        result[last] = Math.max(result[last] ?? 0, peakByte(block.peak));
       }
       return result;
     },
@@ -193,4 +185,32 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
       return origin;
     },
   };
+}
+
+interface BlockMeasure {
+  sum: number;
+  squares: number;
+  peak: number;
+}
+
+/** The only loop over samples, apart and on local variables: kept in the detector's own it takes four times as long. */
+function measure(pcm: Int16Array, from: number, to: number, block: BlockMeasure): void {
+  let sum = 0;
+  let squares = 0;
+  let top = block.peak;
+  let bottom = -block.peak;
+  for (let at = from; at < to; at += 1) {
+    const sample = pcm[at] as number;
+    sum = (sum + sample) | 0; // at most 960 samples of 16 bits
+    squares += sample * sample;
+    if (sample > top) top = sample;
+    if (sample < bottom) bottom = sample;
+  }
+  block.sum += sum;
+  block.squares += squares;
+  block.peak = Math.max(top, -bottom);
+}
+
+function peakByte(magnitude: number): number {
+  return Math.min(255, (magnitude + 127) >> 7);
 }
