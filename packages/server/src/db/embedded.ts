@@ -9,7 +9,7 @@ import { Client } from "pg";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { chooseAccount, firstClosed, letPass, type Account } from "./embedded-account.ts";
-import { prepareBinaries, type Binaries } from "./embedded-binaries.ts";
+import { locateBinaries, prepareBinaries, type Binaries } from "./embedded-binaries.ts";
 import { clearCluster, recordSupervisor, stopServer } from "./postmaster.ts";
 
 const run = promisify(execFile);
@@ -56,7 +56,7 @@ export async function createEmbeddedPostgres({ dataDir: givenDir, log, settings 
     if (closed !== null) throw new Error(`the database's user (uid ${account.uid}) cannot enter ${closed}: allow it (chmod o+x), choose another data directory, start Earwitness as an ordinary user, or set DATABASE_URL`);
   }
 
-  const binaries = await prepareBinaries(dataDir, account);
+  const binaries = await prepareBinaries(await locateBinaries(), dataDir, account);
   const clusterDir = join(home, String(binaries.major));
   if (existing === null) await makeCluster(clusterDir, binaries, account);
   else await refuseOtherMajor(existing, binaries.major);
@@ -170,7 +170,8 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log }: 
     createInterface({ input: child.stderr! }).on("line", (line) => {
       const [, severity = "", text = line] = /^.*?\[\d+\] (\w+): +(.*)/.exec(line) ?? [];
       if (severity === "FATAL" || severity === "PANIC") lastWords = text;
-      log[severity === "PANIC" ? "error" : severity === "WARNING" || severity === "FATAL" ? "warn" : "debug"]({ severity, text }, "database server");
+      // ERROR and FATAL end a statement or a connection, whose client was told.
+      log[severity === "PANIC" ? "error" : severity === "WARNING" ? "warn" : "debug"]({ severity, text }, "database server");
     });
     child.once("close", (code, signal) => void ended(code, signal));
   };

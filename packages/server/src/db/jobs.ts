@@ -36,6 +36,9 @@ export interface JobsOptions<Name extends string> {
   readonly queues: Readonly<Record<Name, QueueSettings>>;
 }
 
+/** Also where a NOTIFY wakes: it does so for new jobs, not for those whose time to be tried again has come. */
+const lookSeconds = 2;
+
 export function createJobs<Name extends string>({ url, log, queues }: JobsOptions<Name>): Jobs<Name> {
   const all = Object.entries<QueueSettings>(queues);
   const boss = new PgBoss({ connectionString: url, schema: "pgboss", useListenNotify: all.some(([, { prompt }]) => prompt), schedule: false, max: 4, application_name: "earwitness jobs" });
@@ -85,7 +88,7 @@ export function createJobs<Name extends string>({ url, log, queues }: JobsOption
         }
       };
       void started
-        .then(() => boss.work<JobIds>(name, { localConcurrency: concurrency, pollingIntervalSeconds: 2 }, run))
+        .then(() => boss.work<JobIds>(name, { localConcurrency: concurrency, pollingIntervalSeconds: lookSeconds, notifyPollingIntervalSeconds: lookSeconds }, run))
         .catch((error: unknown) => closed.signal.aborted || log.error({ job: name, error: messageOf(error) }, "a queue has no worker"));
     },
     ready: () => started,
