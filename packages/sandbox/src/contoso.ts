@@ -1,0 +1,148 @@
+import type { VoiceName } from "./speech/voices.ts";
+
+/**
+ * Contoso, the organization that everyone without a tenant works in. Names follow the demonstration tenants of Microsoft 365;
+ * numbers are from the range 555-01xx that is kept for fiction, and contoso.example can belong to no one (RFC 2606).
+ * The ids are fixed so that a restart finds the same people again; they protect nothing.
+ */
+
+export const contosoDomain = "contoso.example";
+
+export const contosoTenant = {
+  tenantId: "47eaa099-2cb6-416d-86dc-283cf0480ff9",
+  slug: "contoso",
+  displayName: "Contoso",
+  m365TenantId: "1509bb0a-9bf1-4331-8a11-8783593942a4",
+} as const;
+
+/** What a person may do in the portal; null: is recorded, may not enter. */
+export type AccessProfile = "Global Admin" | "Own Calls" | null;
+
+export interface ContosoPerson {
+  readonly kind: "person";
+  readonly key: string;
+  readonly personId: string;
+  readonly upn: string;
+  readonly displayName: string;
+  readonly givenName: string;
+  readonly familyName: string;
+  /** What the sign-in page says the person does. */
+  readonly role: string;
+  readonly accessProfile: AccessProfile;
+  readonly recorded: boolean;
+  /** E.164. */
+  readonly number: string;
+  readonly extension: string;
+  readonly voice: VoiceName;
+}
+
+/** Somebody outside Contoso who calls or is called over the telephone network. */
+export interface OutsideCaller {
+  readonly kind: "outside";
+  readonly key: string;
+  /** What the caller id says; many callers have none. */
+  readonly displayName: string | null;
+  readonly number: string;
+  readonly voice: VoiceName;
+}
+
+/** The number that a contact-centre queue answers. */
+export interface ContosoQueue {
+  readonly kind: "queue";
+  readonly key: string;
+  readonly displayName: string;
+  readonly number: string;
+  readonly voice: VoiceName;
+  /** Keys of the agents, in the order they are tried. */
+  readonly agents: readonly string[];
+}
+
+export type Contact = ContosoPerson | OutsideCaller | ContosoQueue;
+
+const person = (
+  key: string,
+  personId: string,
+  givenName: string,
+  familyName: string,
+  mailbox: string,
+  extension: string,
+  role: string,
+  accessProfile: AccessProfile,
+  voice: VoiceName,
+): ContosoPerson => ({
+  kind: "person",
+  key,
+  personId,
+  upn: `${mailbox}@${contosoDomain}`,
+  displayName: `${givenName} ${familyName}`,
+  givenName,
+  familyName,
+  role,
+  accessProfile,
+  recorded: accessProfile !== "Global Admin",
+  number: `+17325550${extension}`,
+  extension,
+  voice,
+});
+
+export const contosoPeople: readonly ContosoPerson[] = [
+  person("admin", "f5ec52ed-0108-4475-92e1-bc7656670b14", "MOD", "Administrator", "admin", "100", "Administrator of Contoso", "Global Admin", "basil"),
+  person("adele", "59ba1b0d-5c90-4158-a909-406c2e416788", "Adele", "Vance", "adelev", "101", "Retail manager", "Own Calls", "clara"),
+  person("alex", "5d32fe61-985f-44e7-aa09-5ee82bb29976", "Alex", "Wilber", "alexw", "102", "Marketing assistant", "Own Calls", "dorian"),
+  person("diego", "9a1e40b4-5815-4a99-99e2-d15364c7a500", "Diego", "Siciliani", "diegos", "103", "Care agent, Contoso Care", "Own Calls", "emil"),
+  person("grady", "68b4aef7-3eaa-4e17-9d8a-4eace693ae2d", "Grady", "Archie", "gradya", "104", "Designer", "Own Calls", "felix"),
+  person("henrietta", "142c8364-7806-4577-93e7-83e7eb04b39b", "Henrietta", "Mueller", "henriettam", "105", "Care agent, Contoso Care", "Own Calls", "greta"),
+  person("isaiah", "3b041641-1788-44f2-a60d-f25453fe2e85", "Isaiah", "Langer", "isaiahl", "106", "Sales representative", "Own Calls", "hugo"),
+  person("johanna", "00a154d8-5ed8-4bcc-b5c7-19c2add9ca88", "Johanna", "Lorenz", "johannal", "107", "Senior engineer", "Own Calls", "iris"),
+  person("joni", "c0290103-855d-4f55-99ec-8712e8e3574f", "Joni", "Sherman", "jonis", "108", "Paralegal", "Own Calls", "juna"),
+  person("lynne", "6e704245-a4ff-41e3-a794-9b80dcb0b82e", "Lynne", "Robbins", "lynner", "109", "Planner", "Own Calls", "kira"),
+  person("megan", "de1b1471-320a-48ea-b7a7-88d106762832", "Megan", "Bowen", "meganb", "110", "Care team lead, Contoso Care", "Own Calls", "lena"),
+  person("nestor", "4350cc17-21e5-4f21-acd5-52a09ddbef12", "Nestor", "Wilke", "nestorw", "111", "Director of operations", "Own Calls", "milo"),
+  person("pradeep", "9ed89edd-d684-4325-b600-e6129ec04ece", "Pradeep", "Gupta", "pradeepg", "112", "Accountant", null, "nico"),
+];
+
+const outside = (key: string, displayName: string | null, number: string, voice: VoiceName): OutsideCaller => ({ kind: "outside", key, displayName, number, voice });
+
+export const outsideCallers: readonly OutsideCaller[] = [
+  outside("debra", "Debra Berger", "+12065550142", "opal"),
+  outside("lee", "Lee Gu", "+12065550167", "piet"),
+  outside("miriam", "Miriam Graham", "+13605550118", "rhea"),
+  outside("patti", "Patti Fernandez", "+14255550133", "sela"),
+  outside("brian", "Brian Johnson", "+15095550109", "theo"),
+  outside("withheld", null, "+15035550174", "udo"),
+];
+
+export const contosoCare: ContosoQueue = {
+  kind: "queue",
+  key: "care",
+  displayName: "Contoso Care",
+  number: "+17325550190",
+  voice: "vera",
+  agents: ["diego", "henrietta", "megan"],
+};
+
+export const contacts: readonly Contact[] = [...contosoPeople, ...outsideCallers, contosoCare];
+
+/** The address of record that the sandbox's SBC puts into the recording metadata. */
+export function addressOf(contact: Contact): string {
+  switch (contact.kind) {
+    case "person":
+      return `sip:${contact.upn}`;
+    case "queue":
+      return `sip:care@${contosoDomain}`;
+    case "outside":
+      return `tel:${contact.number}`;
+  }
+}
+
+/** Finds a contact by key, name, UPN, extension or number, however it is spelled; undefined where nobody fits. */
+export function findContact(asked: string): Contact | undefined {
+  const wanted = asked.trim().toLowerCase().replace(/^(sip|tel):/, "");
+  const digits = wanted.replace(/[\s().-]/g, "");
+  return contacts.find((contact) => {
+    const names = [contact.key, contact.displayName?.toLowerCase(), contact.number, contact.number.slice(1), contact.number.slice(2)];
+    if (contact.kind === "person") names.push(contact.upn, contact.upn.split("@")[0], contact.extension, contact.givenName.toLowerCase(), contact.familyName.toLowerCase());
+    if (contact.kind === "queue") names.push("queue", `care@${contosoDomain}`);
+    return names.includes(wanted) || names.includes(digits);
+  });
+}

@@ -1,0 +1,81 @@
+import { writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { contosoDomain, contosoPeople, contosoTenant, type AccessProfile } from "./contoso.ts";
+
+/** What a server must know of a tenant before its first call; the server reads it from the file named by EARWITNESS_PROVISION_FILE. */
+export interface Provision {
+  readonly tenants: readonly {
+    readonly tenantId: string;
+    readonly slug: string;
+    readonly displayName: string;
+    readonly m365TenantId: string;
+    readonly sandbox: boolean;
+    readonly keepOriginal: boolean;
+    readonly people: readonly {
+      readonly personId: string;
+      readonly upn: string;
+      readonly displayName: string;
+      readonly givenName: string;
+      readonly familyName: string;
+      readonly accessProfile: AccessProfile;
+      readonly recorded: boolean;
+      readonly addresses: readonly string[];
+    }[];
+    readonly trunks: readonly {
+      readonly trunkId: string;
+      readonly name: string;
+      readonly sourceNetworks: readonly string[];
+      readonly personDomains: readonly string[];
+      readonly recordAll: boolean;
+    }[];
+  }[];
+}
+
+/** Where the sandbox's SBC sends from, so that the server can tell its calls from those of a foreign client on the same machine. */
+export const sbcAddress = "127.0.0.2";
+
+export function provision(): Provision {
+  return {
+    tenants: [
+      {
+        ...contosoTenant,
+        sandbox: true,
+        keepOriginal: true,
+        people: contosoPeople.map((person) => ({
+          personId: person.personId,
+          upn: person.upn,
+          displayName: person.displayName,
+          givenName: person.givenName,
+          familyName: person.familyName,
+          accessProfile: person.accessProfile,
+          recorded: person.recorded,
+          addresses: [`sip:${person.upn}`, person.number],
+        })),
+        trunks: [
+          {
+            trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd",
+            name: "Contoso SBC (sandbox phones)",
+            sourceNetworks: [`${sbcAddress}/32`],
+            personDomains: [contosoDomain],
+            recordAll: false,
+          },
+          {
+            // Whoever tries the recorder with a client of their own (sipp, a real SBC on this machine) comes in here.
+            trunkId: "a930d55d-9545-40f3-ae88-9fe46f2c7a8c",
+            name: "Sandbox loopback",
+            sourceNetworks: ["127.0.0.0/8", "::1/128"],
+            personDomains: [contosoDomain],
+            recordAll: true,
+          },
+        ],
+      },
+    ],
+  };
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const text = `${JSON.stringify(provision(), null, 2)}\n`;
+  const path = process.argv[2];
+  if (path === undefined) process.stdout.write(text);
+  else writeFileSync(path, text);
+}

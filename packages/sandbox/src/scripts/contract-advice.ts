@@ -1,0 +1,32 @@
+import { hold, join, leave, resume, say, wait, type Script } from "./script.ts";
+
+export const contractAdvice: Script = {
+  name: "contract-advice",
+  title: "A consultation: the customer waits while a colleague is asked, then joins in",
+  codec: "PCMA",
+  cast: { manager: ["adele", "isaiah", "nestor"], customer: ["miriam", "patti", "debra"], paralegal: ["joni"] },
+  opening: ["manager", "customer"],
+  steps: [
+    say("customer", "The flower shop, good morning.", 500),
+    say("manager", "Hello, it's Contoso. I'm calling about the lease for your second shop."),
+    say("customer", "Yes! I wanted to ask whether I may put a sign above the door."),
+    say("manager", "That's a good question. I'll ask our legal department. Do you mind waiting a moment?"),
+    say("customer", "Not at all."),
+    hold("customer", "inactive"),
+    join("paralegal"),
+    say("paralegal", "Legal department, hello.", 800),
+    say("manager", "Hi, a tenant wants to put up a sign above the door. Is it in the contract?"),
+    say("paralegal", "Which building? On Harbor Street it's allowed up to three feet high."),
+    say("manager", "Harbor Street it is. Would you tell her yourself?"),
+    say("paralegal", "Of course."),
+    resume("customer"),
+    say("manager", "Are you still there? I have our legal department with us now.", 500),
+    say("customer", "Yes, I'm here."),
+    say("paralegal", "Your sign may be three feet high, and it must not flash at night."),
+    say("customer", "No flashing, I promise!"),
+    leave("paralegal"),
+    wait(600),
+    say("manager", "Then we are all set. I'll send you the paper this afternoon."),
+    say("customer", "Lovely. Thank you!"),
+  ],
+};
