@@ -29,6 +29,9 @@ const MAX_ELEMENTS = 20_000;
 /** Each costs an Error with its stack inside the parser. */
 const MAX_PROBLEMS = 20;
 
+/** One that begins no reference that XML itself knows. */
+const BARE_AMPERSAND = /&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)/;
+
 class Refusal extends Error {}
 
 interface OpenElement {
@@ -40,16 +43,19 @@ interface OpenElement {
 
 export function parseXml(bytes: Uint8Array): Parsed<XmlDocument> {
   if (bytes.length > MAX_BYTES) return refused("XML document too large");
+  const text = decode(bytes);
+  // "Smith & Sons" would swallow everything up to the next semicolon.
+  const bare = BARE_AMPERSAND.test(text) && !text.includes("<![CDATA[");
   try {
-    return readDocument(decode(bytes));
+    return bare ? readDocument(text.replaceAll(new RegExp(BARE_AMPERSAND, "g"), "&amp;"), ["bare ampersand"]) : readDocument(text, []);
   } catch (error) {
     if (error instanceof Refusal) return refused(error.message);
     throw error;
   }
 }
 
-function readDocument(text: string): Parsed<XmlDocument> {
-  const problems: string[] = [];
+function readDocument(text: string, known: readonly string[]): Parsed<XmlDocument> {
+  const problems = [...known];
   const open: OpenElement[] = [];
   let root: XmlElement | null = null;
   let elements = 0;
