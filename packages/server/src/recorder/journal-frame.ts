@@ -12,6 +12,7 @@ import { NotAuthentic, tagBytes, type OpeningKey, type SealingKey } from "#vault
 export type FrameKind = "packets" | "mark";
 
 const kinds: readonly FrameKind[] = ["packets", "mark"];
+export const frameMagic = "EJ";
 const version = 1;
 const nonceAt = 64;
 const crcAt = nonceAt + 12;
@@ -33,7 +34,7 @@ export interface FrameHeader {
 
 export function sealFrame(sealing: SealingKey, header: FrameHeader, body: Uint8Array): Buffer[] {
   const bytes = Buffer.alloc(frameHeaderBytes);
-  bytes.write("EJ", 0, "latin1");
+  bytes.write(frameMagic, 0, "latin1");
   bytes.writeUInt8(version, 2);
   bytes.writeUInt8(kinds.indexOf(header.kind), 3);
   writeHex(bytes, header.recordingId, 4, 12);
@@ -59,7 +60,7 @@ export interface SealedFrame {
 /** The frame at `at`, or null where the written part ends: too short, zeros, or the torn rest of a write that a crash cut. */
 export function readFrame(segment: Buffer, at: number): { frame: SealedFrame; next: number } | null {
   const bytes = segment.subarray(at, at + frameHeaderBytes);
-  if (bytes.length < frameHeaderBytes || bytes.toString("latin1", 0, 2) !== "EJ" || bytes[2] !== version) return null;
+  if (bytes.length < frameHeaderBytes || bytes.toString("latin1", 0, 2) !== frameMagic || bytes[2] !== version) return null;
   if (crc32(bytes.subarray(0, crcAt)) !== bytes.readUInt32BE(crcAt)) return null;
   const kind = kinds[bytes.readUInt8(3)];
   const bodyBytes = bytes.readUInt32BE(60);

@@ -14,7 +14,7 @@ import { createLiveTrack, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
 import { encodePacketLog, type LogEntry } from "./packet-log.ts";
 import { roughLevel } from "./pcm.ts";
-import type { Receiver } from "./receiver.ts";
+import type { PacketListener, Receiver } from "./receiver.ts";
 import { encodeState, type RecordingState } from "./recording-state.ts";
 import { settleSecond } from "./settle.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
@@ -33,7 +33,7 @@ export interface LiveRecordingOptions {
   readonly pieceMs: number;
   readonly now: () => number;
   readonly onPiece: (piece: SealedPiece) => void;
-  readonly openReceiver: (stream: StreamOffer, onPacket: Parameters<typeof import("./receiver.ts").openReceiver>[0]["onPacket"]) => Promise<Receiver>;
+  readonly openReceiver: (stream: StreamOffer, onPacket: PacketListener) => Promise<Receiver>;
   readonly writeFile?: typeof writeFileDurably;
 }
 
@@ -67,6 +67,7 @@ export interface LiveRecording {
   /** How long nothing came on any track that should send; 0 when none should. */
   silentForMs(): number;
   stats(): { tracks: number; packets: number; packetsLost: number; packetsDropped: number };
+  /** Stops receiving; what came is in the journal's queue. */
   close(): Promise<void>;
 }
 
@@ -107,6 +108,15 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     const header = { kind: "packets", recordingId, tenantId, keyId: key.keyId, track: track.number, startedAtMs, fromMs: ms(first), toMs: ms(last) } as const;
     const base = Math.floor(first / track.sampleRate) * track.sampleRate;
     journal.append({ sealing, header, body: encodePacketLog(entries, base), second });
+  }
+
+  /** Frames of what has waited long enough at this media time; Infinity: of everything. */
+  function journalAll(now: number): void {
+    for (const track of tracks.values()) {
+      track.live.drain(now);
+      const entries = track.live.takeFrame(now - frameMs);
+      if (entries !== null) journalFrame(track, entries);
+    }
   }
 
   /** Everything before this second is now in chunks; later packets for it are too late. */
@@ -171,7 +181,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     await new Promise((resolve) => setImmediate(resolve));
     await Promise.all([...tracks.values()].map(closeReceiver));
     ended = { atMs, recovered: false };
-    for (const track of tracks.values()) track.live.drain(Infinity);
+    journalAll(Infinity);
     settle(Infinity);
     sealPiece(Math.max(pieceFrom, Math.ceil(endMs() / 1000)), true);
     mark(atMs); // should the process die before the piece is synced, recovery knows that the call was over
@@ -243,12 +253,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     beat(onTime) {
       if (finishing !== null) return;
       const now = options.now();
-      for (const track of tracks.values()) {
-        track.receiver?.report();
-        track.live.drain(now);
-        const entries = track.live.takeFrame(now - frameMs);
-        if (entries !== null) journalFrame(track, entries);
-      }
+      for (const track of tracks.values()) track.receiver?.report();
+      journalAll(now);
       // After a stall the sockets hold seconds of audio that the timers ran ahead of: they get a beat to be read.
       const before = Math.floor((now - settleMs) / 1000);
       if (onTime && before > sealedBefore) settle(before);
@@ -283,6 +289,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     },
     async close() {
       await Promise.all([...tracks.values()].map(closeReceiver));
+      if (finishing === null) journalAll(Infinity);
     },
   };
 }

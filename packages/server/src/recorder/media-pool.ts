@@ -98,6 +98,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
     const request: Request = { id: requests, command };
     return new Promise((resolve, reject) => {
       member.waiting.set(request.id, { resolve, reject });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       member.worker.postMessage(request);
     });
   }

@@ -204,10 +204,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     async close() {
       clearInterval(timer);
       await committing;
-      for (const recording of recordings.values()) {
-        recording.beat(false);
-        await recording.close();
-      }
+      for (const recording of recordings.values()) await recording.close();
       await commit();
       await journal.close();
     },

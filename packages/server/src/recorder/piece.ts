@@ -120,6 +120,7 @@ export function pieceObjectName(identity: PieceIdentity, seq: number, keyId: str
 /** Random access to the bytes of a piece, in the spool or in the store. */
 export interface PieceSource {
   readonly name: string;
+  size(): Promise<number>;
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -128,6 +129,7 @@ export async function openPieceFile(path: string): Promise<PieceSource> {
   const file = await open(path, "r");
   return {
     name: basename(path),
+    size: async () => (await file.stat()).size,
     async read(offset, length) {
       const bytes = Buffer.alloc(length);
       const { bytesRead } = await file.read(bytes, 0, length, offset);

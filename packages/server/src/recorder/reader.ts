@@ -55,7 +55,7 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
     let piece = opened.get(object.objectName);
     if (piece === undefined) {
       piece = (async () => {
-        const source: PieceSource = { name: object.objectName, read: (offset, length) => vault.store.read(object.objectName, offset, length), close: async () => undefined };
+        const source: PieceSource = { name: object.objectName, size: () => vault.store.size(object.objectName), read: (offset, length) => vault.store.read(object.objectName, offset, length), close: async () => undefined };
         return openPiece(source, await readPieceHead(source), await vault.openDataKey(tenantId, object.keyId), identity);
       })();
       piece.catch(() => opened.delete(object.objectName));

@@ -1,0 +1,380 @@
+/**
+ * At boot, before any call: finishes what a dead process left in the spool. What is in synced pieces is complete; what came
+ * after lies in the journal, is opened with the dead process's key and sealed into pieces under a new one (nothing is ever
+ * sealed under a key that was read back).
+ *
+ * It may itself be killed at any step and run again: pieces appear whole or not at all and say which seconds they hold, a
+ * recording counts as finished only by its final piece, and journal segments go last.
+ */
+import { createHash } from "node:crypto";
+import { open, readdir, readFile, rm, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Gap } from "@earwitness/contract";
+import { createMerkleTree } from "@earwitness/verify";
+import { messageOf } from "#errors";
+import type { Log } from "#log";
+import { createOpeningKey, KeyMissing, NotAuthentic, temporaryPrefix, type OpeningKey, type StoredKey, type Vault, type writeFileDurably } from "#vault";
+import { frameMagic, readFrame, type FrameHeader } from "./journal-frame.ts";
+import { segmentOwner } from "./journal.ts";
+import { sha256 } from "./live-recording.ts";
+import type { RecordingSummary, SealedPiece } from "./media.ts";
+import { decodePacketLog, samplesOf, type LogEntry } from "./packet-log.ts";
+import { createPieceSealer, indexLeaf, openPiece, openPieceFile, pieceObjectName, readPieceHead, writePiece, type OpenPiece, type PieceHead, type PieceIdentity, type PieceSource } from "./piece.ts";
+import { decodeState, type RecordingState } from "./recording-state.ts";
+import { settleSecond } from "./settle.ts";
+import { createTrackAnalysis } from "./track-analysis.ts";
+
+export interface RecoveredRecording {
+  readonly summary: RecordingSummary;
+  /** What could not be read back; each is also a gap of reason `decrypt`. */
+  readonly errors: readonly string[];
+}
+
+export interface RecoverOptions {
+  readonly spoolDir: string;
+  readonly vault: Vault;
+  /** Whose public key the new pieces are sealed to; null: unknown here, the recording waits in the spool. */
+  tenantOf(tenantId: string): { readonly tenantId: string; readonly publicKey: Uint8Array; readonly publicKeyId: string } | null;
+  readonly now: () => Date;
+  readonly log: Log;
+  /** Pieces that are no longer in the spool, but in the store. */
+  readonly storedPieces?: (recordingId: string) => Promise<readonly SealedPiece[]>;
+  /** For tests, which let each step fail. */
+  readonly steps?: { readonly writeFile?: typeof writeFileDurably; readonly removeSegment?: (path: string) => Promise<void> };
+}
+
+/** As while recording. */
+const pieceSeconds = 60;
+
+interface FrameAt {
+  readonly header: FrameHeader;
+  readonly path: string;
+  readonly at: number;
+  readonly length: number;
+}
+
+export async function recoverSpool(options: RecoverOptions): Promise<RecoveredRecording[]> {
+  const { spoolDir, log } = options;
+  const segments = await readSegments(join(spoolDir, "journal"));
+  const orphans = await findOrphans(join(spoolDir, "pieces"), segments);
+  const recovered: RecoveredRecording[] = [];
+  const unfinished = new Set<string>();
+  for (const orphan of orphans) {
+    try {
+      recovered.push(await recoverRecording(options, orphan));
+    } catch (error) {
+      // Not the recording's fault: keyring unreachable, disk full. It stays as it is for the next start.
+      unfinished.add(orphan.recordingId);
+      log.error({ recordingId: orphan.recordingId, tenantId: orphan.tenantId, err: messageOf(error) }, "recording in the spool could not be recovered now");
+    }
+  }
+  const remove = options.steps?.removeSegment ?? unlink;
+  for (const segment of segments) {
+    if (!segment.frames.some((frame) => unfinished.has(frame.header.recordingId))) await remove(segment.path);
+  }
+  return recovered;
+}
+
+interface Segment {
+  readonly path: string;
+  readonly frames: readonly FrameAt[];
+}
+
+/** All whole frames. What a crash cut off at the end of a segment is passed over, and so is damage in the middle: the next header is looked for. */
+async function readSegments(dir: string): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const name of (await list(dir)).filter((entry) => segmentOwner(entry) !== null)) {
+    const path = join(dir, name);
+    const bytes = await readFile(path);
+    const frames: FrameAt[] = [];
+    for (let at = 0; at >= 0 && at < bytes.length; ) {
+      const read = readFrame(bytes, at);
+      if (read !== null) frames.push({ header: read.frame.header, path, at, length: read.next - at });
+      at = read === null ? bytes.indexOf(frameMagic, at + 1) : read.next;
+    }
+    segments.push({ path, frames });
+  }
+  return segments;
+}
+
+interface Orphan extends PieceIdentity {
+  readonly pieceFiles: readonly string[];
+  readonly frames: readonly FrameAt[];
+  readonly dir: string;
+}
+
+async function findOrphans(piecesDir: string, segments: readonly Segment[]): Promise<Orphan[]> {
+  const orphans = new Map<string, { tenantId: string; pieceFiles: string[]; frames: FrameAt[] }>();
+  const orphan = (tenantId: string, recordingId: string) => {
+    const known = orphans.get(recordingId) ?? { tenantId, pieceFiles: [], frames: [] };
+    orphans.set(recordingId, known);
+    return known;
+  };
+  for (const tenantId of await list(piecesDir)) {
+    for (const recordingId of await list(join(piecesDir, tenantId))) {
+      for (const name of await list(join(piecesDir, tenantId, recordingId))) {
+        const path = join(piecesDir, tenantId, recordingId, name);
+        if (name.startsWith(temporaryPrefix)) await rm(path, { force: true });
+        else if (/^\d+\.ewp$/.test(name)) orphan(tenantId, recordingId).pieceFiles.push(path);
+      }
+    }
+  }
+  for (const segment of segments) for (const frame of segment.frames) orphan(frame.header.tenantId, frame.header.recordingId).frames.push(frame);
+  return [...orphans].map(([recordingId, found]) => ({ recordingId, ...found, dir: join(piecesDir, found.tenantId, recordingId) }));
+}
+
+/** A piece and, unless its key is gone or it was altered, what is in it. */
+interface FoundPiece {
+  readonly piece: SealedPiece;
+  readonly head: PieceHead;
+  readonly source: PieceSource;
+  readonly opened: OpenPiece | null;
+}
+
+async function recoverRecording(options: RecoverOptions, orphan: Orphan): Promise<RecoveredRecording> {
+  const { vault } = options;
+  const identity: PieceIdentity = { tenantId: orphan.tenantId, recordingId: orphan.recordingId };
+  const errors = new Set<string>();
+  const found: FoundPiece[] = [];
+  /** Null when the key is gone for good; other failures are thrown. */
+  const keyFor = async (keyId: string): Promise<StoredKey | null> => {
+    try {
+      return await vault.openDataKey(identity.tenantId, keyId);
+    } catch (error) {
+      return note(errors, error);
+    }
+  };
+
+  try {
+    for (const path of orphan.pieceFiles) await take(found, errors, identity, await openPieceFile(path), path, keyFor);
+    for (const piece of (await options.storedPieces?.(identity.recordingId)) ?? []) {
+      if (!found.some((known) => known.piece.seq === piece.seq)) await take(found, errors, identity, storeSource(vault, piece.objectName), piece.path, keyFor);
+    }
+    found.sort((a, b) => a.piece.seq - b.piece.seq);
+    if (found.at(-1)?.head.header.final !== true) {
+      for (const path of await sealRest(options, orphan, found, errors, keyFor)) await take(found, errors, identity, await openPieceFile(path), path, keyFor);
+    }
+    return { summary: await summarize(identity, found, errors), errors: [...errors] };
+  } finally {
+    await Promise.all(found.map(({ source }) => source.close()));
+  }
+}
+
+/** Notes an error that says "cannot be read any more"; throws every other. */
+function note(errors: Set<string>, error: unknown): null {
+  if (!(error instanceof KeyMissing || error instanceof NotAuthentic)) throw error;
+  errors.add(error.message);
+  return null;
+}
+
+async function take(found: FoundPiece[], errors: Set<string>, identity: PieceIdentity, source: PieceSource, path: string, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<void> {
+  let head: PieceHead;
+  try {
+    head = await readPieceHead(source);
+  } catch (error) {
+    note(errors, error); // not even its header can be read: nothing can be said about it but that
+    await source.close();
+    return;
+  }
+  const { seq, keyId, fromSecond, toSecond } = head.header;
+  const key = await keyFor(keyId);
+  const opened = key === null ? null : await openPiece(source, head, key, identity).catch((error: unknown) => note(errors, error));
+  const { sizeBytes, digest } = await digestOf(source);
+  found.push({
+    head,
+    source,
+    opened,
+    piece: { ...identity, seq, keyId, path, objectName: pieceObjectName(identity, seq, keyId), sizeBytes, sha256: digest, fromMs: fromSecond * 1000, toMs: toSecond * 1000 },
+  });
+}
+
+/** Puts what the journal has beyond the pieces into new ones, the last of them final; answers their paths. */
+async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly FoundPiece[], errors: Set<string>, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<string[]> {
+  const { recordingId, tenantId } = orphan;
+  const tenant = options.tenantOf(tenantId);
+  if (tenant === null) throw new Error(`tenant ${tenantId} is not known on this node`);
+  const covered = Math.max(0, ...found.map(({ head }) => head.header.toSecond));
+  const journal = await readJournal(orphan, covered, errors, keyFor);
+
+  let base = latest([...found.map(({ opened }) => opened?.state ?? null), journal.state]) ?? unknownState(orphan);
+  const tracks = new Map(base.tracks.map((track) => [track.track, track]));
+  // A track whose marks cannot be read is still there to say what is missing.
+  for (const { header } of orphan.frames) {
+    if (header.kind !== "packets" || tracks.has(header.track)) continue;
+    tracks.set(header.track, { track: header.track, label: `m${header.track}`, sampleRate: 8000, sending: [{ fromMs: header.fromMs, toMs: null }], gaps: [] });
+  }
+  const rateOf = (track: number): number => tracks.get(track)?.sampleRate ?? 8000;
+  const ends = [...journal.seconds].flatMap(([track, seconds]) => [...seconds.values()].flat().map((entry) => ((entry.atSample + samplesOf(entry)) * 1000) / rateOf(track)));
+  const endMs = Math.ceil(ends.reduce((most, end) => Math.max(most, end), audioEndMs(found)));
+  base = {
+    ...base,
+    tracks: [...tracks.values()].map((track) => ({ ...track, gaps: mergeGaps([...track.gaps, ...(journal.gaps.get(track.track) ?? [])]) })),
+  };
+
+  const key = await options.vault.createDataKey(tenant);
+  const sealer = createPieceSealer(key, { tenantId, recordingId });
+  const lastSecond = Math.max(covered, Math.ceil(endMs / 1000));
+  const paths: string[] = [];
+  let seq = (found.at(-1)?.piece.seq ?? -1) + 1;
+  for (let from = covered; ; from += pieceSeconds) {
+    const to = Math.min(from + pieceSeconds, lastSecond);
+    const final = to === lastSecond;
+    const chunks = [...journal.seconds].flatMap(([track, seconds]) =>
+      [...seconds].filter(([second]) => second >= from && second < to).toSorted(([a], [b]) => a - b).map(([second, entries]) => sealer.sealSecond(track, second, settleSecond(entries), rateOf(track))),
+    );
+    const state = { ...(final ? finished(base, endMs, options.now()) : base), revision: base.revision + 1 + paths.length };
+    const path = join(orphan.dir, `${seq}.ewp`);
+    await writePiece(path, sealer.sealPiece({ seq, fromSecond: from, toSecond: to, final, chunks, state }), options.steps?.writeFile);
+    paths.push(path);
+    seq += 1;
+    if (final) return paths;
+  }
+}
+
+/** The call was over, or it was cut off: then every stream that was sending misses what came between the crash and now. */
+function finished(state: RecordingState, endMs: number, now: Date): RecordingState {
+  if (state.ended !== null) return { ...state, ended: { ...state.ended, recovered: true } };
+  const gap: Gap = { fromMs: endMs, toMs: Math.max(endMs, now.getTime() - state.startedAtMs), reason: "recorder_restart" };
+  const tracks = state.tracks.map((track) => {
+    const cutOff = track.sending.at(-1)?.toMs === null;
+    const sending = track.sending.map((span) => ({ fromMs: span.fromMs, toMs: span.toMs ?? Math.max(span.fromMs, endMs) }));
+    return { ...track, sending, gaps: cutOff ? [...track.gaps, gap] : track.gaps };
+  });
+  return { ...state, tracks, ended: { atMs: endMs, recovered: true } };
+}
+
+interface JournalContent {
+  readonly state: RecordingState | null;
+  /** By track, then by second. */
+  readonly seconds: Map<number, Map<number, LogEntry[]>>;
+  readonly gaps: Map<number, Gap[]>;
+}
+
+async function readJournal(orphan: Orphan, covered: number, errors: Set<string>, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<JournalContent> {
+  const content: { state: RecordingState | null; seconds: JournalContent["seconds"]; gaps: JournalContent["gaps"] } = { state: null, seconds: new Map(), gaps: new Map() };
+  const keys = new Map<string, OpeningKey | null>();
+  const packets: { header: FrameHeader; body: Buffer }[] = [];
+  for (const frame of orphan.frames) {
+    const { header } = frame;
+    if (header.kind === "packets" && header.toMs < covered * 1000) continue;
+    if (!keys.has(header.keyId)) {
+      const key = await keyFor(header.keyId);
+      keys.set(header.keyId, key === null ? null : createOpeningKey(key, "journal"));
+    }
+    const body = await openFrame(frame, keys.get(header.keyId) ?? null, errors);
+    if (body !== null && header.kind === "mark") content.state = latest([content.state, decodeState(body)]);
+    if (body !== null && header.kind === "packets") packets.push({ header, body });
+    if (body === null && header.kind === "packets") {
+      // The header's time is where the last packet begins; it was one of 20 ms or so.
+      const gap: Gap = { fromMs: Math.max(header.fromMs, covered * 1000), toMs: header.toMs + 20, reason: "decrypt" };
+      content.gaps.set(header.track, [...(content.gaps.get(header.track) ?? []), gap]);
+    }
+  }
+  for (const { header, body } of packets) {
+    const sampleRate = content.state?.tracks.find((track) => track.track === header.track)?.sampleRate ?? 8000;
+    const seconds = content.seconds.get(header.track) ?? new Map<number, LogEntry[]>();
+    content.seconds.set(header.track, seconds);
+    for (const entry of decodePacketLog(body, Math.floor(header.fromMs / 1000) * sampleRate)) {
+      const second = Math.floor(entry.atSample / sampleRate);
+      if (second >= covered) seconds.set(second, [...(seconds.get(second) ?? []), entry]);
+    }
+  }
+  return content;
+}
+
+async function openFrame(frame: FrameAt, opening: OpeningKey | null, errors: Set<string>): Promise<Buffer | null> {
+  if (opening === null) return null;
+  const file = await open(frame.path, "r");
+  try {
+    const bytes = Buffer.alloc(frame.length);
+    await file.read(bytes, 0, frame.length, frame.at);
+    return readFrame(bytes, 0)?.frame.open(opening) ?? null;
+  } catch (error) {
+    return note(errors, error);
+  } finally {
+    await file.close();
+  }
+}
+
+async function summarize(identity: PieceIdentity, found: readonly FoundPiece[], errors: Set<string>): Promise<RecordingSummary> {
+  const state = latest(found.map(({ opened }) => opened?.state ?? null)) ?? stateOfHeaders(found);
+  const tracks = await Promise.all(
+    state.tracks.map(async (track) => {
+      const analysis = createTrackAnalysis(track.sampleRate);
+      const tree = createMerkleTree(sha256);
+      const gaps: Gap[] = [...track.gaps];
+      for (const { head, opened } of found) {
+        for (const chunk of head.header.chunks.filter((candidate) => candidate.track === track.track)) {
+          tree.append(indexLeaf(chunk));
+          const entries = opened === null ? null : await opened.readSecond(chunk, track.sampleRate).catch((error: unknown) => note(errors, error));
+          if (entries === null) gaps.push({ fromMs: chunk.second * 1000, toMs: (chunk.second + 1) * 1000, reason: "decrypt" });
+          else analysis.add(chunk.second, entries);
+        }
+      }
+      const untilMs = state.ended?.atMs ?? analysis.endMs;
+      return { endMs: analysis.endMs, summary: { ...analysis.summary({ ...track, gaps: mergeGaps(gaps) }, untilMs), merkleRoot: Buffer.from(tree.root()).toString("hex"), chunks: tree.size } };
+    }),
+  );
+  const durationMs = Math.max(0, ...tracks.map((track) => track.endMs));
+  return {
+    ...identity,
+    startedAtMs: state.startedAtMs,
+    durationMs,
+    tracks: tracks.map((track) => track.summary),
+    pieces: found.map(({ piece, head }) => (head.header.final ? { ...piece, toMs: Math.max(piece.fromMs, durationMs) } : piece)),
+    recovered: state.ended?.recovered ?? true,
+  };
+}
+
+/** Where the audio of the pieces can at most end. Exact ends are found when they are read; here it only bounds the crash. */
+const audioEndMs = (found: readonly FoundPiece[]): number => Math.max(0, ...found.map(({ head }) => head.header.toSecond * 1000));
+
+function latest(states: readonly (RecordingState | null)[]): RecordingState | null {
+  return states.reduce((best, state) => (state !== null && (best === null || state.revision > best.revision) ? state : best), null);
+}
+
+/** Without a readable mark: what the frames' headers say. */
+function unknownState(orphan: Orphan): RecordingState {
+  const startedAtMs = orphan.frames[0]?.header.startedAtMs ?? Number.parseInt(orphan.recordingId.slice(0, 8), 16) * 1000;
+  return { revision: 0, startedAtMs, tracks: [], ended: null };
+}
+
+/** All keys are gone: what the pieces' headers say. */
+function stateOfHeaders(found: readonly FoundPiece[]): RecordingState {
+  const numbers = new Set(found.flatMap(({ head }) => head.header.chunks.map((chunk) => chunk.track)));
+  const startedAtMs = found[0]?.head.header.startedAtMs ?? 0;
+  return { revision: 0, startedAtMs, ended: null, tracks: [...numbers].map((track) => ({ track, label: `m${track}`, sampleRate: 8000, sending: [], gaps: [] })) };
+}
+
+/** In order, overlapping and touching ones of one reason joined: the same after any number of runs. */
+function mergeGaps(gaps: readonly Gap[]): Gap[] {
+  const merged: Gap[] = [];
+  for (const gap of gaps.toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs)) {
+    const last = merged.findLast((other) => other.reason === gap.reason);
+    if (last !== undefined && gap.fromMs <= last.toMs) merged[merged.indexOf(last)] = { ...last, toMs: Math.max(last.toMs, gap.toMs) };
+    else merged.push(gap);
+  }
+  return merged;
+}
+
+function storeSource(vault: Vault, name: string): PieceSource {
+  return { name, size: () => vault.store.size(name), read: (offset, length) => vault.store.read(name, offset, length), close: async () => undefined };
+}
+
+async function digestOf(source: PieceSource): Promise<{ sizeBytes: number; digest: string }> {
+  const sizeBytes = await source.size();
+  const hash = createHash("sha256");
+  for (let at = 0; at < sizeBytes; at += digestStep) hash.update(await source.read(at, Math.min(digestStep, sizeBytes - at)));
+  return { sizeBytes, digest: hash.digest("hex") };
+}
+
+const digestStep = 1024 * 1024;
+
+async function list(dir: string): Promise<string[]> {
+  try {
+    return (await readdir(dir)).toSorted();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
