@@ -43,74 +43,72 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
   // Some clients leave the session element out; the recording session is the conversation then.
   const sessions: readonly MetadataSession[] =
     metadata.sessions.length > 0 ? metadata.sessions : [{ id: state.invite.callId, groupId: null, sipSessionIds: [], reasons: [], startedAt: null, stoppedAt: null }];
-  const associated = new Set(metadata.participantSessionAssociations.map(({ participantId }) => participantId));
+  const participants = new Map(metadata.participants.map((participant) => [participant.id, participant]));
+  const associations = Map.groupBy(metadata.participantSessionAssociations, ({ sessionId }) => sessionId);
+  const recorded = new Map(metadata.sessionRecordingAssociations.map((association) => [association.sessionId, association]));
+  // Some leave the associations out; such a participant is taken to be in the session that runs.
   const current = sessions.findLast(({ stoppedAt }) => stoppedAt === null) ?? sessions.at(-1);
+  const associated = new Set(metadata.participantSessionAssociations.map(({ participantId }) => participantId));
+  const strays = metadata.participants.filter(({ id }) => !associated.has(id));
+  const labelsSent = readVoices(metadata, state.labels);
+
   return sessions.map((session) => {
-    const associations = metadata.participantSessionAssociations.filter(({ sessionId }) => sessionId === session.id);
-    // Some leave the associations out; such a participant is taken to be in the session that runs.
-    const strays = session === current ? metadata.participants.filter(({ id }) => !associated.has(id)) : [];
-    const parties = [
-      ...associations.flatMap((association) => {
-        const participant = metadata.participants.find(({ id }) => id === association.participantId);
-        return participant === undefined ? [] : [describeParty(participant, association, session, metadata, state)];
-      }),
-      ...strays.map((participant) => describeParty(participant, null, session, metadata, state)),
-    ];
-    const recorded = metadata.sessionRecordingAssociations.find(({ sessionId }) => sessionId === session.id);
+    const before = new Map(state.before?.conversations.find(({ id }) => id === session.id)?.parties.map((party) => [party.id, party]));
+    function party(participant: MetadataParticipant, association: ParticipantSessionAssociation | null): CallParty {
+      const sends = labelsSent(participant, session);
+      const leftAt = association?.disassociatedAt ?? session.stoppedAt;
+      const known = before.get(participant.id);
+      const aor = participant.names[0]?.aor ?? "";
+      return {
+        id: participant.id,
+        name: participant.names.find(({ name }) => name !== null)?.name ?? null,
+        // RFC 3323's way to say that nobody says who.
+        address: aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor),
+        joinedAt: association?.associatedAt ?? null,
+        leftAt,
+        sends,
+        // Who never sent only listens (a supervisor); who did and no longer does is on hold (RFC 8068 §3.2).
+        onHold: leftAt === null && sends.length === 0 && known !== undefined && (known.onHold || known.sends.length > 0),
+      };
+    }
+    const named = (associations.get(session.id) ?? []).flatMap((association) => {
+      const participant = participants.get(association.participantId);
+      return participant === undefined ? [] : [party(participant, association)];
+    });
     return {
       id: session.id,
       chainId: session.groupId,
       originalCallId: localSessionId(session.sipSessionIds),
       sipCallId: namedCallId(metadata, session),
-      startedAt: session.startedAt ?? recorded?.associatedAt ?? null,
-      endedAt: session.stoppedAt ?? recorded?.disassociatedAt ?? null,
-      parties,
+      startedAt: session.startedAt ?? recorded.get(session.id)?.associatedAt ?? null,
+      endedAt: session.stoppedAt ?? recorded.get(session.id)?.disassociatedAt ?? null,
+      parties: session === current ? [...named, ...strays.map((stray) => party(stray, null))] : named,
     };
   });
 }
 
-function describeParty(
-  participant: MetadataParticipant,
-  association: ParticipantSessionAssociation | null,
-  session: MetadataSession,
-  metadata: RecordingMetadata,
-  state: CallState,
-): CallParty {
-  const [first] = participant.names;
-  const sends = labelsSent(participant, session, metadata, state.labels);
-  const leftAt = association?.disassociatedAt ?? session.stoppedAt;
-  const known = state.before?.conversations.find(({ id }) => id === session.id)?.parties.find(({ id }) => id === participant.id);
-  return {
-    id: participant.id,
-    name: participant.names.find(({ name }) => name !== null)?.name ?? null,
-    // RFC 3323's way to say that nobody says who.
-    address: first === undefined || first.aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(first.aor),
-    joinedAt: association?.associatedAt ?? null,
-    leftAt,
-    sends,
-    // Who never sent only listens (a supervisor); who did and no longer does is on hold (RFC 8068 §3.2).
-    onHold: leftAt === null && sends.length === 0 && known !== undefined && (known.onHold || known.sends.length > 0),
-  };
-}
-
-function labelsSent(participant: MetadataParticipant, session: MetadataSession, metadata: RecordingMetadata, labels: readonly string[]): string[] {
+/** Answers which labels carry a participant's voice in a session. */
+function readVoices(metadata: RecordingMetadata, labels: readonly string[]): (participant: MetadataParticipant, session: MetadataSession) => string[] {
   const labelled = metadata.streams.filter(({ label }) => label !== null);
   if (labelled.length === 0) {
     // Nothing ties participants to streams but their order: the first is on the first line.
-    const label = labels[metadata.participants.indexOf(participant)];
-    return label === undefined ? [] : [label];
+    const byOrder = new Map(metadata.participants.map(({ id }, index) => [id, labels.slice(index, index + 1)]));
+    return ({ id }) => byOrder.get(id) ?? [];
   }
   // An SDP without labels: the first labelled stream is the first line.
-  const byPlace = labelled.every(({ label }) => !labels.includes(label!));
-  const sent = metadata.participantStreamAssociations.flatMap((association) => {
-    if (association.participantId !== participant.id || association.disassociatedAt !== null) return [];
-    return association.sends.flatMap((streamId) => {
-      const place = labelled.findIndex(({ id, sessionId }) => id === streamId && (sessionId === null || sessionId === session.id));
-      if (place < 0) return [];
-      return (byPlace ? labels[place] : labelled[place]!.label) ?? [];
+  const known = new Set(labels);
+  const byPlace = !labelled.some(({ label }) => known.has(label!));
+  const streams = new Map(labelled.map((stream, place) => [stream.id, { sessionId: stream.sessionId, label: byPlace ? labels[place] : stream.label! }]));
+  const associations = Map.groupBy(metadata.participantStreamAssociations, ({ participantId }) => participantId);
+  return (participant, session) => {
+    const sending = (associations.get(participant.id) ?? []).filter(({ disassociatedAt }) => disassociatedAt === null);
+    const sent = sending.flatMap(({ sends }) => sends).flatMap((streamId) => {
+      const stream = streams.get(streamId);
+      const here = stream !== undefined && (stream.sessionId === null || stream.sessionId === session.id);
+      return here && stream.label !== undefined ? [stream.label] : [];
     });
-  });
-  return [...new Set(sent)];
+    return [...new Set(sent)];
+  };
 }
 
 /** RFC 7989: `<local>;remote=<remote>`. Null where there is none, or only the nil identifier of one who does not know his own. */

@@ -40,13 +40,13 @@ const nothing = new Uint8Array();
  * A response per RFC 3261 §8.2.6.2. `localTag` goes on a To that has none; 100 has no tag. The topmost Via is told where the request
  * really came from (§18.2.1, RFC 3581).
  */
-export function replyTo(incoming: Pick<Incoming, "request" | "flow">, answer: Answer, localTag: string | null, agent: string): SipResponse {
+export function replyTo(incoming: Pick<Incoming, "request" | "flow">, answer: Answer, localTag: string, agent: string): SipResponse {
   const { request, flow } = incoming;
   const headers = new SipHeaders();
   request.headers.list("Via").forEach((via, index) => headers.add("Via", index === 0 ? annotateVia(via, flow) : via));
   headers.add("From", request.headers.get("From") ?? "");
   const to = request.headers.get("To") ?? "";
-  headers.add("To", localTag === null || hasTag(to) ? to : `${to};tag=${localTag}`);
+  headers.add("To", answer.status === 100 || hasTag(to) ? to : `${to};tag=${localTag}`);
   headers.add("Call-ID", request.headers.get("Call-ID") ?? "");
   headers.add("CSeq", request.headers.get("CSeq") ?? "");
   const timestamp = request.headers.get("Timestamp");

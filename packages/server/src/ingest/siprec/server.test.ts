@@ -1,7 +1,7 @@
 import { connect, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { createTestServer, trunk, until } from "./test-server.ts";
-import { sdpOf, siprecBody } from "./test-client.ts";
+import { createTestCall, sdpOf, siprecBody } from "./test-client.ts";
 
 const status = (code: number, method: string) => (message: { kind: string; status?: number; headers: { get(name: string): string | undefined } }): boolean =>
   message.kind === "response" && message.status === code && message.headers.get("CSeq")!.endsWith(method);
@@ -151,15 +151,30 @@ describe("inside a dialog", () => {
     expect(it.recorder.calls[0]!.ends).toEqual([]);
   });
 
-  test("another trunk's client cannot end the call", async () => {
-    let trunkId = "one";
-    await using it = await createTestServer({ matchTrunk: (address) => (address === "127.0.0.1" ? { ...trunk, trunkId } : null) });
+  test("another trunk's client cannot end the call, even if it knows the tags; a second address of the same trunk can", async () => {
+    const trunks: Record<string, string> = { "127.0.0.1": "one", "127.0.0.2": "two", "127.0.0.3": "one" };
+    await using it = await createTestServer({ matchTrunk: (address) => (trunks[address] === undefined ? null : { ...trunk, trunkId: trunks[address] }) });
     const call = await it.call();
     await call.establish();
-    // The address is the same here, so the dialog is still its own: what counts is address or trunk.
-    trunkId = "two";
+    for (const [from, expected] of [["127.0.0.2", 481], ["127.0.0.4", 403], ["127.0.0.3", 200]] as const) {
+      const client = await it.client("udp", from);
+      const thief = createTestCall(client, "udp", call.callId);
+      Object.assign(thief, { toTag: call.toTag, cseq: 5 });
+      thief.send("BYE", { headers: [["From", `<sip:ann@client.example>;tag=${call.fromTag}`]] });
+      await client.response(expected);
+      expect(it.server.stats().dialogs).toBe(expected === 200 ? 0 : 1);
+    }
+  });
+
+  test("the last call of a trunk that was deleted still ends properly", async () => {
+    let known = true;
+    await using it = await createTestServer({ matchTrunk: () => (known ? trunk : null) });
+    const call = await it.call();
+    await call.establish();
+    known = false;
     call.send("BYE");
     await call.client.next(status(200, "BYE"));
+    expect(it.server.stats().dialogs).toBe(0);
   });
 
   test("a re-INVITE whose ACK to the 200 before was lost acknowledges it", async () => {

@@ -71,6 +71,8 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
   const clock = options.clock ?? systemClock;
   const agent = options.userAgent ?? "Earwitness";
   const sessions = new Map<string, Session>();
+  /** INVITEs that the recorder has not decided on. */
+  const opening = new Set<Promise<void>>();
   const requests: Record<string, number> = {};
   const responses: Record<string, number> = {};
   const count = { malformed: 0, stray: 0, acksLost: 0, timersExpired: 0 };
@@ -156,6 +158,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     }
     const session = sessionOf(incoming, trunk);
     if (session === null && trunk === null) {
+      if (method === "INVITE") log.info({ remote: flow.remote.address, callId: incoming.callId }, "INVITE refused: this address belongs to no trunk");
       return answerStateless(incoming, { status: 403, headers: [warning(399, "this address belongs to no trunk")] });
     }
     if (transactions.count() >= maxTransactions) return answerStateless(incoming, { status: 503, headers: [["Retry-After", "10"]] });
@@ -172,13 +175,18 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
       if (refusal !== null) answer(refusal);
       else if (session !== null) receiveInDialog(session, transaction, answer);
       else if (toTag(incoming) === "" && method === "OPTIONS") answer(options200());
-      else if (toTag(incoming) === "" && method === "INVITE" && trunk !== null) openSession(context, transaction, trunk, localTag);
+      else if (toTag(incoming) === "" && method === "INVITE" && trunk !== null) open(transaction, trunk, localTag);
       else answer({ status: 481 });
     } catch (thrown) {
       // A defect on one message: this request fails, every other call goes on.
       log.error({ err: thrown, callId: incoming.callId, method }, "SIP request could not be handled");
       answer({ status: 500 });
     }
+  }
+
+  function open(transaction: ServerTransaction, trunk: Trunk, localTag: string): void {
+    const opened = openSession(context, transaction, trunk, localTag).finally(() => opening.delete(opened));
+    opening.add(opened);
   }
 
   function receiveInDialog(session: Session, transaction: ServerTransaction, answer: (given: Answer) => void): void {
@@ -230,7 +238,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
 
   async function close(): Promise<void> {
     draining = true;
-    const said = Promise.allSettled([...sessions.values()].map((session) => session.shutdown()));
+    const said = Promise.allSettled([...opening, ...[...sessions.values()].map((session) => session.shutdown())]);
     const { promise: waited, resolve: stopWaiting } = Promise.withResolvers<void>();
     const wait = timers.after(byeWaitMs, stopWaiting);
     await Promise.race([said, waited]);

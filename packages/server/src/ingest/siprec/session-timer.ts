@@ -1,4 +1,4 @@
-import { parseSessionExpires } from "@earwitness/media";
+import { parseSessionExpires, parseTokenList } from "@earwitness/media";
 import type { SipHeaderField, SipHeaders } from "@earwitness/media";
 import type { Answer } from "./reply.ts";
 import type { Timer, Timers } from "./timers.ts";
@@ -21,11 +21,24 @@ export interface SessionInterval {
   readonly peerKnows: boolean;
 }
 
+/** What the client said of itself; what a later request leaves out stays true. */
+export interface Peer {
+  readonly supportsTimer: boolean;
+  readonly allowsUpdate: boolean;
+}
+
+/** Support is said in each request anew (RFC 3261 §20.37); Allow may be left out, and who sends UPDATE takes it too. */
+export function readPeer(method: string, headers: SipHeaders, before: Peer | null): Peer {
+  const has = (name: string, token: string): boolean => parseTokenList(headers.all(name)).some((one) => one.toLowerCase() === token);
+  const allowsUpdate = headers.has("Allow") ? has("Allow", "update") : (before?.allowsUpdate ?? false);
+  return { supportsTimer: has("Supported", "timer") || has("Require", "timer"), allowsUpdate: allowsUpdate || method === "UPDATE" };
+}
+
 /**
  * What an INVITE or UPDATE agrees on (RFC 4028 §9): an interval, none, or 422. Where the choice is ours the client refreshes: that is how a
  * recorder notices that a client died. A client that knows timers but neither asked for one gets one all the same.
  */
-export function agreeOnInterval(headers: SipHeaders, peer: { readonly supportsTimer: boolean; readonly allowsUpdate: boolean }): SessionInterval | null | Answer {
+export function agreeOnInterval(headers: SipHeaders, peer: Peer): SessionInterval | null | Answer {
   const value = headers.get("Session-Expires");
   const asked = value === undefined ? null : parseSessionExpires(value);
   const { supportsTimer, allowsUpdate } = peer;

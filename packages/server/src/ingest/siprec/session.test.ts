@@ -5,6 +5,7 @@ import type { CallFacts } from "#recorder";
 import type { FakeCall } from "./fake-recorder.ts";
 import { createTestServer, until } from "./test-server.ts";
 import { partial, sdpOf, siprecBody, twoPeople } from "./test-client.ts";
+import type { OfferedLine } from "./test-client.ts";
 
 function mediaOf(response: SipResponse): { port: number; direction: string; label: string | null }[] {
   const sdp = parseSdp(response.body);
@@ -281,7 +282,7 @@ describe("re-INVITE and UPDATE", () => {
     const call = await it.call();
     await call.establish(siprecBody(sdpOf({ label: "1" })));
     const { told } = it.recorder.calls[0]!;
-    async function offer(...lines: Parameters<typeof sdpOf>[number][]) {
+    async function offer(...lines: OfferedLine[]) {
       told.length = 0;
       const ok = await call.establish({ contentType: "application/sdp", body: sdpOf(...lines) });
       return { media: mediaOf(ok), told: told.filter(({ kind }) => kind !== "update") };
@@ -382,6 +383,21 @@ describe("re-INVITE and UPDATE", () => {
     expect(recorded.ends).toEqual(["released"]);
   });
 
+  test("an UPDATE with metadata is taken while an offer is worked on, and counts after it", async () => {
+    await using it = await createTestServer();
+    const call = await it.call();
+    await call.establish();
+    const gate = Promise.withResolvers<void>();
+    it.recorder.hold = gate.promise;
+    call.send("INVITE", { contentType: "application/sdp", body: sdpOf({ label: "1" }, { label: "2" }, { label: "3" }) });
+    call.send("UPDATE", { contentType: "application/rs-metadata", body: partial(`<participantstreamassoc participant_id="p1"><send>t2</send></participantstreamassoc>`) });
+    await call.client.next((one) => one.kind === "response" && one.status === 100 && one.headers.get("CSeq") === "2 INVITE");
+    gate.resolve();
+    await call.client.next((one) => one.kind === "response" && one.status === 200 && one.headers.get("CSeq") === "3 UPDATE");
+    expect(it.recorder.calls[0]!.told.map(({ kind }) => kind)).toEqual(["add", "update", "update"]);
+    expect(lastFacts(it.recorder.calls[0]!).conversations[0]!.parties[0]!.sends).toEqual(["2"]);
+  });
+
   test("BYE may bring the last document; it counts before the end", async () => {
     await using it = await createTestServer();
     const call = await it.call();
@@ -408,6 +424,20 @@ describe("shutdown", () => {
 
     const closed = it.server.close();
     running.client.reply(await running.client.request("BYE"), 200);
+    await closed;
+    expect(it.recorder.calls[0]!.ends).toEqual(["shutdown"]);
+  });
+
+  test("a call that the recorder opens while we stop is ended, and its client told 503", async () => {
+    await using it = await createTestServer();
+    const gate = Promise.withResolvers<null>();
+    it.recorder.decide = () => gate.promise;
+    const call = await it.call();
+    call.send("INVITE", siprecBody());
+    await call.client.response(100);
+    const closed = it.server.close();
+    gate.resolve(null);
+    await call.client.response(503);
     await closed;
     expect(it.recorder.calls[0]!.ends).toEqual(["shutdown"]);
   });

@@ -1,5 +1,5 @@
-import { answerSdp, mergeRecordingMetadata, parseTokenList } from "@earwitness/media";
-import type { RecordingMetadata, SdpSession, SipHeaderField, SipHeaders, SipResponse } from "@earwitness/media";
+import { answerSdp, mergeRecordingMetadata } from "@earwitness/media";
+import type { RecordingMetadata, SdpSession, SipHeaderField, SipResponse } from "@earwitness/media";
 import type { Clock } from "#clock";
 import type { Log } from "#log";
 import type { CallFacts, EndCause, OpenResult, RecordedCall, Recorder } from "#recorder";
@@ -13,8 +13,8 @@ import { labelOf, readLines } from "./lines.ts";
 import type { Line } from "./lines.ts";
 import { acceptHeader, capabilities, replyTo, warning } from "./reply.ts";
 import type { Answer } from "./reply.ts";
-import { agreeOnInterval, createSessionTimer, intervalHeaders } from "./session-timer.ts";
-import type { SessionInterval } from "./session-timer.ts";
+import { agreeOnInterval, createSessionTimer, intervalHeaders, readPeer } from "./session-timer.ts";
+import type { Peer, SessionInterval } from "./session-timer.ts";
 import { createStreams, streamLabels, streamsOf } from "./streams.ts";
 import type { Streams } from "./streams.ts";
 import type { Timers } from "./timers.ts";
@@ -60,8 +60,8 @@ export interface Session {
 /** A recorder that has not answered by then has a disk that hangs; the client had better ask another one. */
 const openWaitMs = 10_000;
 
-/** Answers an INVITE that asks for a new recording session. */
-export function openSession(context: SessionContext, transaction: ServerTransaction, trunk: Trunk, localTag: string): void {
+/** Answers an INVITE that asks for a new recording session. Resolves when the recorder has decided, or nobody had to ask it; never rejects. */
+export async function openSession(context: SessionContext, transaction: ServerTransaction, trunk: Trunk, localTag: string): Promise<void> {
   const { recorder, log, timers } = context;
   const { incoming } = transaction;
   const receivedAt = context.clock.now();
@@ -72,7 +72,8 @@ export function openSession(context: SessionContext, transaction: ServerTransact
   if ("status" in content) return answer(content);
   const { sdp } = content;
   if (sdp === null) return answer({ status: 488, headers: [warning(399, "an INVITE without an offer is not served")] });
-  const interval = agreeOnInterval(incoming.request.headers, peerOf(incoming.request.headers));
+  const peer = readPeer("INVITE", incoming.request.headers, null);
+  const interval = agreeOnInterval(incoming.request.headers, peer);
   if (interval !== null && "status" in interval) return answer(interval);
   const lines = readLines(sdp, []);
   const unusable = refusalOf(lines, () => false);
@@ -84,12 +85,14 @@ export function openSession(context: SessionContext, transaction: ServerTransact
     log.error({ callId: incoming.callId }, "the recorder did not answer in time");
     answer(unavailable("the recorder does not answer", 30));
   });
-  open(content, sdp, interval)
-    .catch((thrown: unknown) => {
-      log.error({ err: thrown, callId: incoming.callId }, "recording session could not be opened");
-      answer(unavailable("internal error", 10));
-    })
-    .finally(() => late.cancel());
+  try {
+    await open(content, sdp, interval);
+  } catch (thrown) {
+    log.error({ err: thrown, callId: incoming.callId }, "recording session could not be opened");
+    answer(unavailable("internal error", 10));
+  } finally {
+    late.cancel();
+  }
 
   async function open(brought: Content, offer: SdpSession, agreed: SessionInterval | null): Promise<void> {
     const metadata = brought.metadata === null ? null : mergeRecordingMetadata(null, brought.metadata, receivedAt);
@@ -106,8 +109,9 @@ export function openSession(context: SessionContext, transaction: ServerTransact
       raw: brought.raw,
     });
     if (result.kind !== "recording") return answer(refusalFor(result));
-    // A CANCEL came meanwhile, or we gave up waiting.
-    if (transaction.answered) return result.call.end("cancelled", context.clock.now());
+    if (context.isDraining()) answer(unavailable("draining", 30));
+    // We said no meanwhile: there was a CANCEL, the wait was too long, or we are about to stop.
+    if (transaction.answered) return result.call.end(context.isDraining() ? "shutdown" : "cancelled", context.clock.now());
 
     const dialog = createDialog({
       ...context,
@@ -118,7 +122,7 @@ export function openSession(context: SessionContext, transaction: ServerTransact
       newBranch: () => `z9hG4bK${context.newToken()}`,
     });
     const streams = createStreams(result.call, lines, result.ports, log);
-    const session = createSession(context, { trunk, dialog, call: result.call, streams, host, metadata, facts, invite: incoming, openedAt: receivedAt });
+    const session = createSession(context, { trunk, dialog, call: result.call, streams, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
     context.add(session);
     session.accept(transaction, offer, agreed);
   }
@@ -133,6 +137,7 @@ interface Start {
   readonly host: string;
   readonly metadata: RecordingMetadata | null;
   readonly facts: CallFacts;
+  readonly peer: Peer;
   readonly invite: Incoming;
   readonly openedAt: Date;
 }
@@ -147,13 +152,13 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   const { trunk, dialog, call, streams, host, invite } = start;
   const sdpSessionId = String(start.openedAt.getTime());
   const contact: SipHeaderField = ["Contact", dialog.contact];
-  let { metadata, facts } = start;
+  let { metadata, facts, peer } = start;
   /** Every label there has been: who spoke on a stream that is gone stays known. */
   let labels: readonly string[] = streams.labels;
   let sdpVersion = 0;
   let ended = false;
-  /** The offer that is being worked on; a second one has to wait for the answer to the first (RFC 3261 §14.2, RFC 3311 §5.2). */
-  let pending: ServerTransaction | null = null;
+  /** Requests that are being worked on. */
+  const pending = new Set<{ readonly transaction: ServerTransaction; readonly offers: boolean }>();
   /** What the messages ask of the recorder is done one after the other, in the order they came. */
   let queue: Promise<void> = Promise.resolve();
 
@@ -212,20 +217,26 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     if ("status" in content) return answer(transaction, content);
     const { sdp } = content;
     if (method === "INVITE" && sdp === null) return answer(transaction, { status: 488, headers: [warning(399, "a re-INVITE without an offer is not served")] });
-    if (pending !== null && !pending.answered && (sdp !== null || pending.incoming.request.method === method)) {
+    const offers = sdp !== null;
+    // One offer at a time, one INVITE at a time, one UPDATE at a time (RFC 3261 §14.2, RFC 3311 §5.2). 491 is for who has an offer of his
+    // own under way; a recorder never offers.
+    if ([...pending].some((one) => (offers && one.offers) || one.transaction.incoming.request.method === method)) {
       return answer(transaction, { status: 500, headers: [retryLater()] });
     }
-    const interval = agreeOnInterval(headers, peerOf(headers));
+    peer = readPeer(method, headers, peer);
+    const interval = agreeOnInterval(headers, peer);
     if (interval !== null && "status" in interval) return answer(transaction, interval);
 
     if (method === "INVITE") answer(transaction, { status: 100 });
     // A CANCEL from here on is too late: the recorder may have followed the offer already, so it gets its 200.
-    pending = transaction;
+    const working = { transaction, offers };
+    pending.add(working);
     void enqueue(async () => {
       const refused = await follow(content, at).catch((thrown: unknown): Answer => {
         log.error({ err: thrown, recordingId: call.recordingId }, "re-INVITE or UPDATE could not be followed");
         return { status: 500, headers: [retryLater()] };
       });
+      pending.delete(working);
       if (transaction.answered) return; // BYE came meanwhile
       if (refused !== null) answer(transaction, refused);
       else accept(transaction, sdp, interval);
@@ -265,7 +276,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     timer.stop();
     dialog.close();
     context.remove(session);
-    if (pending !== null && !pending.answered) answer(pending, { status: 487 });
+    for (const { transaction } of pending) answer(transaction, { status: 487 });
     return enqueue(() => call.end(cause, at));
   }
 
@@ -320,11 +331,6 @@ function refusalOf(lines: readonly Line[], isOpen: (label: string) => boolean): 
   const nothing = lines.some((line) => line.kind === "stream" || isOpen(labelOf(line))) ? undefined : unusable[0];
   const reason = (running ?? nothing)?.reason;
   return reason === undefined ? null : { status: 488, headers: [warning(305, reason), acceptHeader] };
-}
-
-function peerOf(headers: SipHeaders): { readonly supportsTimer: boolean; readonly allowsUpdate: boolean } {
-  const has = (names: readonly string[], token: string): boolean => names.some((name) => parseTokenList(headers.all(name)).some((one) => one.toLowerCase() === token));
-  return { supportsTimer: has(["Supported", "Require"], "timer"), allowsUpdate: has(["Allow"], "update") };
 }
 
 /** A document we cannot read costs names, never the recording; somebody should know. */

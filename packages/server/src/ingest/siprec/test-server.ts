@@ -16,7 +16,7 @@ export interface TestServer extends AsyncDisposable {
   readonly recorder: FakeRecorder;
   readonly time: ManualTime;
   readonly logged: string[];
-  client(kind?: "udp" | "tcp"): Promise<TestClient>;
+  client(kind?: "udp" | "tcp", from?: string): Promise<TestClient>;
   /** A call of a client of its own. */
   call(kind?: "udp" | "tcp"): Promise<TestCall & { readonly client: TestClient }>;
 }
@@ -36,8 +36,8 @@ export async function createTestServer(options: Partial<SiprecServerOptions> = {
     timers: time,
     ...options,
   });
-  async function client(kind: "udp" | "tcp" = "udp"): Promise<TestClient> {
-    const created = await createTestClient(kind, server.address.port);
+  async function client(kind: "udp" | "tcp" = "udp", from?: string): Promise<TestClient> {
+    const created = await createTestClient(kind, server.address.port, from);
     clients.push(created);
     return created;
   }

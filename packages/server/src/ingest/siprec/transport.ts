@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import type { Socket as UdpSocket } from "node:dgram";
-import { createServer, connect, isIPv6 } from "node:net";
+import { createServer, connect, isIP, isIPv6 } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { createSipStreamFramer } from "@earwitness/media";
 import type { Via } from "@earwitness/media";
@@ -102,6 +102,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const guard = createSourceGuard((address) => (options.isTrunk(address) ? limits.trunkRate : limits.strangerRate), nowMs);
   const connections = new Set<Socket>();
   const perSource = new Map<string, number>();
+  /** Streams that we opened, by where to: what is repeated must not open another each time. */
+  const opened = new Map<string, Socket>();
   const routes = new Map<string, { readonly address: Promise<string>; readonly atMs: number }>();
   const count = { received: 0, sent: 0, dropped: 0, connectionsRefused: 0, sendErrors: 0 };
   let closed = false;
@@ -138,7 +140,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   server.on("error", (error) => log.warn({ err: error }, "SIP TCP listener"));
 
   /** Reads messages from a stream, one that came or one that we opened. */
-  function serve(socket: Socket, remote: Endpoint): Flow {
+  function serve(socket: Socket, remote: Endpoint): void {
     const flow: Flow = { kind: "tcp", reliable: true, remote, connection: socket };
     const framer = createSipStreamFramer({ maxMessageBytes: 4 * limits.tcpMessageBytes });
     connections.add(socket);
@@ -177,7 +179,6 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       if (left > 0) perSource.set(remote.address, left);
       else perSource.delete(remote.address);
     });
-    return flow;
   }
 
   function write(socket: Socket, bytes: Uint8Array): void {
@@ -201,12 +202,15 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   }
 
   function sendStream(bytes: Uint8Array, to: Endpoint, flow: Flow | null): void {
-    const open = flow?.connection;
-    if (open !== null && open !== undefined && open.writable) return write(open, bytes);
+    const key = JSON.stringify(to);
+    const open = [flow?.connection, opened.get(key)].find((socket) => socket?.writable === true);
+    if (open) return write(open, bytes);
     if (connections.size >= limits.connections) return failed("too many connections");
     const socket = connect({ host: to.address, port: to.port, ...(wildcard ? {} : { localAddress: address.address }) });
     serve(socket, to);
+    opened.set(key, socket);
     socket.on("error", failed);
+    socket.on("close", () => opened.get(key) === socket && opened.delete(key));
     write(socket, bytes);
   }
 
@@ -259,7 +263,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
 /** UDP and TCP on one port; with port 0 the kernel chooses for one and the other has to be free, so a few tries are made. */
 async function bindBoth(host: string, port: number, ipv6: boolean) {
   for (let attempt = 1; ; attempt += 1) {
-    const udp = createSocket({ type: ipv6 ? "udp6" : "udp4" });
+    // Addresses are numbers by now. Without the look-up a datagram leaves at once, also the last one before `close`.
+    const udp = createSocket({ type: ipv6 ? "udp6" : "udp4", lookup: (address, _options, done) => done(null, address, isIP(address)) });
     await new Promise<void>((done, fail) => {
       udp.once("error", fail);
       udp.bind({ address: host, port }, () => {
