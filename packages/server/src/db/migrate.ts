@@ -21,7 +21,7 @@ interface Migration {
  * Brings the schema forward. Each file is one transaction; an applied file never changes (its digest is checked), and a
  * database that is ahead of this program is refused. Only one process at a time does it; others wait.
  */
-export async function migrate({ url, log }: { url: string; log: Log }): Promise<void> {
+export async function migrate({ url, log }: { url: string; log: Log }, from: string = folder): Promise<void> {
   await withDirect(url, "migrate", async (client) => {
     await checkServer(client);
     await client.query("select pg_advisory_lock($1)", [lockKey]); // released with the connection
@@ -34,7 +34,7 @@ export async function migrate({ url, log }: { url: string; log: Log }): Promise<
          applied_at  timestamptz not null default now()
        )`,
     );
-    const migrations = await readMigrations(folder);
+    const migrations = await readMigrations(from);
     const applied = await readApplied(client);
     refuseSurprises(migrations, applied);
     for (const migration of migrations) {

@@ -19,7 +19,7 @@ export async function ensureRoles(client: Client): Promise<void> {
   // Before 16 inheriting is a property of the login role, after that of each membership.
   if (me.version < 160_000) {
     await keepSchemaRights(client, me);
-    if (me.inherits) await client.query(`alter role ${client.escapeIdentifier(me.name)} noinherit`);
+    if (me.inherits) await tryOrTell(me, client.query(`alter role ${client.escapeIdentifier(me.name)} noinherit`));
   }
   for (const role of roles) {
     const { rows } = await client.query("select pg_has_role(current_user, $1, 'usage') as inherits", [role]);
@@ -75,17 +75,22 @@ async function maySet(client: Client, role: string, me: Me): Promise<boolean> {
 }
 
 async function grant(client: Client, role: string, me: Me): Promise<void> {
-  const options = me.version < 160_000 ? "" : " with inherit false, set true";
+  await tryOrTell(me, client.query(`grant ${role} to ${client.escapeIdentifier(me.name)}${options(me)}`));
+}
+
+/** Since 16 a membership says itself whether it inherits and whether one may change into the role. */
+const options = (me: Me): string => (me.version < 160_000 ? "" : " with inherit false, set true");
+
+async function tryOrTell(me: Me, statement: Promise<unknown>): Promise<void> {
   try {
-    await client.query(`grant ${role} to ${client.escapeIdentifier(me.name)}${options}`);
+    await statement;
   } catch (error) {
     throw new Error(whatToDo(me), { cause: error });
   }
 }
 
 function whatToDo(me: Me): string {
-  const options = me.version < 160_000 ? "" : " with inherit false, set true";
-  const create = roles.map((role) => `create role ${role} nologin; grant ${role} to ${me.name}${options};`);
+  const create = roles.map((role) => `create role ${role} nologin; grant ${role} to ${me.name}${options(me)};`);
   const noinherit = me.version < 160_000 ? [`alter role ${me.name} noinherit;`] : [];
   return [`the database role ${me.name} may not make the roles that Earwitness works under. As a superuser, once:`, ...create, ...noinherit].join("\n  ");
 }
