@@ -158,20 +158,21 @@ export function inventDetail(interaction: Interaction): InteractionDetail {
 const stepMs = 20;
 
 export function inventPeaks(detail: InteractionDetail): Peaks {
-  const durationMs = detail.recording?.durationMs ?? 0;
   return {
     stepMs,
     tracks: detail.tracks.map((track) => {
       const random = createRandom(track.track * 99);
-      const peaks = Array.from({ length: Math.ceil(durationMs / stepMs) }, () => Math.floor(random() * 7));
+      const peaks = Array.from({ length: Math.ceil(track.durationMs / stepMs) }, () => Math.floor(random() * 6));
+      const stepOf = (ms: number) => Math.floor((ms - track.offsetMs) / stepMs);
       for (const [from, to] of track.speech) {
         for (let at = from; at < to; at += stepMs) {
           const syllable = Math.abs(Math.sin(at / 95 + track.track)) * 0.7 + 0.3;
+          const phrase = 0.55 + 0.45 * Math.abs(Math.sin(at / 1_370 + track.track * 2));
           const breath = Math.min(1, (at - from) / 150, (to - at) / 220);
-          peaks[Math.floor(at / stepMs)] = Math.floor((70 + random() * 150) * syllable * Math.max(0.1, breath));
+          peaks[stepOf(at)] = Math.floor((90 + random() * 140) * phrase * syllable * Math.max(0.1, breath));
         }
       }
-      for (const gap of track.gaps) for (let at = gap.fromMs; at < gap.toMs; at += stepMs) peaks[Math.floor(at / stepMs)] = 0;
+      for (const gap of track.gaps) for (let at = gap.fromMs; at < gap.toMs; at += stepMs) peaks[stepOf(at)] = 0;
       return { track: track.track, peaks };
     }),
   };

@@ -9,7 +9,7 @@ export const partyName = (party: { name: string | null; address: string } | null
 /** What stands under the pointer where a name is shown (CAP-26). */
 export function partyTip(party: { name: string | null; upn?: string | null; address: string } | null): string | undefined {
   if (!party?.name) return undefined;
-  return [party.name, party.upn, shortAddress(party.address)].filter((one, n, all) => one && all.indexOf(one) === n).join(" · ");
+  return [party.name, party.upn, shortAddress(party.address)].filter((one, n, all) => one && all.findIndex((other) => other?.toLowerCase() === one.toLowerCase()) === n).join(" · ");
 }
 
 export const isConference = (call: Pick<Interaction, "type">): boolean => call.type.startsWith("Conference_");

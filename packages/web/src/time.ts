@@ -26,12 +26,28 @@ export const formatLongDate = (iso: string, reader: Reader): string =>
 export const formatClock = (iso: string, reader: Reader): string =>
   format("clock", reader.locale, { timeZone: reader.timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(new Date(iso));
 
-/** `Europe/Berlin, UTC+2`: the offset is that of the given moment. */
-export function formatZone(reader: Reader, at: Date): string {
+/** As short as it stays clear: the time today, the day with it in this year, the year beyond. */
+export function formatMoment(iso: string, reader: Reader, now: Date): string {
+  const clock = formatClock(iso, reader);
+  const [date, today] = [formatDate(iso, reader), formatDate(now.toISOString(), reader)];
+  if (date === today) return clock;
+  const day = format("day", reader.locale, { timeZone: reader.timeZone, month: "short", day: "numeric" }).format(new Date(iso));
+  return `${yearOf(iso, reader) === yearOf(now.toISOString(), reader) ? day : date}, ${clock}`;
+}
+const yearOf = (iso: string, reader: Reader): string => format("year", reader.locale, { timeZone: reader.timeZone, year: "numeric" }).format(new Date(iso));
+
+/** `UTC+2`, as it was at that moment. */
+export function formatOffset(reader: Reader, at: Date): string {
   const offset = format("zone", "en", { timeZone: reader.timeZone, timeZoneName: "shortOffset" })
     .formatToParts(at)
-    .find((part) => part.type === "timeZoneName")?.value.replace("GMT", "UTC");
-  return !offset || offset === reader.timeZone ? reader.timeZone : `${reader.timeZone}, ${offset}`;
+    .find((part) => part.type === "timeZoneName")?.value;
+  return offset?.replace("GMT", "UTC") ?? "";
+}
+
+/** `Europe/Berlin, UTC+2`: the offset is that of the given moment. */
+export function formatZone(reader: Reader, at: Date): string {
+  const offset = formatOffset(reader, at);
+  return !offset || reader.timeZone === "UTC" ? reader.timeZone : `${reader.timeZone}, ${offset}`;
 }
 
 const two = (n: number): string => String(n).padStart(2, "0");

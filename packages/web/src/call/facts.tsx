@@ -8,7 +8,7 @@ import { gapWords } from "../player/gaps.tsx";
 import { lanesOf } from "../player/lanes.ts";
 import { groupGaps } from "../player/segments.ts";
 import { useReader, useText } from "../text.ts";
-import { formatClock, formatDate, formatDuration, formatPosition } from "../time.ts";
+import { formatClock, formatDate, formatDuration, formatOffset, formatPosition } from "../time.ts";
 import { CopyButton } from "./copy.tsx";
 import s from "./facts.module.css";
 
@@ -18,8 +18,8 @@ export function Facts({ call }: { call: InteractionDetail & { seenAtMs: number }
   const reader = useReader();
   const running = call.mediaStatus === "Recording";
   const time = (iso: string) => (
-    <span className="numbers">
-      {formatDate(iso, reader)}, {formatClock(iso, reader)}
+    <span className="numbers" data-tip={iso}>
+      {formatDate(iso, reader)}, {formatClock(iso, reader)} <span className={s.offset}>{formatOffset(reader, new Date(iso))}</span>
     </span>
   );
   const holds = call.events.filter((event) => event.kind === "hold" || event.kind === "retrieve");
@@ -175,7 +175,11 @@ function Fact({ name, why, children }: { name: string; why?: string; children: R
 }
 
 function Person({ party }: { party: Pick<Party, "name" | "address" | "upn"> }) {
-  const under = [...new Set([party.upn, shortAddress(party.address)])].filter((one): one is string => !!one && one !== partyName(party));
+  // Many organizations use one spelling for both, but for the capitals.
+  const same = (one: string, two: string) => one.toLowerCase() === two.toLowerCase();
+  const under = [party.upn, shortAddress(party.address)].filter(
+    (one, n, all): one is string => !!one && !same(one, partyName(party)) && !all.slice(0, n).some((before) => before && same(before, one)),
+  );
   return (
     <>
       {partyName(party)}

@@ -9,7 +9,7 @@ import type { MessageId } from "../messages/en.ts";
 import { isConference, otherParty, partyName, partyTip } from "../party.ts";
 import { pages } from "../paths.ts";
 import { useReader, useText, type Text } from "../text.ts";
-import { formatClock, formatDate } from "../time.ts";
+import { formatClock, formatDate, formatMoment } from "../time.ts";
 import { Others } from "./others.tsx";
 import type { Row } from "./rows.ts";
 import { CallDuration, Status } from "./status.tsx";
@@ -130,7 +130,7 @@ export function CardRow(props: RowProps) {
         <Status status={row.mediaStatus} quiet />
         <RowLink {...props} className={s.link} />
         <span className={s.when}>
-          {formatDate(row.startedAt, reader)} {formatClock(row.startedAt, reader)}
+          {formatMoment(row.startedAt, reader, new Date())}
         </span>
       </div>
       <div className={s.line} data-soft>

@@ -3,7 +3,6 @@ import { DeleteRegular } from "@fluentui/react-icons/svg/delete";
 import { HourglassHalfRegular } from "@fluentui/react-icons/svg/hourglass-half";
 import { MicOffRegular } from "@fluentui/react-icons/svg/mic-off";
 import { PlayCircleRegular } from "@fluentui/react-icons/svg/play-circle";
-import { RecordFilled } from "@fluentui/react-icons/svg/record";
 import { WarningRegular } from "@fluentui/react-icons/svg/warning";
 import type { ReactElement } from "react";
 import { useText } from "../text.ts";
@@ -11,9 +10,19 @@ import { useSecond } from "../second.ts";
 import { formatCallDuration, runningDurationMs } from "../time.ts";
 import s from "./status.module.css";
 
+/** The light of a recording machine: the lamp stands, its glow breathes. */
+function RecordingDot() {
+  return (
+    <svg width="1em" height="1em" viewBox="0 0 20 20" fill="currentColor" aria-hidden="true">
+      <circle className={s.glow} cx="10" cy="10" r="8.5" />
+      <circle cx="10" cy="10" r="5" />
+    </svg>
+  );
+}
+
 /** In the order of a call's life; the filter lists them so. */
 export const statusIcons: Readonly<Record<MediaStatus, ReactElement>> = {
-  Recording: <RecordFilled />,
+  Recording: <RecordingDot />,
   Pending: <HourglassHalfRegular />,
   Available: <PlayCircleRegular />,
   Failed: <WarningRegular />,

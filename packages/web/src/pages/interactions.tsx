@@ -74,6 +74,7 @@ export function InteractionsPage() {
           <StatusFilter chosen={filter.status} onChange={(status) => change({ status: status.join(",") || undefined })} />
         </div>
         <div className={s.below}>
+          <span className={s.zone}>{text("list.zone", { zone: formatZone(reader, new Date()) })}</span>
           {chips.length > 0 && (
             <ul className={s.chips} aria-label={text("list.filters")}>
               {chips.map((chip) => (
@@ -92,7 +93,6 @@ export function InteractionsPage() {
             </ul>
           )}
           <LiveLost />
-          <span className={s.zone}>{text("list.zone", { zone: formatZone(reader, new Date()) })}</span>
         </div>
       </header>
 

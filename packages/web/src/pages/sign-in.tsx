@@ -7,11 +7,13 @@ import s from "./sign-in.module.css";
 
 const errors: Readonly<Record<string, MessageId>> = {
   session_ended: "signIn.ended",
-  access_denied: "signIn.error.denied",
+  refused: "signIn.error.refused",
   unknown_tenant: "signIn.error.unknownTenant",
-  no_profile: "signIn.error.noProfile",
+  unknown_person: "signIn.error.unknownPerson",
+  no_access: "signIn.error.noAccess",
   expired: "signIn.error.expired",
-  unavailable: "signIn.error.unavailable",
+  provider_away: "signIn.error.providerAway",
+  not_configured: "signIn.error.notConfigured",
 };
 
 export function SignInPage() {

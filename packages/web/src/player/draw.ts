@@ -7,8 +7,8 @@ export interface LanePicture {
   readonly present: readonly Span[];
   readonly speech: readonly Span[];
   readonly gaps: readonly Gap[];
-  /** Loudness of each track of the lane, 0…255 every `stepMs`. */
-  readonly peaks: readonly (readonly number[])[];
+  /** Loudness of each track of the lane, 0…255 every `stepMs` from where the track begins. */
+  readonly peaks: readonly { readonly fromMs: number; readonly values: readonly number[] }[];
   readonly stepMs: number;
 }
 
@@ -36,9 +36,13 @@ export function drawLane(context: CanvasRenderingContext2D, widthPx: number, hei
 
   const loudness = loudnessPerPixel(picture, widthPx);
   context.fillStyle = colors.speaker;
-  context.globalAlpha = 0.42;
-  bars(context, loudness, middle, height / 2 - 2);
-  context.globalAlpha = 1;
+  context.save();
+  context.beginPath();
+  for (const [from, to] of picture.present.filter(visible)) context.rect(xOf(from), 0, xOf(to) - xOf(from), heightPx);
+  context.clip();
+  context.globalAlpha = 0.38;
+  silhouette(context, loudness, middle, height / 2 - 2);
+  context.restore();
 
   context.save();
   context.beginPath();
@@ -50,7 +54,7 @@ export function drawLane(context: CanvasRenderingContext2D, widthPx: number, hei
   context.fill();
   context.clip();
   context.fillStyle = colors.onSpeaker;
-  bars(context, loudness, middle, height / 2 - 4);
+  silhouette(context, loudness, middle, (height / 2) * 0.74);
   context.restore();
 
   for (const gap of picture.gaps) {
@@ -68,25 +72,31 @@ function block(context: CanvasRenderingContext2D, from: number, to: number, top:
   context.fill();
 }
 
+/** Finer is noise to the eye. */
+const columnPx = 1.5;
+
 function loudnessPerPixel({ view, peaks, stepMs }: LanePicture, widthPx: number): Float32Array {
-  const columns = new Float32Array(Math.max(0, Math.ceil(widthPx / 2)));
-  const msPerColumn = ((view.toMs - view.fromMs) / widthPx) * 2;
+  const columns = new Float32Array(Math.ceil(widthPx / columnPx) + 1);
+  const msPerColumn = ((view.toMs - view.fromMs) / widthPx) * columnPx;
   for (let column = 0; column < columns.length; column++) {
-    const first = Math.max(0, Math.floor((view.fromMs + column * msPerColumn) / stepMs));
-    const last = Math.max(first + 1, Math.floor((view.fromMs + (column + 1) * msPerColumn) / stepMs));
+    const atMs = view.fromMs + column * msPerColumn;
     let most = 0;
-    for (const track of peaks) for (let at = first; at < last && at < track.length; at++) most = Math.max(most, track[at] ?? 0);
+    for (const { fromMs, values } of peaks) {
+      const first = Math.floor((atMs - fromMs) / stepMs);
+      const last = Math.max(first + 1, Math.floor((atMs + msPerColumn - fromMs) / stepMs));
+      for (let step = Math.max(0, first); step < last && step < values.length; step++) most = Math.max(most, values[step] ?? 0);
+    }
     // Ears are not linear: a whisper should be seen beside a shout.
-    columns[column] = (most / 255) ** 0.65;
+    columns[column] = (most / 255) ** 0.75;
   }
   return columns;
 }
 
-function bars(context: CanvasRenderingContext2D, loudness: Float32Array, middle: number, reach: number): void {
-  loudness.forEach((share, column) => {
-    const half = share * reach;
-    if (half > 0.3) context.fillRect(column * 2, middle - half, 1, half * 2);
-  });
+function silhouette(context: CanvasRenderingContext2D, loudness: Float32Array, middle: number, reach: number): void {
+  context.beginPath();
+  loudness.forEach((share, column) => context.lineTo(column * columnPx, middle - share * reach));
+  loudness.toReversed().forEach((share, column) => context.lineTo((loudness.length - 1 - column) * columnPx, middle + share * reach));
+  context.fill();
 }
 
 function hatching(context: CanvasRenderingContext2D, from: number, to: number, height: number, colors: LaneColors): void {

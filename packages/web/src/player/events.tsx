@@ -20,7 +20,8 @@ const icons: Readonly<Record<CallEvent["kind"], ReactElement>> = {
   metadata: <InfoRegular />,
 };
 
-const apartPx = 22;
+/** Room for a mark with a number. */
+const apartPx = 38;
 
 export const eventWords = (event: CallEvent, nameOf: (aor: string | null) => string, text: Text): string =>
   event.kind === "metadata" && event.text ? event.text : text(`event.${event.kind}`, { who: nameOf(event.participant) });

@@ -2,6 +2,7 @@ import type { Peaks } from "@earwitness/contract";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { drawLane } from "./draw.ts";
 import type { Lane } from "./lanes.ts";
+import { laneGrounds } from "./speakers.ts";
 import type { View } from "./view.ts";
 import s from "./timeline.module.css";
 
@@ -30,7 +31,6 @@ export function LaneCanvas({ lane, view, peaks, dark }: { lane: Lane; view: View
     // The style sheet knows the colors, also those of a high-contrast theme.
     const style = getComputedStyle(element);
     const own = (name: string) => style.getPropertyValue(name).trim();
-    const tracks = new Set(lane.tracks.map((track) => track.track));
     drawLane(
       context,
       size.widthPx,
@@ -41,9 +41,9 @@ export function LaneCanvas({ lane, view, peaks, dark }: { lane: Lane; view: View
         speech: lane.speech,
         gaps: lane.gaps,
         stepMs: peaks?.stepMs ?? 1,
-        peaks: peaks?.tracks.filter((track) => tracks.has(track.track)).map((track) => track.peaks) ?? [],
+        peaks: lane.tracks.map((track) => ({ fromMs: track.offsetMs, values: peaks?.tracks.find((one) => one.track === track.track)?.peaks ?? [] })),
       },
-      { speaker: style.color, onSpeaker: own("--ew-on-speaker"), ground: own("--ew-lane-ground"), hatch: own("--ew-hatch") },
+      { speaker: style.color, onSpeaker: own("--ew-on-speaker"), ground: own("--ew-lane-ground") || laneGrounds[dark ? "dark" : "light"], hatch: own("--ew-hatch") },
     );
   }, [lane, view, peaks, size, dark]);
 

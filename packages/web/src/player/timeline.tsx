@@ -44,6 +44,9 @@ interface TimelineProps {
   readonly runningMs: number | null;
 }
 
+/** Two speakers have room to be seen well; ten must still fit on a screen. */
+const laneHeightPx = (lanes: number): number => Math.max(36, Math.min(76, Math.round(240 / lanes)));
+
 const laneName = (lane: Lane) => lane.name ?? shortAddress(lane.aor);
 
 export function Timeline(props: TimelineProps) {
@@ -84,9 +87,9 @@ export function Timeline(props: TimelineProps) {
 
   return (
     <section className={s.timeline} aria-label={text("player.timeline")}>
-      <div ref={root} className={s.grid} data-playable={position ? true : undefined}>
+      <div ref={root} className={s.grid} data-playable={position ? true : undefined} style={{ "--tall": `${laneHeightPx(lanes.length)}px` } as CSSProperties}>
         <div className={s.ruler} aria-hidden="true">
-          {scale.atMs.map((at) => (
+          {scale.atMs.filter((at) => (view.toMs - at) / perPx > 34).map((at) => (
             <span key={at} className={s.tick} style={{ left: `${percentOf(at)}%` }}>
               {formatPosition(at, scale.stepMs < 1000)}
             </span>

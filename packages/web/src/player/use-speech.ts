@@ -46,6 +46,9 @@ export function withLiveSpeech(call: InteractionDetail, live: LiveSpeech, untilM
   return call.tracks.map((track) => ({
     ...track,
     durationMs: Math.max(track.durationMs, untilMs - track.offsetMs),
-    speech: mergeSpans([...track.speech, ...(live.speech.get(track.track) ?? [])]).map(([from, to]): [number, number] => [from, to]),
+    // Levels come between two ticks of the clock; nobody is drawn ahead of it.
+    speech: mergeSpans([...track.speech, ...(live.speech.get(track.track) ?? [])]).flatMap(([from, to]): [number, number][] =>
+      from < untilMs ? [[from, Math.min(to, untilMs)]] : [],
+    ),
   }));
 }

@@ -1,0 +1,50 @@
+import type { Track } from "@earwitness/contract";
+import { expect, test } from "vitest";
+import { extendSpeech, lanesOf } from "./lanes.ts";
+
+const track = (number: number, aor: string, speech: [number, number][], offsetMs = 0): Track => ({
+  track: number,
+  participant: { name: aor.slice(4), aor },
+  offsetMs,
+  durationMs: 60_000,
+  codec: "PCMU",
+  speech,
+  gaps: [],
+});
+
+test("INT-41 one lane for each speaker, who spoke first on top", () => {
+  const lanes = lanesOf([track(1, "sip:adele", [[5_000, 6_000]]), track(2, "sip:alex", [[900, 2_000]]), track(3, "sip:megan", [[3_000, 4_000]])]);
+  expect(lanes.map((lane) => lane.aor)).toEqual(["sip:alex", "sip:megan", "sip:adele"]);
+});
+
+test("INT-41 a three-party meeting has three colors, and they stay whoever speaks first", () => {
+  const before = lanesOf([track(1, "sip:adele", []), track(2, "sip:alex", []), track(3, "sip:megan", [])]);
+  const after = lanesOf([track(3, "sip:megan", [[100, 200]]), track(2, "sip:alex", [[300, 400]]), track(1, "sip:adele", [[500, 600]])]);
+  const colors = (lanes: typeof before) => Object.fromEntries(lanes.map((lane) => [lane.aor, lane.color]));
+  expect(new Set(before.map((lane) => lane.color)).size).toBe(3);
+  expect(colors(after)).toEqual(colors(before));
+});
+
+test("whoever never spoke comes last, in the order of joining", () => {
+  const lanes = lanesOf([track(1, "sip:silent-late", [], 9_000), track(2, "sip:silent", [], 10), track(3, "sip:alex", [[50_000, 51_000]])]);
+  expect(lanes.map((lane) => lane.aor)).toEqual(["sip:alex", "sip:silent", "sip:silent-late"]);
+});
+
+test("the tracks of one person share a lane, and talk over oneself is counted once", () => {
+  const [lane, ...others] = lanesOf([track(1, "sip:adele", [[1_000, 3_000]]), track(4, "sip:adele", [[2_000, 5_000]], 30_000)]);
+  expect(others).toEqual([]);
+  expect(lane?.tracks.map((one) => one.track)).toEqual([1, 4]);
+  expect(lane?.spokenMs).toBe(4_000);
+  expect(lane?.present).toEqual([[0, 90_000]]);
+});
+
+test("live levels make segments that a breath does not end", () => {
+  let spans = extendSpeech([], 5_000);
+  spans = extendSpeech(spans, 5_400);
+  spans = extendSpeech(spans, 6_000);
+  spans = extendSpeech(spans, 9_000);
+  expect(spans).toEqual([
+    [4_800, 6_000],
+    [8_800, 9_000],
+  ]);
+});
