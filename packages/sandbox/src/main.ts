@@ -33,6 +33,8 @@ const identity = await createIdentity({
 });
 const office = calls === 0 ? null : await createOffice({ server: { host: "127.0.0.1", port: port("EARWITNESS_SIP_PORT", 5060) }, calls, problem });
 
+process.send?.({ kind: "ready" });
+
 let stopping = false;
 async function stop(): Promise<void> {
   if (stopping) return;

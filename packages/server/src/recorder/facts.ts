@@ -76,6 +76,8 @@ export interface BodyReceived extends OfRecording {
 /** Whose voice a wire track carries from now on (a transfer can put another person on the same stream). */
 export interface SpeakerAssigned extends OfRecording {
   readonly kind: "speaker.assigned";
+  /** Number of the speaker's track while the call runs; the finished recording numbers anew. */
+  readonly track: number;
   readonly sourceTrack: number;
   readonly label: string;
   readonly name: string | null;

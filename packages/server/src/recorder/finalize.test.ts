@@ -23,7 +23,7 @@ const source = (track: number, more: Partial<TrackSummary> = {}): TrackSummary =
   ...more,
 });
 const summary = (tracks: TrackSummary[], more: Partial<RecordingSummary> = {}): RecordingSummary => ({ recordingId: mintId(new Date(start)), tenantId: "t", startedAtMs: start, durationMs: 60_000, tracks, pieces: [], recovered: false, ...more });
-const speaks = (sourceTrack: number, name: string, fromMs = 0): SpeakerAssigned => ({ kind: "speaker.assigned", tenantId: "t", recordingId: "r", atMs: start, sourceTrack, label: String(sourceTrack), name, address: `sip:${name}@contoso.example`, fromMs });
+const speaks = (sourceTrack: number, name: string, fromMs = 0): SpeakerAssigned => ({ kind: "speaker.assigned", tenantId: "t", recordingId: "r", atMs: start, track: sourceTrack, sourceTrack, label: String(sourceTrack), name, address: `sip:${name}@contoso.example`, fromMs });
 
 describe("tracks of speakers", () => {
   test("CAP-69 one stream, one speaker: the track is the stream", () => {

@@ -62,6 +62,8 @@ export interface LegFollower {
   /** Says of every interaction that its first audio is on disk: only now does it read `Recording`. */
   audioArrived(atMs: number): LegFact[];
   interactions(): InteractionState[];
+  /** Number of the speaker's track that this wire track carries now; null before anybody is assigned to it. */
+  speakerOn(sourceTrack: number): number | null;
 }
 
 /** The decision for the whole of a call, before anything of it is recorded. */
@@ -73,7 +75,10 @@ export function decideCall(trunk: PolicyTrunk, facts: CallFacts, identify: (addr
 export function createLegFollower(context: LegContext): LegFollower {
   const { tenantId, recordingId, recordingStartMs, trunk } = context;
   const chains = new Map<string, Chain>();
+  /** By label: who speaks there now. */
   const speakers = new Map<string, string>();
+  const speakerTracks = new Map<string, number>();
+  const speaking = new Map<number, number>();
   const held = new Set<string>();
   let lastFacts: CallFacts = { conversations: [] };
   let eventSeq = 0;
@@ -266,9 +271,13 @@ export function createLegFollower(context: LegContext): LegFollower {
       const name = unique.map(labelOf).join(" + ");
       const address = unique.map((party) => party.address).join(" ");
       if (speakers.get(label) === `${address}\n${name}`) continue;
-      const first = ![...speakers.keys()].includes(label);
+      const first = !speakers.has(label);
       speakers.set(label, `${address}\n${name}`);
-      assigned.push({ kind: "speaker.assigned", ...of(atMs), sourceTrack, label, name, address, fromMs: first ? 0 : mediaMs(atMs) });
+      const key = `${label}\n${address}`;
+      const track = speakerTracks.get(key) ?? speakerTracks.size + 1;
+      speakerTracks.set(key, track);
+      speaking.set(sourceTrack, track);
+      assigned.push({ kind: "speaker.assigned", ...of(atMs), track, sourceTrack, label, name, address, fromMs: first ? 0 : mediaMs(atMs) });
     }
     return assigned;
   }
@@ -322,6 +331,7 @@ export function createLegFollower(context: LegContext): LegFollower {
         });
     },
     interactions: () => legs().map((leg) => leg.state),
+    speakerOn: (sourceTrack) => speaking.get(sourceTrack) ?? null,
   };
 
   function callTypeOf(chain: Chain): CallType {

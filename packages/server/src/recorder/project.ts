@@ -7,7 +7,7 @@ import { messageOf } from "#errors";
 import { append, type Actor } from "#evidence";
 import { mintedAt } from "#ids";
 import type { Log } from "#log";
-import type { Fact, InteractionState, RecordingFinalized, StoredObject } from "./facts.ts";
+import type { Fact, InteractionState, RecordingFinalized, SpeakerAssigned, StoredObject } from "./facts.ts";
 import type { StoredFact } from "./fact-log.ts";
 import { partyText } from "./party-text.ts";
 
@@ -163,10 +163,12 @@ async function writeFact(tx: TenantTransaction, fact: Fact, nodeId: string, sand
     case "recording.finalized":
       await writeFinalized(tx, fact, nodeId, sandbox);
       return;
-    case "body.received":
     case "speaker.assigned":
+      await writeSpeaker(tx, fact);
+      return;
+    case "body.received":
     case "call.not-recorded":
-      return; // kept as evidence; the bodies and speakers themselves come with the finished recording
+      return; // kept as evidence; the bodies themselves come with the finished recording
   }
 }
 
@@ -198,8 +200,21 @@ async function writeObjects(tx: TenantTransaction, fact: { tenantId: string; rec
     .execute();
 }
 
+/** While the call runs, a track is only a name on a lane; the finished recording brings the rest. */
+async function writeSpeaker(tx: TenantTransaction, fact: SpeakerAssigned): Promise<void> {
+  const key = { ...mediaKey(fact), track: fact.track };
+  const named = { participant_name: fact.name, participant_aor: fact.address };
+  await tx
+    .insertInto("media_tracks")
+    .values({ ...key, ...named, label: fact.label, source_track: fact.sourceTrack, from_ms: fact.fromMs, to_ms: fact.fromMs, offset_ms: fact.fromMs })
+    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "media_id", "track"]).doUpdateSet(named))
+    .execute();
+}
+
 async function writeFinalized(tx: TenantTransaction, fact: RecordingFinalized, nodeId: string, sandbox: boolean): Promise<void> {
   await writeObjects(tx, fact, fact.objects);
+  const key = mediaKey(fact);
+  await tx.deleteFrom("media_tracks").where("minted_at", "=", key.minted_at).where("media_id", "=", key.media_id).execute();
   if (fact.tracks.length > 0) {
     await tx
       .insertInto("media_tracks")

@@ -36,7 +36,8 @@ export interface RecorderOptions {
   /** Why nothing could be recorded now, beyond what the recorder itself knows. */
   notReady(): string[];
   finished(recordingId: string, summary: RecordingSummary): void;
-  activity(recordings: readonly { interactionIds: string[]; tracks: readonly { track: number; level: number; speaking: boolean }[] }[]): void;
+  /** Who speaks now, by the numbers of the speakers' tracks. */
+  activity(recordings: readonly { tenantId: string; recordingId: string; tracks: readonly { track: number; level: number; speaking: boolean }[] }[]): void;
 }
 
 export interface LiveRecorder extends Recorder {
@@ -80,7 +81,12 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
         options.activity(
           event.recordings.flatMap(({ recordingId, tracks }) => {
             const session = sessions.get(recordingId);
-            return session === undefined ? [] : [{ interactionIds: session.interactionIds(), tracks }];
+            if (session === undefined) return [];
+            const spoken = tracks.flatMap((heard) => {
+              const track = session.speakerOn(heard.track);
+              return track === null ? [] : [{ ...heard, track }];
+            });
+            return [{ tenantId: session.tenantId, recordingId, tracks: spoken }];
           }),
         );
         break;

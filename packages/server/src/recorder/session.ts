@@ -24,7 +24,8 @@ export interface SessionParts {
 export interface Session extends RecordedCall {
   readonly tenantId: string;
   firstFrame(): void;
-  interactionIds(): string[];
+  /** Number of the speaker's track that a wire track carries now. */
+  speakerOn(sourceTrack: number): number | null;
   fault(message: string): Promise<void>;
 }
 
@@ -84,7 +85,7 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   return {
     recordingId,
     tenantId,
-    interactionIds: () => legs.interactions().map((interaction) => interaction.interactionId),
+    speakerOn: (sourceTrack) => legs.speakerOn(sourceTrack),
     addStream,
     changeStream: addStream,
     async removeStream(label, at) {

@@ -1,0 +1,298 @@
+/** Builds every room by hand, in order, and closes them in reverse. What a room needs from another is a function passed here. */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { controlSocketPath } from "@earwitness/contract/control";
+import { accessRoutes, createApiKeys, createSessions } from "#access";
+import { systemClock, type Clock } from "#clock";
+import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, type Db, type Notifier } from "#db";
+import { matchPerson } from "#directory";
+import { messageOf } from "#errors";
+import { createSiprecServer } from "#ingest";
+import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
+import { createLog, type Log } from "#log";
+import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
+import { playbackRoutes } from "#playback";
+import { ruleVersion } from "#policy";
+import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
+import { openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
+import { createTenant, listTenants, parseProvision, provision, type Tenant } from "#tenants";
+import { matchTrunk } from "#trunks";
+import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
+import manifest from "../package.json" with { type: "json" };
+import type { Config } from "./config.ts";
+import { takeRunLock } from "./run-lock.ts";
+
+export interface App {
+  readonly httpPort: number;
+  readonly sipPort: number;
+  close(): Promise<void>;
+}
+
+const { version } = manifest;
+const webRoot = resolve(import.meta.dirname, "../../web/dist");
+
+export async function startApp(config: Config): Promise<App> {
+  const log = createLog(config.logLevel);
+  const clock = systemClock;
+  const closers: [name: string, close: () => Promise<void>][] = [];
+  const open = <T extends { close(): Promise<void> }>(name: string, live: T): T => {
+    closers.push([name, () => live.close()]);
+    return live;
+  };
+  const close = async (): Promise<void> => {
+    for (const [name, closeOne] of closers.splice(0).toReversed()) {
+      await closeOne().catch((error: unknown) => log.error({ room: name, err: messageOf(error) }, "did not close in order"));
+    }
+  };
+  try {
+    return { ...(await build(config, log, clock, open, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Open = <T extends { close(): Promise<void> }>(name: string, live: T) => T;
+
+async function build(config: Config, log: Log, clock: Clock, open: Open, closers: [string, () => Promise<void>][]): Promise<Omit<App, "close">> {
+  const { dataDir } = config;
+  await makeDataDir(dataDir);
+  const lock = await takeRunLock(dataDir);
+  closers.push(["run lock", () => lock.release()]);
+
+  // What must be there before anything else: who we are, keys, and what was known last.
+  const node = await loadNodeIdentity(join(dataDir, "node"), config.nodeId);
+  const keyDir = join(dataDir, "keys");
+  const keyring = createFileKeyring(keyDir);
+  const vault = open("vault", createVault({ store: createLocalStore(join(dataDir, "store")), keystore: createFileKeystore(join(dataDir, "keystore")), keyring }));
+
+  const url = config.database.url ?? open("database server", await createEmbeddedPostgres({ dataDir, log })).url;
+  const db = open("database", createDb({ url, ...(config.database.poolUrl === null ? {} : { poolUrl: config.database.poolUrl }), log }));
+  const notifier = open("change notices", createNotifier(db));
+  const snapshots = open("snapshot", await createSnapshotKeeper({ db, node, dir: join(dataDir, "node"), clock, log, ruleVersion, notifier }));
+
+  const tenantsContext = { db, clock, nodeId: node.nodeId, ensureKey: (tenantId: string) => keyring.ensure(tenantId) };
+  const prepare = async (): Promise<void> => {
+    await migrate({ url, log });
+    await makePartitionsAhead(db, clock.now());
+    if (config.provisionFile !== null) await provision(tenantsContext, parseProvision(await readFile(config.provisionFile, "utf8")));
+    await snapshots.refresh();
+  };
+  // With the database there, everything is ready when we say so. Without it we record from what was known last, and go on trying.
+  open("database set-up", await prepareWhenThere(prepare, log));
+  open("heartbeat", createHeartbeat({ db, clock, nodeId: node.nodeId, roles: config.roles, version }));
+  const partitions = setInterval(() => void makePartitionsAhead(db, clock.now()).catch((error: unknown) => log.warn({ err: messageOf(error) }, "partitions were not made ahead; trying again")), 6 * 3_600_000);
+  closers.push(["partitions", async () => clearInterval(partitions)]);
+
+  // The recording path.
+  const activityListeners = new Set<(recordings: readonly RecordingActivity[]) => void>();
+  const recording = open(
+    "recording",
+    await startRecording({
+      db,
+      vault,
+      nodeId: node.nodeId,
+      clock,
+      log,
+      spoolDir: join(dataDir, "spool"),
+      keyPath: join(keyDir, "facts.key"),
+      workers: config.rtp.workers ?? Math.max(1, availableParallelism() - 1),
+      bindAddress: config.rtp.host,
+      rtpPorts: [config.rtp.fromPort, config.rtp.toPort],
+      limits: config.limits,
+      tenantOf: (tenantId) => {
+        const tenant = tenantOf(snapshots, tenantId);
+        return tenant === null ? null : { ...tenant.wrapping, sandbox: tenant.sandbox };
+      },
+      trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),
+      notReady: () => {
+        const state = snapshots.state();
+        return state.kind === "missing" ? [state.reason] : [];
+      },
+      activity: (recordings) => activityListeners.forEach((listener) => listener(recordings)),
+      changed: (tenantId, ids) => ids.forEach((id) => notifier.announce(tenantId, id)),
+      finalized: () => undefined,
+    }),
+  );
+  const siprec = config.roles.includes("recorder")
+    ? open(
+        "siprec",
+        await createSiprecServer({
+          host: config.sip.host,
+          port: config.sip.port,
+          ...(config.sip.advertisedAddress === null ? {} : { advertisedAddress: config.sip.advertisedAddress }),
+          recorder: recording.recorder,
+          matchTrunk: (address) => {
+            const known = snapshots.current();
+            return known === null ? null : matchTrunk(known, address);
+          },
+          log,
+        }),
+      )
+    : null;
+
+  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, recording, activityListeners, open }) : null;
+  open(
+    "control socket",
+    await createControl({
+      socketPath: controlSocketPath(dataDir),
+      log,
+      isDatabaseAway: isConnectionError,
+      apiKeys: createApiKeys({ db, clock, nodeId: node.nodeId }),
+      listTenants: async () => (await listTenants(db)).map(tenantInfo),
+      createTenant: async (wanted, by) => {
+        const made = await createTenant(tenantsContext, { slug: wanted.slug, displayName: wanted.name, m365TenantId: wanted.m365TenantId ?? null }, by);
+        await snapshots.refresh();
+        return tenantInfo(made);
+      },
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db) }),
+    }),
+  );
+  const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
+  return { httpPort, sipPort: siprec?.address.port ?? config.sip.port };
+}
+
+interface PortalParts {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nodeId: string;
+  readonly keyDir: string;
+  readonly vault: Vault;
+  readonly notifier: Notifier;
+  readonly recording: Recording;
+  readonly activityListeners: Set<(recordings: readonly RecordingActivity[]) => void>;
+  readonly open: Open;
+}
+
+async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
+  const { db, clock, log, nodeId, recording, open } = parts;
+  const apiKeys = createApiKeys({ db, clock, nodeId });
+  const sessions = createSessions({ db, clock, nodeId });
+  const publicUrl = new URL(config.http.publicUrl);
+  const sessionCookie = sessionCookieName(publicUrl);
+  const authenticate = async ({ apiKey, session }: Credentials) => (apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session) : null);
+  const live = open(
+    "live rows",
+    createLive({
+      db,
+      clock,
+      log,
+      sources: {
+        onChange: (listener) => parts.notifier.onChange(listener),
+        onActivity: (listener) => {
+          parts.activityListeners.add(listener);
+          return () => parts.activityListeners.delete(listener);
+        },
+      },
+    }),
+  );
+  return open(
+    "portal",
+    await createPortal({
+      log,
+      version,
+      publicUrl,
+      trustedProxies: [],
+      webRoot,
+      authenticate,
+      isDatabaseAway: isConnectionError,
+      ready: () => recording.recorder.ready(),
+      metrics: {
+        recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
+        uploads: () => {
+          const lags = [...recording.uploads().values()];
+          const sum = (of: (lag: (typeof lags)[number]) => number) => lags.reduce((total, lag) => total + of(lag), 0);
+          return { pieces: sum((lag) => lag.pieces), bytes: sum((lag) => lag.bytes), oldestMs: Math.max(0, ...lags.map((lag) => lag.oldestMs)) };
+        },
+        facts: () => {
+          const { facts, oldestMs, rejected } = recording.facts();
+          return { facts, oldestMs: oldestMs === null ? 0 : clock.now().getTime() - oldestMs, rejected };
+        },
+        liveStreams: () => live.count(),
+      },
+      routes: [
+        accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await installationSecret(join(parts.keyDir, "cookies.key")), oidc: config.oidc, sandbox: config.sandbox }),
+        interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+        playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
+      ],
+      beforeClose: () => live.close(),
+    }),
+  );
+}
+
+/** A tenant as the node's snapshot has it, with its key as bytes; made once for each snapshot. */
+function tenantOf(snapshots: SnapshotKeeper, tenantId: string): (SnapshotTenant & { readonly wrapping: { tenantId: string; publicKey: Uint8Array; publicKeyId: string } }) | null {
+  const tenant = snapshots.current()?.tenants.find((candidate) => candidate.tenantId === tenantId);
+  return tenant === undefined ? null : { ...tenant, wrapping: { tenantId, publicKey: Buffer.from(tenant.publicKey, "base64url"), publicKeyId: tenant.publicKeyId } };
+}
+
+function recordingTenant(snapshots: SnapshotKeeper, tenantId: string, trunkId: string): RecordingTenant | null {
+  const tenant = tenantOf(snapshots, tenantId);
+  const trunk = tenant?.trunks.find((candidate) => candidate.trunkId === trunkId);
+  if (tenant === null || trunk === undefined) return null;
+  const people = snapshots.current()!.tenants.find((candidate) => candidate.tenantId === tenantId)!;
+  return { ...tenant.wrapping, trunk, identify: (address) => matchPerson(people, trunk, address) };
+}
+
+const tenantInfo = ({ tenantId, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId, slug, name: displayName, m365TenantId, sandbox });
+
+/** 32 random bytes, made once. */
+async function installationSecret(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const secret = randomBytes(32);
+    await writeFile(path, secret, { mode: 0o600, flag: "wx", flush: true });
+    return secret;
+  }
+}
+
+/**
+ * Prepares the database, or, when it cannot be reached, leaves that to later: a recorder that knows its tenants records
+ * without it. Anything but an unreachable database stops the start.
+ */
+async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<{ close(): Promise<void> }> {
+  try {
+    await prepare();
+    return { close: async () => undefined };
+  } catch (error) {
+    if (!isConnectionError(error)) throw error;
+    log.error({ err: messageOf(error) }, "the database cannot be reached; recording from what was known last, and trying again");
+  }
+  let closed = false;
+  const again = async (): Promise<void> => {
+    while (!closed) {
+      await new Promise((done) => setTimeout(done, 1_000).unref());
+      if (closed) return;
+      try {
+        await prepare();
+        log.info("the database is back");
+        return;
+      } catch (error) {
+        if (!isConnectionError(error)) log.error({ err: messageOf(error) }, "the database could not be prepared; trying again");
+      }
+    }
+  };
+  const running = again();
+  return {
+    async close() {
+      closed = true;
+      await Promise.race([running, new Promise((done) => setTimeout(done, 1_500))]);
+    },
+  };
+}
+
+/** The data directory itself may be entered by PostgreSQL's own account; what lies in it says for itself who may read it. */
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await chmod(dataDir, 0o711);
+    await writeFile(join(dataDir, ".writable"), "", { flush: true });
+  } catch (error) {
+    throw new Error(`The data directory ${dataDir} cannot be used: ${messageOf(error)}. Set EARWITNESS_DATA_DIR to a directory that this user may write to.`, { cause: error });
+  }
+}

@@ -1,0 +1,19 @@
+export { partyText, searchable } from "./party-text.ts";
+export { openRecordingReader, type ReadableObject, type RecordingReader } from "./reader.ts";
+export type {
+  CallFacts,
+  CallOffer,
+  CallParty,
+  Conversation,
+  EndCause,
+  LocalPorts,
+  MediaAddress,
+  OpenResult,
+  PayloadType,
+  RawBody,
+  RecordedCall,
+  Recorder,
+  StreamOffer,
+} from "./call.ts";
+export type { LiveRecorder, RecordingTenant } from "./recorder.ts";
+export { startRecording, type Recording, type RecordingOptions } from "./start.ts";
