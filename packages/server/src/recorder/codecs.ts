@@ -30,3 +30,7 @@ export function codecByName(name: string): Codec {
   if (codec === undefined) throw new Error(`no codec ${name}`);
   return codec;
 }
+
+/** Rates that Opus codes at. */
+export type OpusRate = 8000 | 12000 | 16000 | 24000 | 48000;
+export const isOpusRate = (rate: number): rate is OpusRate => [8000, 12000, 16000, 24000, 48000].includes(rate);

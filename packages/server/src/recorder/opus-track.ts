@@ -2,6 +2,7 @@
 import { Decoder } from "@evan/opus";
 import { OPUS_RATE_HZ, parseOggOpus, type OpusPacket } from "@earwitness/media";
 import { NotAuthentic, type Vault } from "#vault";
+import { isOpusRate } from "./codecs.ts";
 
 export interface OpusTrack {
   readPcm(fromSample: number, count: number): Promise<Int16Array>;
@@ -69,6 +70,3 @@ function packetAt(packets: readonly OpusPacket[], sample: number): number {
   }
   return Math.max(0, low - 1);
 }
-
-type OpusRate = 8000 | 12000 | 16000 | 24000 | 48000;
-const isOpusRate = (rate: number): rate is OpusRate => [8000, 12000, 16000, 24000, 48000].includes(rate);
