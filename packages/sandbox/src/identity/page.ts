@@ -30,7 +30,7 @@ function mayDo(person: ContosoPerson): string {
     case "Own Calls":
       return "Sees and plays calls of their own";
     case null:
-      return "Is recorded, but may not enter: shows how a refusal looks";
+      return "Is recorded, but may not enter";
   }
 }
 
@@ -42,7 +42,7 @@ export function signInPage(people: readonly ContosoPerson[], action: string): st
     const initials = `${person.givenName.charAt(0)}${person.familyName.charAt(0)}`;
     return `<li><button type="submit" name="person" value="${escaped(person.personId)}">
 <span class="initials tint-${index % tints}" aria-hidden="true">${escaped(initials)}</span>
-<span class="who"><span class="name">${escaped(person.displayName)}</span><span class="role">${escaped(person.role)} · ${escaped(person.upn)}</span><span class="access${person.accessProfile === null ? " none" : ""}">${escaped(mayDo(person))}</span></span>
+<span class="who"><span class="name">${escaped(person.displayName)}</span><span class="role">${escaped(person.role)}</span><span class="upn">${escaped(person.upn)}</span><span class="access${person.accessProfile === null ? " none" : ""}">${escaped(mayDo(person))}</span></span>
 </button></li>`;
   });
   return document(
@@ -79,16 +79,16 @@ body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.45
 main { max-width: 60rem; margin: 0 auto; padding: clamp(1.25rem, 4vw, 3rem) 1rem 3rem; }
 h1 { margin: 0 0 .35rem; font-size: clamp(1.5rem, 4vw, 2rem); font-weight: 600; letter-spacing: -.01em; }
 .lead { margin: 0 0 1.75rem; color: var(--quiet); }
-.people { list-style: none; margin: 0; padding: 0; display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); }
-.people button { display: flex; gap: 1rem; align-items: center; width: 100%; min-height: 5.5rem; padding: .85rem 1rem; font: inherit; text-align: start; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; cursor: pointer; }
+.people { list-style: none; margin: 0; padding: 0; display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
+.people button { display: flex; gap: 1rem; align-items: center; width: 100%; height: 100%; padding: .85rem 1rem; font: inherit; text-align: start; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; cursor: pointer; }
 .people button:hover { background: var(--hover); border-color: var(--accent); }
 .people button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .initials { flex: none; display: grid; place-items: center; width: 3rem; height: 3rem; border-radius: 50%; color: #fff; font-weight: 600; }
 .tint-0 { background: #0f548c; } .tint-1 { background: #8e192e; } .tint-2 { background: #0b6a0b; } .tint-3 { background: #5b2e91; } .tint-4 { background: #7a4b00; } .tint-5 { background: #006666; }
 .who { display: grid; min-width: 0; }
 .name { font-weight: 600; }
-.role, .access { font-size: .875rem; overflow-wrap: anywhere; }
-.role { color: var(--quiet); }
+.role, .upn, .access { font-size: .875rem; overflow-wrap: anywhere; }
+.role, .upn { color: var(--quiet); }
 .access { color: var(--accent); }
 .access.none { color: var(--quiet); font-style: italic; }
 `;

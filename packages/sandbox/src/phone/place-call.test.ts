@@ -158,6 +158,10 @@ test("a transfer by re-INVITE keeps the session, one by REFER opens another in t
   expect(new Set(matches(moved, /<group-ref>([^<]+)</g))).toEqual(new Set([placed.groupId]));
   expect(matches(moved, /<session session_id="([^"]+)"/g)).toEqual([session, placed.sessionId()]);
   expect(matches(moved, /<(stop-time)>/g)).toHaveLength(1);
+  // Debra stays: she leaves the old session for the new one, and her voice stays on its stream.
+  const [, debraId = ""] = /participant_id="([^"]+)"><nameID aor="tel:/.exec(moved) ?? [];
+  const ofDebra = matches(moved, /<(participant\w+assoc participant_id="[^"]+".*?)<\/participant\w+assoc>/g).filter((each) => each.includes(debraId));
+  expect(ofDebra.map((each) => [each.startsWith("participantsessionassoc"), each.includes("disassociate")])).toEqual([[true, true], [true, false]]);
   expect(new Set(matches(moved, /<stream [^>]*session_id="([^"]+)"/g))).toEqual(new Set([placed.sessionId()]));
   await placed.bye();
 });

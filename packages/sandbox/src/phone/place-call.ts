@@ -441,7 +441,7 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
         const at = new Date();
         const leg = legOf(aor);
         const staying = legs.filter((each) => !each.gone && each !== leg);
-        for (const each of [leg, ...staying]) metadata.removeParticipant(each.participant.id, at);
+        metadata.removeParticipant(leg.participant.id, at);
         metadata.endSession(at, "Transferred");
         metadata.startSession(at);
         for (const each of staying) {

@@ -201,8 +201,8 @@ async function bindPair(address: string): Promise<[Socket, Socket]> {
     });
   };
   for (let attempt = 0; attempt < 200; attempt++) {
-    // Below the ports that systems hand out when asked for any, so that nobody else is likely to be in the way.
-    const port = 20_000 + 2 * randomInt(6000);
+    // Below the ports that systems hand out when asked for any, and below those that a recorder takes: nobody is in the way of anybody.
+    const port = 10_000 + 2 * randomInt(5000);
     const rtp = await bind(port);
     if (rtp === null) continue;
     const rtcp = await bind(port + 1);

@@ -2,7 +2,7 @@ import { say, type Script } from "./script.ts";
 
 export const quickCheck: Script = {
   name: "quick-check",
-  title: "Eight seconds between colleagues: is the room free?",
+  title: "Ten seconds between colleagues: is the room free?",
   codec: "PCMU",
   cast: { caller: ["adele", "alex", "megan", "lynne"], colleague: ["nestor", "grady", "joni", "isaiah"] },
   opening: ["caller", "colleague"],
