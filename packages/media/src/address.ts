@@ -15,8 +15,8 @@ const MAX_DIGITS = 15;
  * - What is neither stays as it is, in lower case.
  */
 export function normalizeAddress(aor: string): string {
-  const nameAddr = parseNameAddr(aor.includes("<") ? aor : `<${aor.trim()}>`);
-  const text = (nameAddr.ok ? nameAddr.value.uri : aor).trim();
+  const nameAddr = aor.includes("<") ? parseNameAddr(aor) : null;
+  const text = nameAddr?.ok ? nameAddr.value.uri : aor.trim();
   const uri = parseSipUri(/^(sips?|tel):/i.test(text) || !text.includes("@") ? text : `sip:${text}`);
   if (!uri.ok) return telephoneNumber(text) ?? text.toLowerCase();
 

@@ -63,8 +63,12 @@ export function createReception({ ssrc, clockRateHz }: { ssrc: number; clockRate
     if (step > MAX_DROPOUT || step < -MAX_MISORDER) {
       if (sequence === awaited) return restart(sequence);
       awaited = (sequence + 1) % WRAP;
-    } else if (step > 0) highest += step;
-    return step > 0 && step <= MAX_DROPOUT ? highest : highest + step;
+      return highest + step;
+    }
+    awaited = -1;
+    const extended = highest + step;
+    highest = Math.max(highest, extended);
+    return extended;
   }
 
   const expectedNow = (): number => expectedBefore + (highest < 0 ? 0 : highest - first + 1);

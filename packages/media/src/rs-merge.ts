@@ -11,6 +11,12 @@ import type {
 } from "./rs-metadata.ts";
 
 /**
+ * Of each kind of thing. A recording session may stay up for months while calls come and go in it (persistent recording):
+ * what has been gone longest is forgotten first.
+ */
+const MAX_KNOWN = 5000;
+
+/**
  * What is known after one more document (RFC 7865 6.1). A partial one adds, and changes only the fields it gives. A
  * complete one replaces; with `receivedAt`, what it no longer names is kept all the same and has ended then, because a
  * recording must go on naming everybody who spoke in it.
@@ -109,14 +115,14 @@ function mergeParticipantStreams(known: RecordingMetadata, document: RecordingMe
     const ends = after.disassociatedAt !== null && after.sends.length + after.receives.length === 0;
     if (!ends) merged.push(after);
   }
-  return merged;
+  return merged.slice(-MAX_KNOWN);
 }
 
 /** An extension said again replaces what the same owner said before under the same path. */
 function mergeExtensions(known: RecordingMetadata, document: RecordingMetadata): RecordingMetadata["extensions"] {
   const placeOf = (one: RecordingMetadata["extensions"][number]): string => `${one.owner.kind} ${one.owner.id} ${one.path}`;
   const said = new Set(document.extensions.map(placeOf));
-  return [...known.extensions.filter((one) => !said.has(placeOf(one))), ...document.extensions];
+  return [...known.extensions.filter((one) => !said.has(placeOf(one))), ...document.extensions].slice(-MAX_KNOWN);
 }
 
 /** Everything of the new document first, then what only the old one knew, ended. */
@@ -153,7 +159,8 @@ function replaceKeepingEnds(known: RecordingMetadata, document: RecordingMetadat
 
 function withGone<T>(present: readonly T[], known: readonly T[], keyOf: (one: T) => string, end: (one: T) => T): T[] {
   const named = new Set(present.map(keyOf));
-  return [...present, ...known.filter((one) => !named.has(keyOf(one))).map(end)];
+  const gone = known.filter((one) => !named.has(keyOf(one))).map(end);
+  return [...present, ...gone].slice(0, Math.max(MAX_KNOWN, present.length));
 }
 
 function mergeBy<T>(known: readonly T[], news: readonly T[], keyOf: (one: T) => string, merge: (before: T, after: T) => T): T[] {
@@ -162,7 +169,7 @@ function mergeBy<T>(known: readonly T[], news: readonly T[], keyOf: (one: T) => 
     const before = merged.get(keyOf(one));
     merged.set(keyOf(one), before === undefined ? one : merge(before, one));
   }
-  return [...merged.values()];
+  return [...merged.values()].slice(-MAX_KNOWN);
 }
 
 function idOf(one: MetadataGroup | MetadataSession | MetadataParticipant | MetadataStream): string {

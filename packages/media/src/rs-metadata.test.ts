@@ -336,6 +336,25 @@ describe("hostile documents", () => {
     }
   });
 
+  test("a long name, id or value is never multiplied by many children", () => {
+    const many = '<e a="1">x</e>'.repeat(15_000);
+    const long = "n".repeat(300_000);
+    expect(parseRecordingMetadata(bytes(`<recording><${long}>${many}</${long}></recording>`)).ok).toBe(false);
+    const document = metadata(`<recording id="${long}"><session session_id="${long}">${many}</session></recording>`);
+    expect([document.sessions, document.extensions.length]).toEqual([[], 1000]);
+    expect(JSON.stringify(mergeRecordingMetadata(document, { ...document, mode: "partial" })).length).toBeLessThan(1_000_000);
+  });
+
+  test("a session that stays up for months does not grow for ever", () => {
+    const call = (number: number): RecordingMetadata =>
+      metadata(`<recording><session session_id="s${number}"/>${Array.from({ length: 500 }, (_, index) => `<participant participant_id="p${number}-${index}" session="s${number}"><nameID aor="x"/></participant>`).join("")}</recording>`);
+    let known = call(0);
+    for (let number = 1; number < 15; number += 1) known = mergeRecordingMetadata(known, call(number), new Date());
+    expect(known.participants).toHaveLength(5000);
+    expect(known.participants[0]?.id).toBe("p14-0");
+    expect(known.participants.at(-1)?.id).toBe("p5-499");
+  });
+
   test("a good document with pieces cut out, doubled or garbled is read or refused, and merges", () => {
     const known = metadata(RFC_7865);
     fc.assert(

@@ -100,6 +100,11 @@ export interface SnapshotRequest {
   readonly reason: string | null;
 }
 
+/** Ids are 24 characters by the RFC and some 60 in the field; they become keys, so a long one must not be multiplied. */
+const MAX_ID = 200;
+const MAX_EXTENSIONS = 1000;
+const MAX_PROBLEMS = 50;
+
 const ROOTS: ReadonlySet<string> = new Set(["recording", "recordingmetadata"]);
 
 export function parseRecordingMetadata(bytes: Uint8Array): Parsed<RecordingMetadata | SnapshotRequest> {
@@ -132,14 +137,18 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
   const extensions: MetadataExtension[] = [];
   const kindOfId = new Map<string, string>();
 
+  function complain(problem: string): void {
+    if (problems.length < MAX_PROBLEMS) problems.push(problem);
+  }
+
   /** Answers false for an element that names nothing and so says nothing. */
   function claim(kind: string, id: string): boolean {
-    if (id === "") {
-      problems.push(`${kind} without an id`);
+    if (id === "" || id.length > MAX_ID) {
+      complain(`${kind} without a usable id`);
       return false;
     }
     const before = kindOfId.get(id) ?? kind;
-    if (before !== kind) problems.push(`one id for a ${before} and a ${kind}`);
+    if (before !== kind) complain(`one id for a ${before} and a ${kind}`);
     kindOfId.set(id, kind);
     return true;
   }
@@ -219,6 +228,7 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
   }
 
   function readExtension(element: XmlElement, owner: Owner, path: string): void {
+    if (extensions.length === MAX_EXTENSIONS) return;
     if (element.text !== "" || element.attributes.size > 0) {
       extensions.push({ owner: { kind: owner.kind, id: owner.id }, path, value: element.text, attributes: element.attributes });
     }
@@ -264,7 +274,7 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
 
   return {
     read(root) {
-      walk(root, { kind: "recording", id: attribute(root, "id", "recordingid"), sessionId: null });
+      walk(root, { kind: "recording", id: attribute(root, "id", "recordingid").slice(0, MAX_ID), sessionId: null });
       const metadata: RecordingMetadata = {
         kind: "metadata",
         mode,

@@ -45,15 +45,15 @@ export function parseSipMessage(bytes: Uint8Array): SipParseResult {
   if (head === null) return { ok: false, reason: "too many header lines" };
   const { startLine, headers } = head;
 
-  const response = parseStatusLine(startLine);
+  const line = parseStartLine(startLine);
   const method = startLine.split(" ", 1)[0] ?? "";
   const fail = (reason: string): SipParseResult => {
-    const answerable = response === null && isToken(method) && ["Via", ...REQUIRED_ONCE].every((name) => headers.has(name));
+    const isRequest = line?.kind !== "response" && isToken(method);
+    const answerable = isRequest && ["Via", ...REQUIRED_ONCE].every((name) => headers.has(name));
     return answerable ? { ok: false, reason, partial: { method, headers } } : { ok: false, reason };
   };
 
-  const request = response === null ? parseRequestLine(startLine) : null;
-  if (response === null && request === null) return fail("malformed start line");
+  if (line === null) return fail("malformed start line");
   if (end === null) return fail("headers are not ended by an empty line");
   if (!headers.has("Via")) return fail("no Via");
   for (const name of REQUIRED_ONCE) {
@@ -63,16 +63,14 @@ export function parseSipMessage(bytes: Uint8Array): SipParseResult {
   }
   const cseq = parseCSeq(headers.get("CSeq") ?? "");
   if (!cseq.ok) return fail(cseq.reason);
-  if (request !== null && cseq.value.method !== request.method) return fail("CSeq names another method");
+  if (line.kind === "request" && cseq.value.method !== line.method) return fail("CSeq names another method");
 
   const rest = bytes.subarray(end.bodyStart);
   const length = readContentLength(headers);
   if (length === "malformed") return fail("malformed Content-Length");
   if (length !== null && length > rest.length) return fail("body is shorter than Content-Length"); // RFC 3261 18.3
   const body = length === null ? rest : rest.subarray(0, length);
-  if (request !== null) return { ok: true, message: { kind: "request", ...request, headers, body } };
-  if (response !== null) return { ok: true, message: { kind: "response", ...response, headers, body } };
-  return fail("malformed start line");
+  return { ok: true, message: { ...line, headers, body } };
 }
 
 /** The bytes to send; Content-Length is always that of the body. */
@@ -99,15 +97,16 @@ function oneLine(text: string): string {
   return text.replace(/[\r\n\0]/g, " ");
 }
 
-function parseRequestLine(line: string): { method: string; uri: string } | null {
-  const [method = "", uri = "", version = "", ...rest] = line.trim().split(/ +/);
-  if (rest.length > 0 || !/^[!-~\u0080-\uffff]+$/.test(uri) || !isToken(method) || version.toUpperCase() !== "SIP/2.0") return null;
-  return { method, uri };
-}
+type StartLine = Pick<SipRequest, "kind" | "method" | "uri"> | Pick<SipResponse, "kind" | "status" | "reason">;
 
-function parseStatusLine(line: string): { status: number; reason: string } | null {
-  if (line.slice(0, 8).toUpperCase() !== "SIP/2.0 ") return null;
-  const status = parseWhole(line.slice(8, 11));
-  if (status === null || status < 100 || status > 699 || (line.length > 11 && line[11] !== " ")) return null;
-  return { status, reason: line.slice(12).trim() };
+function parseStartLine(line: string): StartLine | null {
+  if (line.slice(0, 8).toUpperCase() === "SIP/2.0 ") {
+    const status = parseWhole(line.slice(8, 11));
+    if (status === null || status < 100 || status > 699 || (line.length > 11 && line[11] !== " ")) return null;
+    return { kind: "response", status, reason: line.slice(12).trim() };
+  }
+  const [method = "", uri = "", version = "", ...rest] = line.trim().split(/ +/, 4);
+  const isUri = /^[!-~\u0080-\uffff]+$/.test(uri);
+  if (rest.length > 0 || !isUri || !isToken(method) || version.toUpperCase() !== "SIP/2.0") return null;
+  return { kind: "request", method, uri };
 }

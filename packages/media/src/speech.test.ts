@@ -55,7 +55,7 @@ describe("CAP-69 who speaks when", () => {
     { fromMs: 9600, toMs: 12_000 },
   ];
 
-  test.each([
+  test.each<[string, { rate?: number; loudness?: number; hiss?: number }]>([
     ["8 kHz", { rate: 8000 }],
     ["16 kHz", { rate: 16_000 }],
     ["44.1 kHz", { rate: 44_100 }],

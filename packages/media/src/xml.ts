@@ -26,13 +26,13 @@ export interface XmlDocument {
 const MAX_BYTES = 1 << 20;
 const MAX_DEPTH = 32;
 const MAX_ELEMENTS = 20_000;
+/** Of a name: names are joined to paths, and a long one with many children would multiply. */
+const MAX_NAME = 200;
 /** Each costs an Error with its stack inside the parser. */
 const MAX_PROBLEMS = 20;
 
 /** One that begins no reference that XML itself knows. */
 const BARE_AMPERSAND = /&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)/;
-
-class Refusal extends Error {}
 
 interface OpenElement {
   name: string;
@@ -49,8 +49,8 @@ export function parseXml(bytes: Uint8Array): Parsed<XmlDocument> {
   try {
     return bare ? readDocument(text.replaceAll(new RegExp(BARE_AMPERSAND, "g"), "&amp;"), ["bare ampersand"]) : readDocument(text, []);
   } catch (error) {
-    if (error instanceof Refusal) return refused(error.message);
-    throw error;
+    // Ours below, or whatever a stranger's bytes make the parser trip over: neither may end a call.
+    return refused(error instanceof Error ? error.message.slice(0, 200) : "not XML");
   }
 }
 
@@ -63,15 +63,16 @@ function readDocument(text: string, known: readonly string[]): Parsed<XmlDocumen
   const parser = new SaxesParser({ xmlns: false, fragment: false, position: false });
   parser.on("error", (error) => {
     problems.push(error.message.slice(0, 200));
-    if (problems.length === MAX_PROBLEMS) throw new Refusal(`not XML: ${problems[0]}`);
+    if (problems.length === MAX_PROBLEMS) throw new Error(`not XML: ${problems[0]}`);
   });
   parser.on("doctype", () => {
-    throw new Refusal("XML with a document type is not accepted");
+    throw new Error("XML with a document type is not accepted");
   });
   parser.on("opentag", (tag) => {
     elements += 1;
-    if (elements > MAX_ELEMENTS) throw new Refusal("XML has too many elements");
-    if (open.length === MAX_DEPTH) throw new Refusal("XML is nested too deeply");
+    if (elements > MAX_ELEMENTS) throw new Error("XML has too many elements");
+    if (open.length === MAX_DEPTH) throw new Error("XML is nested too deeply");
+    if (tag.name.length > MAX_NAME) throw new Error("XML has too long a name");
     const attributes = new Map<string, string>();
     for (const [name, value] of Object.entries(tag.attributes)) {
       if (name !== "xmlns" && !name.startsWith("xmlns:")) attributes.set(localName(name), value.trim());
