@@ -21,6 +21,7 @@ export interface FakeRecorder extends Recorder {
   isReady: boolean;
   /** Thrown by everything that a call is asked to do with a stream of this label. */
   failLabel: string | null;
+  failUpdate: boolean;
   /** Adding a stream waits for it. */
   hold: Promise<void> | null;
 }
@@ -38,6 +39,7 @@ export function createFakeRecorder(): FakeRecorder {
     calls,
     isReady: true,
     failLabel: null,
+    failUpdate: false,
     hold: null,
     decide: async () => null,
     async open(offer) {
@@ -72,6 +74,7 @@ export function createFakeRecorder(): FakeRecorder {
             call.told.push({ kind: "remove", label });
           },
           async update(facts, _at, raw) {
+            if (recorder.failUpdate) throw new Error("no");
             call.told.push({ kind: "update", facts, raw });
           },
           async end(cause) {

@@ -61,8 +61,8 @@ export interface SiprecServer {
   close(): Promise<void>;
 }
 
-/** A transaction costs some 2 kB for at most 32 s; beyond this many we answer 503 and remember nothing. */
-const maxTransactions = 50_000;
+/** A transaction keeps its request, some 10 kB with metadata, for at most 32 s; beyond this many we answer 503 and remember nothing. */
+const maxTransactions = 30_000;
 const byeWaitMs = 2_000;
 
 export async function createSiprecServer(options: SiprecServerOptions): Promise<SiprecServer> {
@@ -175,7 +175,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
       if (refusal !== null) answer(refusal);
       else if (session !== null) receiveInDialog(session, transaction, answer);
       else if (toTag(incoming) === "" && method === "OPTIONS") answer(options200());
-      else if (toTag(incoming) === "" && method === "INVITE" && trunk !== null) open(transaction, trunk, localTag);
+      else if (toTag(incoming) === "" && method === "INVITE" && trunk !== null) open(transaction, trunk, localTag, answer);
       else answer({ status: 481 });
     } catch (thrown) {
       // A defect on one message: this request fails, every other call goes on.
@@ -184,8 +184,13 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     }
   }
 
-  function open(transaction: ServerTransaction, trunk: Trunk, localTag: string): void {
-    const opened = openSession(context, transaction, trunk, localTag).finally(() => opening.delete(opened));
+  function open(transaction: ServerTransaction, trunk: Trunk, localTag: string, answer: (given: Answer) => void): void {
+    const opened = openSession(context, transaction, trunk, localTag)
+      .catch((thrown: unknown) => {
+        log.error({ err: thrown, callId: transaction.incoming.callId }, "recording session could not be opened");
+        answer({ status: 503, headers: [["Retry-After", "10"], warning(399, "internal error")] });
+      })
+      .finally(() => opening.delete(opened));
     opening.add(opened);
   }
 

@@ -361,6 +361,16 @@ describe("re-INVITE and UPDATE", () => {
     expect(mediaOf(ok).map(({ port }) => port)).toEqual([40_002, 0]);
   });
 
+  test("a recorder that cannot be told who is there does not cost the streams", async () => {
+    await using it = await createTestServer();
+    it.recorder.failUpdate = true;
+    const call = await it.call();
+    await call.establish(siprecBody(sdpOf({ label: "1" })));
+    const ok = await call.establish(siprecBody());
+    expect(mediaOf(ok).map(({ port }) => port)).toEqual([40_002, 40_004]);
+    expect(it.logged.join()).toContain("could not be told");
+  });
+
   test("a second offer before the first is answered: 500 with Retry-After; BYE ends the first with 487", async () => {
     await using it = await createTestServer();
     const call = await it.call();

@@ -60,7 +60,7 @@ export interface Session {
 /** A recorder that has not answered by then has a disk that hangs; the client had better ask another one. */
 const openWaitMs = 10_000;
 
-/** Answers an INVITE that asks for a new recording session. Resolves when the recorder has decided, or nobody had to ask it; never rejects. */
+/** Answers an INVITE that asks for a new recording session. Resolves when it is decided; rejects, unanswered, where the recorder fails. */
 export async function openSession(context: SessionContext, transaction: ServerTransaction, trunk: Trunk, localTag: string): Promise<void> {
   const { recorder, log, timers } = context;
   const { incoming } = transaction;
@@ -87,16 +87,14 @@ export async function openSession(context: SessionContext, transaction: ServerTr
   });
   try {
     await open(content, sdp, interval);
-  } catch (thrown) {
-    log.error({ err: thrown, callId: incoming.callId }, "recording session could not be opened");
-    answer(unavailable("internal error", 10));
   } finally {
     late.cancel();
   }
 
   async function open(brought: Content, offer: SdpSession, agreed: SessionInterval | null): Promise<void> {
     const metadata = brought.metadata === null ? null : mergeRecordingMetadata(null, brought.metadata, receivedAt);
-    const facts = describeCall({ metadata, labels: streamLabels(lines), invite: incoming, before: null, at: receivedAt });
+    const labels = streamLabels(lines);
+    const facts = describeCall({ metadata, labels, invite: incoming, before: null, at: receivedAt });
     noteProblems(log, incoming, brought);
     const host = context.advertisedAddress ?? (await context.transport.localAddress(incoming.flow));
     const result = await recorder.open({
@@ -122,7 +120,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
       newBranch: () => `z9hG4bK${context.newToken()}`,
     });
     const streams = createStreams(result.call, lines, result.ports, log);
-    const session = createSession(context, { trunk, dialog, call: result.call, streams, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
+    const session = createSession(context, { trunk, dialog, call: result.call, streams, labels, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
     context.add(session);
     session.accept(transaction, offer, agreed);
   }
@@ -133,6 +131,7 @@ interface Start {
   readonly dialog: Dialog;
   readonly call: RecordedCall;
   readonly streams: Streams;
+  readonly labels: readonly string[];
   /** Our address in SDP. */
   readonly host: string;
   readonly metadata: RecordingMetadata | null;
@@ -153,8 +152,8 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   const sdpSessionId = String(start.openedAt.getTime());
   const contact: SipHeaderField = ["Contact", dialog.contact];
   let { metadata, facts, peer } = start;
-  /** Every label there has been: who spoke on a stream that is gone stays known. */
-  let labels: readonly string[] = streams.labels;
+  /** Every label there has been, in order. */
+  let { labels } = start;
   let sdpVersion = 0;
   let ended = false;
   /** Requests that are being worked on. */
@@ -232,32 +231,36 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     const working = { transaction, offers };
     pending.add(working);
     void enqueue(async () => {
-      const refused = await follow(content, at).catch((thrown: unknown): Answer => {
-        log.error({ err: thrown, recordingId: call.recordingId }, "re-INVITE or UPDATE could not be followed");
-        return { status: 500, headers: [retryLater()] };
-      });
+      const refused = sdp === null ? null : await followOffer(sdp, at);
+      if (refused === null) await followFacts(content, at);
       pending.delete(working);
       if (transaction.answered) return; // BYE came meanwhile
-      if (refused !== null) answer(transaction, refused);
-      else accept(transaction, sdp, interval);
+      if (refused === null) accept(transaction, sdp, interval);
+      else answer(transaction, refused);
     });
   }
 
-  /** Brings the recorder to what a message says. */
-  async function follow(content: Content, at: Date): Promise<Answer | null> {
-    if (content.sdp !== null) {
-      const lines = readLines(content.sdp, streams.labels);
-      const refused = refusalOf(lines, streams.isOpen);
-      if (refused !== null) return refused;
-      await streams.apply(lines, at);
-      labels = [...new Set([...labels, ...streamLabels(lines)])];
-    }
-    if (content.raw.length === 0) return null; // a refresh of the session timer
-    noteProblems(log, invite, content);
-    if (content.metadata !== null) metadata = mergeRecordingMetadata(metadata, content.metadata, at);
-    facts = describeCall({ metadata, labels, invite, before: facts, at });
-    await call.update(facts, at, content.raw);
+  /** Brings the recorder's streams to what an offer says. */
+  async function followOffer(sdp: SdpSession, at: Date): Promise<Answer | null> {
+    const lines = readLines(sdp, streams.labels);
+    const refused = refusalOf(lines, streams.isOpen);
+    if (refused !== null) return refused;
+    await streams.apply(lines, at);
+    labels = [...new Set([...labels, ...streamLabels(lines)])];
     return null;
+  }
+
+  /** Tells the recorder who is there now. Never fails: the streams go on, whatever is known of the people. */
+  async function followFacts(content: Content, at: Date): Promise<void> {
+    if (content.raw.length === 0) return; // a refresh of the session timer
+    noteProblems(log, invite, content);
+    try {
+      if (content.metadata !== null) metadata = mergeRecordingMetadata(metadata, content.metadata, at);
+      facts = describeCall({ metadata, labels, invite, before: facts, at });
+      await call.update(facts, at, content.raw);
+    } catch (thrown) {
+      log.error({ err: thrown, recordingId: call.recordingId }, "the recorder could not be told who is there now");
+    }
   }
 
   /** The client hangs up. By RFC 8068 its BYE may bring a last document, which counts before the end. */
@@ -265,7 +268,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     const at = clock.now();
     answer(transaction, { status: 200 });
     const content = readContent(transaction.incoming.request, at);
-    if (!("status" in content) && content.metadata !== null) void enqueue(async () => void (await follow({ ...content, sdp: null }, at)));
+    if (!("status" in content) && content.metadata !== null) void enqueue(() => followFacts(content, at));
     void finish("released", at);
   }
 
