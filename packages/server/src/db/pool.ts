@@ -50,6 +50,7 @@ export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   });
   // Without a listener a connection that dies while idle would be an uncaught exception. The pool replaces it by itself.
   pool.on("error", (error) => log.warn({ error: messageOf(error) }, "an idle database connection was lost"));
@@ -71,6 +72,7 @@ export async function connectDirect(url: string, purpose: string): Promise<Clien
     application_name: `earwitness ${purpose}`,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   });
   // The promise of the running query, or the "end" event, tells the owner; an unheard "error" event would end the process.
   client.on("error", () => undefined);

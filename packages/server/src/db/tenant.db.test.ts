@@ -115,6 +115,13 @@ describe("evidence", () => {
   });
 });
 
+describe("a tenant's key", () => {
+  test("is not changed by anything that works for the tenant", async () => {
+    await expect(withTenant(database.db, contoso, (tx) => tx.updateTable("tenants").set({ public_key: Buffer.alloc(32) }).execute())).rejects.toThrow(/permission denied/);
+    await expect(withTenant(database.db, contoso, (tx) => sql`delete from tenants`.execute(tx))).rejects.toThrow(/permission denied/);
+  });
+});
+
 describe("the login role", () => {
   test("sees no tenant's row when a transaction was forgotten, not even past the table, in a partition", async () => {
     const { rows } = await sql<{ superuser: boolean }>`select rolsuper or rolbypassrls as superuser from pg_roles where rolname = current_user`.execute(database.db[pooled]);

@@ -20,14 +20,17 @@ begin
   end loop;
 end $$;
 
--- The tenant's side.
-grant select, insert, update on tenants to earwitness_app;
+-- The tenant's side. Its public key is written once: whoever could change it could have recordings sealed to himself.
+grant select, insert, update (slug, display_name, m365_tenant_id, sandbox, keep_original) on tenants to earwitness_app;
 grant select, insert, update, delete on
   people, person_addresses, trunks, api_keys, portal_sessions,
   media, media_tracks, media_objects, media_events, interactions, interaction_media, plays
   to earwitness_app;
--- What was done stays done: evidence is written and read, never changed.
-grant select, insert on evidence to earwitness_app;
+-- What was done stays done: evidence is written and read, never changed; its place in the tree is the sequencer's to give.
+grant select, insert (
+  tenant_id, recorded_at, evidence_id, occurred_at, node_id, actor_kind, actor_id, actor_name, action, item, subject,
+  remote_address, reason, detail
+) on evidence to earwitness_app;
 -- A call's facts and the mark of how far they are applied commit together (recorder).
 grant select, update (facts_applied) on nodes to earwitness_app;
 
