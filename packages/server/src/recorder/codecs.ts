@@ -12,6 +12,8 @@ export interface Codec {
 
 /** Not a codec: an entry that says so many samples were sent and never came (RTP sequence numbers are missing). */
 export const lostEntry = 0;
+/** Not a codec either: a packet without sound, such as a key press or comfort noise. Counted in the sequence, never written. */
+export const noSound = -1;
 
 const oneBytePerSample = (bytes: number): number => bytes;
 

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -112,16 +112,11 @@ describe("compaction to Opus", () => {
     }
   });
 
-  test("a foreign decoder agrees on place and length", async () => {
+  test.skipIf(spawnSync("ffmpeg", ["-version"]).error !== undefined)("a foreign decoder (ffmpeg) agrees on place and length", async () => {
     const [object] = compacted.objects;
     const ogg = await vault.readSealed(object!.objectName, tenantId, object!.keyId, 0, await vault.sealedSize(object!.objectName));
     await writeFile(join(dir, "track.opus"), ogg);
-    try {
-      await promisify(execFile)("ffmpeg", ["-v", "error", "-i", join(dir, "track.opus"), "-f", "s16le", "-ar", "48000", join(dir, "track.pcm")]);
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return; // no ffmpeg here; the tests above hold the same
-      throw error;
-    }
+    await promisify(execFile)("ffmpeg", ["-v", "error", "-i", join(dir, "track.opus"), "-f", "s16le", "-ar", "48000", join(dir, "track.pcm")]);
     const pcm = await readFile(join(dir, "track.pcm"));
     const decoded = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.length / 2).filter((_, i) => i % 6 === 0);
     expect(Math.abs(decoded.length - durationMs * 8)).toBeLessThanOrEqual(1);

@@ -23,6 +23,8 @@ export const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update
 
 /** Audio younger than this waits in the open for packets that the network delayed; the journal has it already. */
 const settleMs = 3_000;
+/** Unless the loop is late at every beat: then memory has to be thought of. */
+const maxBehindSeconds = 10;
 /** A frame goes out at the first beat at which its oldest packet is so old, so it holds at most a beat more. */
 const frameMs = 190;
 
@@ -53,7 +55,8 @@ interface Track {
 export interface LiveRecording {
   readonly recordingId: string;
   addTrack(track: number, stream: StreamOffer, atMs: number): Promise<Receiver>;
-  changeTrack(track: number, stream: StreamOffer, atMs: number): Receiver;
+  /** Also takes up a track again that was removed. */
+  changeTrack(track: number, stream: StreamOffer, atMs: number): Promise<Receiver>;
   removeTrack(track: number, atMs: number): Promise<void>;
   /** Every 200 ms: frames into the journal; seconds that have settled into the next piece. `onTime`: the loop was not held up. */
   beat(onTime: boolean): void;
@@ -175,6 +178,14 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     if (!sending && open) last.toMs = Math.max(last.fromMs, atMs);
   }
 
+  function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
+    if (finishing !== null) throw new Error(`recording ${recordingId} has ended`);
+    return options.openReceiver(stream, (fields, codec, payload) => {
+      lastPacketMs = options.now();
+      track.live.receive(fields, codec, payload, lastPacketMs);
+    });
+  }
+
   async function finish(atMs: number): Promise<RecordingSummary> {
     for (const track of tracks.values()) setSending(track, false, atMs);
     // What the kernel has already received belongs to the call: one turn of the loop reads it.
@@ -223,10 +234,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       const track: Track = { number, label: stream.label, sampleRate, live, analysis: createTrackAnalysis(sampleRate), tree: createMerkleTree(sha256), sending: [], receiver: null, droppedBefore: 0, firstFrameAtMs: null };
       tracks.set(number, track);
       try {
-        track.receiver = await options.openReceiver(stream, (fields, codec, payload) => {
-          lastPacketMs = options.now();
-          live.receive(fields, codec, payload, lastPacketMs);
-        });
+        track.receiver = await receive(track, stream);
       } catch (error) {
         tracks.delete(number);
         throw error;
@@ -236,10 +244,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       mark(atMs);
       return track.receiver;
     },
-    changeTrack(number, stream, atMs) {
+    async changeTrack(number, stream, atMs) {
       const track = trackOf(number);
-      if (track.receiver === null) throw new Error(`track ${number} of recording ${recordingId} was removed`);
-      track.receiver.change(stream);
+      if (track.receiver === null) track.receiver = await receive(track, stream);
+      else track.receiver.change(stream);
       setSending(track, stream.sending, atMs);
       mark(atMs);
       return track.receiver;
@@ -257,7 +265,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       journalAll(now);
       // After a stall the sockets hold seconds of audio that the timers ran ahead of: they get a beat to be read.
       const before = Math.floor((now - settleMs) / 1000);
-      if (onTime && before > sealedBefore) settle(before);
+      if (onTime ? before > sealedBefore : before > sealedBefore + maxBehindSeconds) settle(before);
       if ((sealedBefore - pieceFrom) * 1000 >= options.pieceMs) sealPiece(sealedBefore, false);
     },
     synced(number) {

@@ -3,7 +3,7 @@
  * what a piece will hold. For each packet it does what cannot wait (order, place, keep); the rest is done per second.
  */
 import { createReorder, createTimeline, type Reorder } from "@earwitness/media";
-import { codecById } from "./codecs.ts";
+import { codecById, noSound } from "./codecs.ts";
 import { lost, type LogEntry } from "./packet-log.ts";
 
 export interface ArrivedPacket {
@@ -27,6 +27,8 @@ export interface LiveTrack {
   readonly packets: number;
   readonly lost: number;
 }
+
+const maxAheadSeconds = 10;
 
 interface Waiting {
   readonly timestamp: number;
@@ -57,7 +59,7 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
         newest = { timestamp: packet.timestamp, atSample: fromSample };
         missing += missed;
         if (gap !== null) keepLoss(gap.fromSample, gap.toSample, arrivalMs);
-        keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
+        if (packet.codec !== noSound) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
       },
     });
   }
@@ -89,9 +91,15 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
         ssrc = packet.ssrc;
         reorder = newReorder(ssrc);
       }
+      // Faster than anyone can speak: a sender that is broken or means harm shall not fill the memory.
+      if (timeline.endSample !== null && timeline.endSample - (arrivalMs * sampleRate) / 1000 > maxAheadSeconds * sampleRate) return;
       const { timestamp, marker } = packet;
       const became = reorder.push(packet.sequence, { timestamp, marker, codec, payload }, arrivalMs);
       if (became === "duplicate") return;
+      if (codec === noSound) {
+        if (became === "late") missing -= 1;
+        return;
+      }
       packets += 1;
       if (became === "late") {
         missing -= 1;

@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encodeG711, parseRtcp } from "@earwitness/media";
+import { buildRtp, encodeG711, parseRtcp } from "@earwitness/media";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { mintId } from "#ids";
 import { createLog } from "#log";
@@ -168,6 +168,36 @@ describe("a call through the media pool, with real packets", () => {
     const pcm = await all(await listen(summary), 1);
     expect(purity(pcm.subarray(loudSpans(pcm)[0]!.from, loudSpans(pcm).at(-1)!.to), 2_000)).toBeLessThan(0.01);
     expect(pool.stats().packetsDropped).toBeGreaterThanOrEqual(26);
+  });
+
+  test("key presses among the speech are neither sound nor loss", async () => {
+    await startPool();
+    const call = await open();
+    const ports = await pool.addTrack(call.recordingId, 1, offer("1"), 0);
+    const caller = await phone({ to: ports });
+    await caller.speak(300);
+    const pressed = Array.from({ length: 5 }, (_, i) => buildRtp({ payloadType: 101, sequence: 115 + i, timestamp: 5_000 + 15 * 160, ssrc: 0x1234, payload: Buffer.from([5, 10, 0, 160 * i]) }));
+    for (const packet of pressed) caller.send(packet);
+    caller.changeSsrc(0x1234, 120, 5_000 + 20 * 160);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await caller.speak(300);
+    const summary = await pool.finish(call.recordingId, call.nowMs());
+    expect(summary.tracks[0]).toMatchObject({ packets: 30, packetsLost: 0, gaps: [] });
+    expect(Math.abs(summary.tracks[0]!.durationMs - 700)).toBeLessThanOrEqual(20);
+  });
+
+  test("a stream that was taken away may come back on its track", async () => {
+    await startPool();
+    const call = await open();
+    const ports = await pool.addTrack(call.recordingId, 1, offer("1"), 0);
+    const caller = await phone({ to: ports });
+    await caller.speak(200);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pool.removeTrack(call.recordingId, 1, call.nowMs());
+    const again = await pool.changeTrack(call.recordingId, 1, offer("1"), call.nowMs());
+    await (await phone({ to: again, ssrc: 9 })).speak(200);
+    const summary = await pool.finish(call.recordingId, call.nowMs());
+    expect(summary.tracks).toMatchObject([{ track: 1, packets: 20, packetsLost: 0, gaps: [] }]);
   });
 
   test("hold is no gap; a stream that should send and does not is one", async () => {

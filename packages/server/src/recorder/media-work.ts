@@ -17,7 +17,7 @@ import type { WorkerOptions } from "./worker-protocol.ts";
 export interface MediaWork {
   open(recording: OpenRecording): void;
   addTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): Promise<LocalPorts>;
-  changeTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): LocalPorts;
+  changeTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): Promise<LocalPorts>;
   removeTrack(recordingId: string, track: number, atMs: number): Promise<void>;
   finish(recordingId: string, atMs: number): Promise<RecordingSummary>;
   stats(): MediaStats;
@@ -120,7 +120,12 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     const onTime = now - lastBeat < 3 * beatMs;
     lastBeat = now;
     for (const recording of recordings.values()) {
-      recording.beat(onTime);
+      try {
+        recording.beat(onTime);
+      } catch (error) {
+        fault([recording.recordingId], error); // a defect, but one recording's, not the worker's
+        continue;
+      }
       if (recording.piecesDue && writers < pieceWriters && now >= (pieceRetryAt.get(recording.recordingId) ?? 0)) void writePieces(recording);
       sayWhenSilent(recording);
     }
@@ -167,8 +172,8 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
       const { rtpPort, rtcpPort } = await recordingOf(recordingId).addTrack(track, stream, atMs);
       return { rtpPort, rtcpPort };
     },
-    changeTrack(recordingId, track, stream, atMs) {
-      const { rtpPort, rtcpPort } = recordingOf(recordingId).changeTrack(track, stream, atMs);
+    async changeTrack(recordingId, track, stream, atMs) {
+      const { rtpPort, rtcpPort } = await recordingOf(recordingId).changeTrack(track, stream, atMs);
       return { rtpPort, rtcpPort };
     },
     removeTrack: (recordingId, track, atMs) => recordingOf(recordingId).removeTrack(track, atMs),

@@ -28,9 +28,9 @@ export function samplesOf(entry: LogEntry): number {
   return codecById(entry.codec)?.samplesIn(entry.payload.length) ?? 0;
 }
 
-/** Sorts by place and drops what is there twice. `baseSample` is where offsets count from. */
+/** Sorts by place. `baseSample` is where offsets count from. */
 export function encodePacketLog(entries: readonly LogEntry[], baseSample: number): Buffer {
-  const ordered = inOrder(entries);
+  const ordered = entries.toSorted(byPlace);
   const bytes = Buffer.allocUnsafe(ordered.reduce((sum, entry) => sum + entryHead + entry.payload.length, 0));
   let at = 0;
   for (const entry of ordered) {
@@ -43,10 +43,7 @@ export function encodePacketLog(entries: readonly LogEntry[], baseSample: number
   return bytes;
 }
 
-export function inOrder(entries: readonly LogEntry[]): LogEntry[] {
-  const ordered = entries.toSorted((a, b) => a.atSample - b.atSample || b.codec - a.codec);
-  return ordered.filter((entry, i) => i === 0 || entry.atSample !== ordered[i - 1]!.atSample);
-}
+export const byPlace = (a: LogEntry, b: LogEntry): number => a.atSample - b.atSample;
 
 /** The bytes were authenticated, so anything malformed is a defect of the writer and throws. Payloads are views. */
 export function decodePacketLog(bytes: Uint8Array, baseSample: number): LogEntry[] {

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { buildReceiverReport, createReception, createRtpFields, isRtcp, parseRtcp, readRtp, type Reception, type RtpFields } from "@earwitness/media";
 import type { MediaAddress, StreamOffer } from "./call.ts";
-import { codecByName } from "./codecs.ts";
+import { codecByName, noSound } from "./codecs.ts";
 import type { OpenUdpSocket, UdpSocket } from "./udp.ts";
 
 export interface Receiver {
@@ -25,6 +25,8 @@ export type PacketListener = (fields: RtpFields, codec: number, payload: Buffer)
 const reportMs = 5_000;
 /** A pinned sender that has been silent for so long may go on from another port of the same host (it restarted, or its NAT forgot it). */
 const repinMs = 2_000;
+
+const nothing = Buffer.alloc(0);
 
 export async function openReceiver(options: {
   readonly bindAddress: string;
@@ -64,7 +66,13 @@ export async function openReceiver(options: {
     }
     const codec = codecs.get(fields.payloadType);
     // Looked at before pinning: a stray packet of another protocol must not become the stream's source.
-    if (codec === undefined || fields.payloadLength === 0 || fields.payloadLength > codec.maxPayloadBytes || !isPinned(address, port)) {
+    if (codec === undefined || fields.payloadLength === 0 || fields.payloadLength > codec.maxPayloadBytes) {
+      // A key press (RFC 4733) or comfort noise (RFC 3389) among the speech takes a sequence number, which is then not lost.
+      if (pinned?.address === address && pinned.port === port && reception?.ssrc === fields.ssrc) options.onPacket(fields, noSound, nothing);
+      else dropped += 1;
+      return;
+    }
+    if (!isPinned(address, port)) {
       dropped += 1;
       return;
     }

@@ -1,13 +1,14 @@
 import { lostEntry } from "./codecs.ts";
-import { inOrder, lost, samplesOf, type LogEntry } from "./packet-log.ts";
+import { byPlace, lost, samplesOf, type LogEntry } from "./packet-log.ts";
 
 /**
  * What one second of one track finally holds: its packets in order, each once, and the loss that no late packet has taken
  * back. Live sealing and recovery both come through here, so that they agree to the byte.
  */
 export function settleSecond(entries: readonly LogEntry[]): LogEntry[] {
-  const packets = inOrder(entries.filter((entry) => entry.codec !== lostEntry));
-  const holes = entries.filter((entry) => entry.codec === lostEntry).toSorted((a, b) => a.atSample - b.atSample);
+  const inOrder = entries.toSorted(byPlace);
+  const packets = inOrder.filter((entry) => entry.codec !== lostEntry).filter((entry, i, all) => entry.atSample !== all[i - 1]?.atSample);
+  const holes = inOrder.filter((entry) => entry.codec === lostEntry);
   if (holes.length === 0) return packets;
   const left: LogEntry[] = [];
   let until = -1; // end of the hole written last: two reports of one loss are one
@@ -23,5 +24,5 @@ export function settleSecond(entries: readonly LogEntry[]): LogEntry[] {
     if (at < end) left.push(lost(at, end - at));
     until = Math.max(until, end);
   }
-  return inOrder([...packets, ...left]);
+  return [...packets, ...left].sort(byPlace);
 }
