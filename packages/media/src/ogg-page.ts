@@ -84,7 +84,7 @@ export function buildOggPage({ serial, sequence, granule, first = false, last = 
 const NO_CRC = new Uint8Array(4);
 
 /** The page that begins exactly at `offset`; null where there is none, it is cut short, or its CRC is wrong. */
-export function readOggPage(bytes: Uint8Array, offset: number): OggPage | null {
+function readOggPage(bytes: Uint8Array, offset: number): OggPage | null {
   if (offset + HEADER_BYTES > bytes.length || CAPTURE.some((byte, index) => bytes[offset + index] !== byte)) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, bytes.byteLength - offset);
   const segments = view.getUint8(26);
