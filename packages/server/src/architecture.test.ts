@@ -27,7 +27,7 @@ const doors: Record<string, readonly string[]> = {
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "access"],
+  testing: ["db", "evidence", "vault", "tenants", "access", "interactions", "playback", "portal", "recorder"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

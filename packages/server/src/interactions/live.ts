@@ -2,7 +2,7 @@
 import type { LiveEvent } from "@earwitness/contract";
 import type { Principal } from "#access";
 import type { Clock } from "#clock";
-import { withTenant, type Db } from "#db";
+import { withTenant, type Change, type Db } from "#db";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { createLiveClient, type LiveClient } from "./live-client.ts";
@@ -11,11 +11,10 @@ import { readRows } from "./rows.ts";
 import { toInteraction } from "./row.ts";
 import { scopeKey } from "./scope.ts";
 
-/** What the database's notifier says. `lost`: the connection was away, so anything may have changed. */
-export type Change = { readonly kind: "interactions"; readonly tenantId: string; readonly ids: readonly string[] } | { readonly kind: "lost" };
-
 export interface LiveSources {
+  /** The notifier's. */
   onChange(listener: (change: Change) => void): () => void;
+  /** Of this node's recorder. */
   onActivity(listener: (recordings: readonly RecordingActivity[]) => void): () => void;
 }
 
@@ -27,7 +26,7 @@ export interface Live {
 }
 
 /** Changes of this long become one reading of the rows (foundations §7: 2,000 clients live off one notification). */
-const coalesceMs = 200;
+const coalesceMs = 150;
 const heartbeatMs = 15_000;
 /** A session that ends, or a key that is revoked, loses its streams within 5 s (core decision 15). */
 const recheckMs = 4_000;
@@ -50,6 +49,7 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
       for (const client of clients) client.reset();
       return;
     }
+    if (change.kind !== "interactions") return;
     if (!watched(change.tenantId)) return;
     const ids = changed.has(change.tenantId) ? changed.get(change.tenantId) : new Set<string>();
     if (ids !== null && ids !== undefined) {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { InteractionDetail, InteractionId, InteractionPage, InteractionQuery } from "@earwitness/contract";
 import { principalKey, principalOf, type PortalApp, type Principal } from "#access";
@@ -13,7 +14,7 @@ export interface InteractionRoutesOptions {
   readonly clock: Clock;
   readonly live: Live;
   /** The principal of the same credentials as they are now; null when they are no longer good. */
-  readonly recheck: (request: { readonly headers: Readonly<Record<string, string | string[] | undefined>>; readonly cookies: Readonly<Record<string, string | undefined>> }) => Promise<Principal | null>;
+  readonly recheck: (request: Pick<FastifyRequest, "headers" | "cookies">) => Promise<Principal | null>;
 }
 
 const tags = ["interactions"];

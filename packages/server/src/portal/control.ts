@@ -6,7 +6,7 @@ import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { type FastifyBaseLogger } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
 import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, Status, TenantInfo, TenantRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
@@ -35,7 +35,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   const { socketPath, apiKeys, listTenants } = options;
   const app = Fastify({
     loggerInstance: options.log.child({ room: "control" }) as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "instance" }),
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     bodyLimit: 64 * 1024,

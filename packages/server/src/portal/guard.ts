@@ -19,7 +19,7 @@ const perMinute = 1_200;
 /** Wrong keys and dead sessions from one address in a minute, before it has to wait. */
 const failuresPerMinute = 60;
 
-export function readCredentials(request: FastifyRequest, sessionCookie: string): Credentials {
+export function readCredentials(request: Pick<FastifyRequest, "headers" | "cookies">, sessionCookie: string): Credentials {
   const bearer = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(request.headers.authorization ?? "");
   return { apiKey: bearer?.[1] ?? null, session: bearer === null ? (request.cookies[sessionCookie] ?? null) : null };
 }

@@ -2,4 +2,4 @@ export { createControl, type Control, type ControlOptions } from "./control.ts";
 export { formatOpenApi } from "./openapi.ts";
 export { createPortal, sessionCookieName, type Portal, type PortalOptions } from "./server.ts";
 export type { MetricSources } from "./metrics.ts";
-export type { Credentials } from "./guard.ts";
+export { readCredentials, type Credentials } from "./guard.ts";

@@ -38,8 +38,9 @@ export function answerNotFound(request: FastifyRequest, reply: FastifyReply): vo
 
 function send(reply: FastifyReply, answer: Problem): void {
   if (answer.status === 401) reply.header("www-authenticate", "Bearer");
-  // What a route said of its own answer does not hold for the error's.
-  for (const header of ["etag", "content-range", "accept-ranges", "content-disposition", "last-modified", "content-length"]) reply.removeHeader(header);
+  // What a route said of its own answer does not hold for the error's; 416 alone has a Content-Range of its own.
+  for (const header of ["etag", "accept-ranges", "content-disposition", "last-modified", "content-length"]) reply.removeHeader(header);
+  if (answer.status !== 416) reply.removeHeader("content-range");
   reply
     .code(answer.status)
     .header("cache-control", "no-store")

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { type FastifyBaseLogger } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Health } from "@earwitness/contract";
 import type { PortalApp } from "#access";
 import type { Log } from "#log";
@@ -53,7 +53,7 @@ export function sessionCookieName(publicUrl: URL): string {
 export async function createPortal(options: PortalOptions): Promise<Portal> {
   const app: PortalApp = Fastify({
     loggerInstance: options.log.child({ room: "portal" }, { serializers: { req: describeRequest } }) as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "instance" }),
     genReqId: () => randomUUID(),
     requestIdHeader: false, // an instance id is ours to give
     trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
