@@ -32,8 +32,11 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function open(dir = dataDir): Promise<EmbeddedPostgres> {
-  const embedded = await createEmbeddedPostgres({ dataDir: dir, log });
+/** These tests kill processes, not the machine: what the kernel holds is safe, and the tests are quicker. */
+const settings = { fsync: "off" };
+
+async function open(dir = dataDir, more: { settings?: Record<string, string> } = { settings }): Promise<EmbeddedPostgres> {
+  const embedded = await createEmbeddedPostgres({ dataDir: dir, log, ...more });
   opened.push(embedded);
   return embedded;
 }
@@ -72,7 +75,7 @@ async function query<Row>(connectionString: string, text: string): Promise<Row[]
 
 describe("the embedded PostgreSQL", () => {
   test("starts, keeps what was written over a stop, and runs as an ordinary owner", async () => {
-    const first = await open();
+    const first = await open(dataDir, {});
     expect(await query(first.url, "select current_user as me, rolsuper, rolbypassrls from pg_roles where rolname = current_user")).toEqual([{ me: "earwitness", rolsuper: false, rolbypassrls: false }]);
     expect(await query(first.url, "select datlocprovider as p, datlocale as l, pg_encoding_to_char(encoding) as e from pg_database where datname = current_database()")).toEqual([{ p: "b", l: "C.UTF-8", e: "UTF8" }]);
     expect(await query(first.url, "select current_setting('fsync') as fsync, current_setting('jit') as jit, current_setting('listen_addresses') as tcp")).toEqual([{ fsync: "on", jit: "off", tcp: "" }]);

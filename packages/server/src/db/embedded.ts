@@ -58,7 +58,7 @@ export async function createEmbeddedPostgres({ dataDir: givenDir, log, settings 
 
   const binaries = await prepareBinaries(await locateBinaries(), dataDir, account);
   const clusterDir = join(home, String(binaries.major));
-  if (existing === null) await makeCluster(clusterDir, binaries, account);
+  if (existing === null) await makeCluster(clusterDir, binaries, account, settings["fsync"] !== "off");
   else await refuseOtherMajor(existing, binaries.major);
   await clearCluster(clusterDir, log);
   await recordSupervisor(clusterDir);
@@ -95,14 +95,14 @@ async function refuseOtherMajor(clusterDir: string, major: number): Promise<void
   if (made < major) throw new Error(`${clusterDir} was made by PostgreSQL ${made}; this version of Earwitness brings ${major} and cannot convert it: dump it with the version that made it, and restore`);
 }
 
-async function makeCluster(clusterDir: string, { initdb }: Binaries, account: Account): Promise<void> {
+async function makeCluster(clusterDir: string, { initdb }: Binaries, account: Account, durable: boolean): Promise<void> {
   // Made beside and renamed: an initdb that was cut short leaves nothing that looks like a cluster.
   const partial = `${clusterDir}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { mode: 0o700 });
   if (account.change.uid !== undefined) await chown(partial, account.uid, account.gid);
   // The builtin locale sorts and folds the same on every machine and in every year; libc's does not.
-  const options = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--username=postgres", "--auth=trust", "--no-instructions"];
+  const options = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--username=postgres", "--auth=trust", "--no-instructions", ...(durable ? [] : ["--no-sync"])];
   try {
     await run(initdb, ["-D", partial, ...options], { ...account.change, cwd: "/", env: { PATH: "/usr/bin:/bin", TZ: "UTC" } });
   } catch (error) {

@@ -7,7 +7,7 @@ import { createLog } from "#log";
  */
 const [dataDir] = process.argv.slice(2);
 if (dataDir === undefined) throw new Error("which data directory?");
-const embedded = await createEmbeddedPostgres({ dataDir, log: createLog("silent") });
+const embedded = await createEmbeddedPostgres({ dataDir, log: createLog("silent"), settings: { fsync: "off" } });
 process.stdout.write(`${JSON.stringify({ url: embedded.url })}\n`);
 const alive = setInterval(() => undefined, 60_000);
 process.once("SIGTERM", () => {
