@@ -86,6 +86,7 @@ export function interactionRoutes({ db, clock, live, recheck }: InteractionRoute
         return reply
           .type("text/event-stream; charset=utf-8")
           .header("cache-control", "no-store")
+          .header("connection", "close") // nothing comes after the end of it
           .header("x-accel-buffering", "no") // a proxy that collects events would make them late
           .send(client.stream);
       },

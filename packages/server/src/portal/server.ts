@@ -110,8 +110,20 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
       if (address === null || typeof address === "string") throw new Error("the portal did not get a TCP port");
       return { port: address.port };
     },
-    close: () => (closing ??= app.close()),
+    close: () => (closing ??= closeWithin(app, closeGraceMs)),
   };
+}
+
+/** Answers that are under way may finish; a download of an hour's recording may not keep the process. */
+const closeGraceMs = 2_000;
+
+async function closeWithin(app: PortalApp, graceMs: number): Promise<void> {
+  const cutOff = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cutOff);
+  }
 }
 
 /** Query strings hold what people search for; the log has no business with it. */
