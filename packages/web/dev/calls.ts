@@ -135,7 +135,7 @@ export function inventDetail(interaction: Interaction): InteractionDetail {
     ...interaction,
     recording: hasMedia
       ? {
-          id: interaction.id.replace(/^.{8}/, (head) => head).split("").reverse().join(""),
+          id: [...interaction.id].toReversed().join(""),
           startedAt: interaction.answeredAt ?? interaction.startedAt,
           durationMs,
           fromMs: 0,

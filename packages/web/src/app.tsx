@@ -14,10 +14,13 @@ export function App() {
   const dark = useIsDark();
   return (
     <IntlProvider locale={locale} messages={en} timeZone={timeZone}>
-      <FluentProvider theme={dark ? darkTheme : lightTheme} className="app">
-        <QueryClientProvider client={queryClient}>
-          <RouterProvider router={router} />
-        </QueryClientProvider>
+      <FluentProvider theme={dark ? darkTheme : lightTheme}>
+        {/* Not a class of the provider: Fluent would repeat it on everything that pops up. */}
+        <div className="app">
+          <QueryClientProvider client={queryClient}>
+            <RouterProvider router={router} />
+          </QueryClientProvider>
+        </div>
       </FluentProvider>
     </IntlProvider>
   );

@@ -18,9 +18,7 @@ export function Account({ session, itemClass, labelClass, onSignOut }: { session
     >
       <MenuTrigger disableButtonEnhancement>
         <button type="button" className={itemClass} aria-label={text("frame.account", { name })}>
-          <span className={s.initials} aria-hidden="true">
-            {initials(name)}
-          </span>
+          <span className={s.initials} data-initials={initials(name)} />
           <span className={labelClass}>{name}</span>
         </button>
       </MenuTrigger>

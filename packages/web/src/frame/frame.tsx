@@ -52,10 +52,10 @@ export function Frame() {
         {text("app.skip")}
       </a>
       {session.sandbox && (
-        <div className={s.sandbox} role="note">
+        <aside className={s.sandbox} aria-label={text("frame.sandbox")}>
           <strong>{text("frame.sandbox")}</strong>
           <span>{text("frame.sandbox.detail")}</span>
-        </div>
+        </aside>
       )}
       <nav className={s.pane} aria-label={text("frame.navigation")}>
         <div className={s.brand}>

@@ -1,4 +1,4 @@
-import { Button, mergeClasses } from "@fluentui/react-components";
+import { Button } from "@fluentui/react-components";
 import type { Problem } from "@earwitness/contract";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
@@ -7,12 +7,22 @@ import { sessionQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import s from "./notice.module.css";
 
+interface NoticeProps {
+  readonly icon: ReactNode;
+  readonly title: string;
+  readonly children?: ReactNode;
+  readonly actions?: ReactNode;
+  /** True where it is all there is on the page. */
+  readonly alone?: boolean;
+}
+
 /** A page or a part of one that has nothing to show, and says why and what next. */
-export function Notice({ icon, title, children, actions, quiet }: { icon: ReactNode; title: string; children?: ReactNode; actions?: ReactNode; quiet?: boolean }) {
+export function Notice({ icon, title, children, actions, alone = false }: NoticeProps) {
+  const Heading = alone ? "h1" : "h2";
   return (
-    <div className={mergeClasses(s.notice, quiet && s.quiet)}>
+    <div className={s.notice}>
       <div className={s.icon}>{icon}</div>
-      <h2 className={s.title}>{title}</h2>
+      <Heading className={s.title}>{title}</Heading>
       <div className={s.body}>{children}</div>
       {actions && <div className={s.actions}>{actions}</div>}
     </div>
@@ -37,7 +47,7 @@ export function useProblemWords(): (problem: Problem) => { title: string; detail
   };
 }
 
-export function Fault({ error, onRetry, icon }: { error: unknown; onRetry?: () => void; icon: ReactNode }) {
+export function Fault({ error, onRetry, icon, alone = false }: { error: unknown; onRetry?: () => void; icon: ReactNode; alone?: boolean }) {
   const text = useText();
   const problem = problemOf(error);
   const words = useProblemWords()(problem);
@@ -45,6 +55,7 @@ export function Fault({ error, onRetry, icon }: { error: unknown; onRetry?: () =
   return (
     <div role="alert">
       <Notice
+        alone={alone}
         icon={icon}
         title={words.title}
         actions={

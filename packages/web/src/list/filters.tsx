@@ -60,14 +60,14 @@ export function SearchField({ value, onChange }: { value: string; onChange: (val
 export function StatusFilter({ chosen, onChange }: { chosen: readonly string[]; onChange: (chosen: string[]) => void }) {
   const text = useText();
   return (
-    <Menu checkedValues={{ status: [...chosen] }} onCheckedValueChange={(_, { checkedItems }) => onChange(checkedItems.toSorted())} positioning="below-end">
+    <Menu hasIcons hasCheckmarks checkedValues={{ status: [...chosen] }} onCheckedValueChange={(_, { checkedItems }) => onChange(checkedItems.toSorted())} positioning="below-end">
       <MenuTrigger disableButtonEnhancement>
         <Button icon={chosen.length > 0 ? <FilterFilled /> : <FilterRegular />} className={s.button ?? ""}>
           {text("list.status")}
         </Button>
       </MenuTrigger>
       <MenuPopover>
-        <MenuList hasIcons hasCheckmarks>
+        <MenuList>
           {statuses.map((status) => (
             <MenuItemCheckbox key={status} name="status" value={status} icon={statusIcons[status]}>
               {text(`status.${status}`)}

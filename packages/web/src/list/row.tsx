@@ -1,7 +1,6 @@
 import { ArrowDownLeftRegular } from "@fluentui/react-icons/svg/arrow-down-left";
 import { ArrowUpRightRegular } from "@fluentui/react-icons/svg/arrow-up-right";
 import { PeopleRegular } from "@fluentui/react-icons/svg/people";
-import { WarningRegular } from "@fluentui/react-icons/svg/warning";
 import type { Direction, Interaction } from "@earwitness/contract";
 import { Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
@@ -10,6 +9,7 @@ import { isConference, otherParty, partyName, partyTip } from "../party.ts";
 import { pages } from "../paths.ts";
 import { useReader, useText, type Text } from "../text.ts";
 import { formatClock, formatDate, formatMoment } from "../time.ts";
+import { GapsMark } from "./gaps-mark.tsx";
 import { Others } from "./others.tsx";
 import type { Row } from "./rows.ts";
 import { CallDuration, Status } from "./status.tsx";
@@ -66,12 +66,7 @@ export function TableRow(props: RowProps) {
     <>
       <div role="cell" className={s.cell}>
         <Status status={row.mediaStatus} quiet />
-        {row.hasGaps && (
-          <span className={s.gaps} data-tip={text("list.gaps")}>
-            <WarningRegular />
-            <span className="unseen">{text("list.gaps")}</span>
-          </span>
-        )}
+        {row.hasGaps && <GapsMark />}
       </div>
       <div role="cell" className={s.cell}>
         <RowLink {...props} className={s.link} />
@@ -140,12 +135,7 @@ export function CardRow(props: RowProps) {
         </span>
         <span className={s.clip}>{isConference(row) ? text("party.conference") : partyName(otherParty(row))}</span>
         <Others call={row} />
-        {row.hasGaps && (
-          <span className={s.gaps}>
-            <WarningRegular />
-            <span className="unseen">{text("list.gaps")}</span>
-          </span>
-        )}
+        {row.hasGaps && <GapsMark />}
         <span className={s.when} data-column="duration">
           {row.releaseCause && row.releaseCause !== "Normal" ? text(`release.${row.releaseCause}`) : null} <CallDuration call={row} />
         </span>

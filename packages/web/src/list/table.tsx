@@ -29,7 +29,7 @@ interface TableProps {
 
 export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRest, footer, pill }: TableProps) {
   const text = useText();
-  const cards = useMedia("(max-width: 760px)");
+  const cards = useMedia("(max-width: 900px)");
   const scroller = useRef<HTMLDivElement>(null);
   const [currentId, setCurrentId] = useState<string | null>(null);
   const heightPx = cards ? cardPx : rowPx;
@@ -56,7 +56,7 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
     let lastMoved = 0;
     const tell = () => {
       leftAtPx.set(name, element.scrollTop);
-      const reading = element.scrollTop > 4 || element.querySelector("[data-row-link]:focus-visible") !== null;
+      const reading = element.scrollTop > 4 || element.querySelector("[data-row-link]:focus-visible, :popover-open") !== null;
       // A pointer on its way to a row must meet that row.
       onRest(!reading && performance.now() - lastMoved > 1_500);
     };
@@ -119,7 +119,7 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
                   </div>
                 ) : (
                   columns.map((column) => (
-                    <div key={column} role="columnheader" className={s.headCell} data-column={column}>
+                    <div key={column} role="columnheader" className={s.headCell} data-column={column} data-tip={text(`list.column.${column}`)}>
                       {text(`list.column.${column}`)}
                     </div>
                   ))
@@ -156,7 +156,7 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
 /** The shape of what comes. */
 export function TableSkeleton() {
   const text = useText();
-  const cards = useMedia("(max-width: 760px)");
+  const cards = useMedia("(max-width: 900px)");
   return (
     <div className={s.frame} role="status" aria-label={text("list.loading")}>
       <div className={s.scroller} data-still aria-hidden="true">

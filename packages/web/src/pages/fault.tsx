@@ -11,7 +11,7 @@ export function FaultPage({ error }: { error: unknown }) {
   return (
     <main>
       <Title page={text("fault.title")} />
-      <Fault error={error} icon={<PlugDisconnectedRegular />} onRetry={() => void router.invalidate()} />
+      <Fault alone error={error} icon={<PlugDisconnectedRegular />} onRetry={() => void router.invalidate()} />
     </main>
   );
 }

@@ -47,6 +47,7 @@ export function InteractionPage() {
       <Trail id={id} />
       {call.isError ? (
         <Fault
+          alone
           error={call.error}
           icon={status === 404 ? <SearchRegular /> : status === 403 ? <ShieldKeyholeRegular /> : <PlugDisconnectedRegular />}
           onRetry={() => void call.refetch()}

@@ -11,7 +11,7 @@ export function NotFoundPage() {
   return (
     <main>
       <Title page={text("notFound.title")} />
-      <Notice icon={<LinkDismissRegular />} title={text("notFound.title")} actions={<Link {...pages.interactions()} className={s.back}>{text("notFound.back")}</Link>}>
+      <Notice alone icon={<LinkDismissRegular />} title={text("notFound.title")} actions={<Link {...pages.interactions()} className={s.back}>{text("notFound.back")}</Link>}>
         <p>{text("notFound.detail")}</p>
       </Notice>
     </main>

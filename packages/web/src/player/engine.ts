@@ -143,7 +143,8 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   audio.onloadedmetadata = () => {
-    audio.currentTime = (wantedMs - options.fromMs) / 1000;
+    // A seek, even to where one is, costs another request and 50 ms of silence.
+    if (wantedMs > options.fromMs) audio.currentTime = (wantedMs - options.fromMs) / 1000;
   };
   audio.onplaying = () => become({ phase: "playing", waiting: false });
   audio.onwaiting = () => become({ waiting: true });

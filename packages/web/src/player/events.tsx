@@ -52,7 +52,7 @@ export function EventMarks({ events, view, widthPx, nameOf, onSeek }: { events: 
         onClick={() => onSeek(first.atMs)}
       >
         {same ? icons[first.kind] : null}
-        {group.length > 1 && <span>{same ? "" : "•"}{group.length}</span>}
+        {group.length > 1 && <span className={s.number} data-number={same ? group.length : `• ${group.length}`} />}
       </button>
     );
   });

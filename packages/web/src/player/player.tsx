@@ -130,19 +130,26 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
     }
   });
   useEffect(() => {
+    // What has the focus because it was clicked.
+    let clicked: Element | null = null;
     const onKey = (event: KeyboardEvent) => {
       const command = playerCommand(event);
-      if (!command || isTyping(event) || belongsToControl(event)) return;
+      if (!command || isTyping(event) || belongsToControl(event, clicked)) return;
       event.preventDefault();
       run(command);
     };
     // Some browsers press a focused button when the space bar comes up, whatever was done when it went down.
     const onKeyUp = (event: KeyboardEvent) => {
-      if (event.key === " " && !isTyping(event) && !belongsToControl(event)) event.preventDefault();
+      if (event.key === " " && !isTyping(event) && !belongsToControl(event, clicked)) event.preventDefault();
     };
+    const onPointerDown = (event: Event) => {
+      clicked = event.target instanceof Element ? event.target.closest("button, a") : null;
+    };
+    document.addEventListener("pointerdown", onPointerDown, true);
     document.addEventListener("keydown", onKey);
     document.addEventListener("keyup", onKeyUp);
     return () => {
+      document.removeEventListener("pointerdown", onPointerDown, true);
       document.removeEventListener("keydown", onKey);
       document.removeEventListener("keyup", onKeyUp);
     };
@@ -167,6 +174,7 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
             speakers={speakers}
             onSpeaker={changeSpeaker}
             onOnly={onlySpeaker}
+            onEveryone={everyone ? null : allSpeakers}
             position={engine?.positionMs ?? null}
             onSeek={seek}
             levels={live.levels}
@@ -174,13 +182,6 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
           />
         ) : (
           <p className={s.nothing}>{text(running ? "player.noTracks.Recording" : "player.noTracks")}</p>
-        )}
-        {!everyone && (
-          <div className={s.reset}>
-            <button type="button" onClick={allSpeakers}>
-              {text("player.everyone")}
-            </button>
-          </div>
         )}
         {state?.problem && engine && <PlayFault state={state} engine={engine} />}
         {engine && state && lanes.length > 0 ? (
@@ -218,9 +219,9 @@ function PlayFault({ state, engine }: { state: EngineState; engine: Engine }) {
  * Keys that a control needs itself: a level its arrows, a button that was reached by keyboard its space bar. A button that was
  * clicked with the pointer keeps the focus but not the space bar, or playing would depend on what was clicked last.
  */
-function belongsToControl(event: KeyboardEvent): boolean {
+function belongsToControl(event: KeyboardEvent, clicked: Element | null): boolean {
   const target = event.target instanceof HTMLElement ? event.target : null;
   if (!target) return false;
   if (target.matches("input[type=range]")) return /^(Arrow|Home|End|Page)/.test(event.key);
-  return event.key === " " && target.matches("button:focus-visible, a:focus-visible");
+  return event.key === " " && target.matches("button, a") && target !== clicked;
 }

@@ -35,6 +35,8 @@ interface TimelineProps {
   readonly speakers: ReadonlyMap<string, SpeakerState>;
   readonly onSpeaker: (aor: string, change: Partial<SpeakerState>) => void;
   readonly onOnly: (aor: string) => void;
+  /** Null while everybody is shown. */
+  readonly onEveryone: (() => void) | null;
   /** Null while there is nothing to play. */
   readonly position: (() => number) | null;
   readonly onSeek: (toMs: number) => void;
@@ -50,7 +52,7 @@ const laneHeightPx = (lanes: number): number => Math.max(36, Math.min(76, Math.r
 const laneName = (lane: Lane) => lane.name ?? shortAddress(lane.aor);
 
 export function Timeline(props: TimelineProps) {
-  const { lanes, events, peaks, whole, view, onView, speakers, onSpeaker, onOnly, position, onSeek, levels, runningMs } = props;
+  const { lanes, events, peaks, whole, view, onView, speakers, onSpeaker, onOnly, onEveryone, position, onSeek, levels, runningMs } = props;
   const text = useText();
   const dark = useIsDark();
   const surface = useRef<HTMLDivElement>(null);
@@ -181,6 +183,13 @@ export function Timeline(props: TimelineProps) {
       </div>
 
       <div className={s.foot}>
+        <div className={s.footHead}>
+          {onEveryone && (
+            <button type="button" className={s.everyone} onClick={onEveryone}>
+              {text("player.everyone")}
+            </button>
+          )}
+        </div>
         <ScrollBar view={view} whole={whole} onView={onView} position={position} onSeek={onSeek} />
         <div className={s.zoom}>
           <button type="button" aria-label={text("player.zoomOut")} data-tip={`${text("player.zoomOut")} (−)`} disabled={isFit(view, whole)} onClick={() => onView(zoom(view, 1 / 1.6, middle(view, position), whole))}>
