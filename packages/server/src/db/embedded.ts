@@ -101,8 +101,9 @@ async function makeCluster(clusterDir: string, { initdb }: Binaries, account: Ac
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { mode: 0o700 });
   if (account.change.uid !== undefined) await chown(partial, account.uid, account.gid);
-  // The builtin locale sorts and folds the same on every machine and in every year; libc's does not.
-  const options = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--username=postgres", "--auth=trust", "--no-instructions", ...(durable ? [] : ["--no-sync"])];
+  // The builtin locale sorts and folds the same on every machine and in every year; libc's, which macOS lacks in part, does not.
+  const locale = process.platform === "darwin" ? ["--builtin-locale=C.UTF-8", "--locale=en_US.UTF-8"] : ["--locale=C.UTF-8"];
+  const options = ["--encoding=UTF8", "--locale-provider=builtin", ...locale, "--username=postgres", "--auth=trust", "--no-instructions", ...(durable ? [] : ["--no-sync"])];
   try {
     await run(initdb, ["-D", partial, ...options], { ...account.change, cwd: "/", env: { PATH: "/usr/bin:/bin", TZ: "UTC" } });
   } catch (error) {
@@ -182,6 +183,8 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log }: 
     log.error({ code, signal, lastWords }, "the database server ended by itself; starting it again");
     // At once after a long life. After a short one a second's pause, in which a dead server's children find out and go.
     await sleep(Date.now() - startedAt > 10_000 ? 0 : 1_000);
+    if (closing !== null) return;
+    await clearCluster(clusterDir, log).catch((error: unknown) => log.warn({ error: messageOf(error) }, "the cluster may not be clear to start on"));
     if (closing === null) start();
   };
 

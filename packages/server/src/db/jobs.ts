@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { PgBoss, fromKysely, type Job } from "pg-boss";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
+import { isConnectionError } from "./availability.ts";
 import type { TenantTransaction } from "./tenant.ts";
 
 /** Ids only: a job finds the state of things when it runs, in a tenant transaction of its own (core decision 5). */
@@ -42,7 +43,8 @@ const lookSeconds = 2;
 export function createJobs<Name extends string>({ url, log, queues }: JobsOptions<Name>): Jobs<Name> {
   const all = Object.entries<QueueSettings>(queues);
   const boss = new PgBoss({ connectionString: url, schema: "pgboss", useListenNotify: all.some(([, { prompt }]) => prompt), schedule: false, max: 4, application_name: "earwitness jobs" });
-  boss.on("error", (error) => log.warn({ error: messageOf(error) }, "job queue"));
+  // While the database is away every look of every worker fails; others say that loudly enough.
+  boss.on("error", (error) => log[isConnectionError(error) ? "debug" : "warn"]({ error: messageOf(error) }, "job queue"));
   boss.on("warning", (warning) => log.warn({ warning: warning.message }, "job queue"));
 
   const closed = new AbortController();

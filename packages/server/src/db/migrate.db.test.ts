@@ -86,6 +86,15 @@ describe("migrate", () => {
     expect(await ask(url, "select from pg_class where relname = 'tenants'")).toEqual([]);
   });
 
+  test("a role that does not own the database is told to", async () => {
+    const { owner } = await emptyDatabase({ attributes: "createrole" });
+    const { url: theirs, name } = await emptyDatabase();
+    await lend(owner, "inherit false, set true");
+    const password = new URL(theirs).password;
+    await superuser.query(`alter role ${owner} password '${password}'`);
+    await expect(migrate({ url: databaseUrl(database.superuserUrl, name, { name: owner, password }), log: quietLog })).rejects.toThrow(`alter database "${name}" owner to "${owner}"`);
+  });
+
   test("an owner who would inherit the open policies is refused", async () => {
     const { url, owner } = await emptyDatabase();
     await lend(owner, "inherit true, set true");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Client } from "pg";
 import type { Log } from "#log";
 import { withDirect } from "./pool.ts";
-import { ensureRoles } from "./roles.ts";
+import { checkRights, ensureRoles } from "./roles.ts";
 
 const oldestServer = 15;
 const lockKey = 4_039_517_101; // any number that is ours
@@ -26,6 +26,7 @@ export async function migrate({ url, log }: { url: string; log: Log }, from: str
     await checkServer(client);
     await client.query("select pg_advisory_lock($1)", [lockKey]); // released with the connection
     await ensureRoles(client);
+    await checkRights(client, log);
     await client.query(
       `create table if not exists schema_migrations (
          version     integer constraint schema_migrations_pkey primary key,

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { createTestDatabase, quietLog, type TestDatabase } from "../testing/index.ts";
-import { createNotifier, type Change, type Notifier } from "./notify.ts";
+import { createNotifier, parseChange, type Change, type Notifier } from "./notify.ts";
 import { createDb } from "./pool.ts";
 
 let database: TestDatabase;
@@ -66,6 +66,10 @@ describe("the notifier", () => {
     await vi.waitFor(() => expect(heard).toEqual([{ kind: "lost" }]), { timeout: 5_000 });
     notifier.announce(contoso, "after");
     await vi.waitFor(() => expect(heard).toContainEqual({ kind: "interactions", tenantId: contoso, ids: ["after"] }), { timeout: 5_000 });
+  });
+
+  test("what anybody else sends on the channel is not taken for a change", async () => {
+    for (const payload of ["", "{", "null", '{"kind":"other"}', '{"kind":"interactions","tenantId":"t","ids":[1]}']) expect(parseChange(payload), payload).toBeNull();
   });
 
   test("without a database it drops what it is told, and closes", async () => {

@@ -1,6 +1,8 @@
 import type { Client } from "pg";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
+import { Type } from "typebox";
+import { Value } from "typebox/value";
 import { messageOf } from "#errors";
 import { connectDirect, pooled, type Db } from "./pool.ts";
 
@@ -22,6 +24,21 @@ export interface Notifier {
   announceDirectory(): void;
   onChange(listener: (change: Change) => void): () => void;
   close(): Promise<void>;
+}
+
+const ChangeForm = Type.Union([
+  Type.Object({ kind: Type.Literal("interactions"), tenantId: Type.String(), ids: Type.Array(Type.String()) }),
+  Type.Object({ kind: Type.Literal("directory") }),
+  Type.Object({ kind: Type.Literal("lost") }),
+]);
+
+export function parseChange(payload: string): Change | null {
+  try {
+    const change: unknown = JSON.parse(payload);
+    return Value.Check(ChangeForm, change) ? change : null;
+  } catch {
+    return null;
+  }
 }
 
 const channel = "earwitness_changes";
@@ -113,13 +130,9 @@ export function createNotifier(db: Db): Notifier {
   }
 
   const hear = (payload: string): void => {
-    let change: Change;
-    try {
-      change = JSON.parse(payload) as Change;
-    } catch {
-      return log.warn("an announcement of changes that cannot be read"); // anybody with a login may NOTIFY
-    }
-    tell(change);
+    const change = parseChange(payload);
+    if (change === null) log.warn("an announcement of changes that cannot be read"); // anybody with a login may NOTIFY
+    else tell(change);
   };
 
   const listening = listen();

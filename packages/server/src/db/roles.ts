@@ -1,7 +1,20 @@
 import type { Client } from "pg";
+import type { Log } from "#log";
 
 /** Roles that transactions run under. Nobody signs in as them. */
 const roles = ["earwitness_app", "earwitness_search", "earwitness_system"] as const;
+
+/** Throws, saying what to do, when the login role could not make what migrations and the job queue make. */
+export async function checkRights(client: Client, log: Log): Promise<void> {
+  const { rows } = await client.query(
+    `select current_user as me, current_database() as database, rolsuper or rolbypassrls as above,
+            has_schema_privilege(current_user, 'public', 'create') and has_database_privilege(current_user, current_database(), 'create') as may
+       from pg_roles where rolname = current_user`,
+  );
+  const [{ me, database, above, may }] = rows;
+  if (!may) throw new Error(`the database role ${me} may not create in the database ${database}. As a superuser, once: alter database ${client.escapeIdentifier(database)} owner to ${client.escapeIdentifier(me)}`);
+  if (above) log.warn({ role: me }, "the database role stands above row-level security; an ordinary owner of the database with CREATEROLE is safer");
+}
 
 /**
  * Makes the roles and lets the login role change into them without inheriting from them: a policy for a role holds for
