@@ -1,9 +1,10 @@
 /** A whole server of its own for a test: real processes, real sockets, a data directory that is gone afterwards. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import type { Interaction, InteractionDetail, InteractionPage } from "@earwitness/contract";
 import { provision } from "../packages/sandbox/src/provision.ts";
 
@@ -112,7 +113,7 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
   };
   try {
     await start({});
-    key = command(dataDir, ["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
+    key = await command(dataDir, ["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
   } catch (error) {
     await platform.close();
     throw error;
@@ -121,10 +122,10 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
 }
 
 /** Runs the command line against a data directory; answers what it printed. */
-export function command(dataDir: string, args: readonly string[]): string {
-  const done = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(projectDir, "packages/cli/src/main.ts"), ...args], { env: { ...cleanEnv(), EARWITNESS_DATA_DIR: dataDir }, encoding: "utf8" });
-  if (done.status !== 0) throw new Error(`earwitness ${args.join(" ")} ended with ${done.status}: ${done.stderr}`);
-  return done.stdout.trim();
+export async function command(dataDir: string, args: readonly string[]): Promise<string> {
+  const file = join(projectDir, "packages/cli/src/main.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", file, ...args], { env: { ...cleanEnv(), EARWITNESS_DATA_DIR: dataDir } });
+  return stdout.trim();
 }
 
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));

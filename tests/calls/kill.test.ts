@@ -42,7 +42,7 @@ test("PLT-03 CAP-25 kill -9 in the middle of 50 calls: the next start lists ever
     const track = detail.tracks.find((candidate) => candidate.participant.aor === `sip:caller${index}@elsewhere.example`)!;
     const gap = track.gaps.at(-1)!;
     expect(gap.reason).toBe("recorder_restart");
-    expect(gap.fromMs).toBe(track.offsetMs + track.durationMs);
+    expect(Math.abs(gap.fromMs - track.offsetMs - track.durationMs)).toBeLessThanOrEqual(3); // each is rounded
     expect(Date.parse(detail.recording!.startedAt) + gap.toMs).toBeGreaterThan(killedAt);
 
     const response = await platform.fetch(`/api/v1/interactions/${adele.id}/media/${track.track}`);

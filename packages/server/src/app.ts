@@ -16,7 +16,7 @@ import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, typ
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
-import { openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
+import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, parseProvision, provision, type Tenant } from "#tenants";
 import { matchTrunk } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
@@ -81,12 +81,18 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     await snapshots.refresh();
   };
   // With the database there, everything is ready when we say so. Without it we record from what was known last, and go on trying.
-  open("database set-up", await prepareWhenThere(prepare, log));
-  open("heartbeat", createHeartbeat({ db, clock, nodeId: node.nodeId, roles: config.roles, version }));
+  const preparation = open("database set-up", await prepareWhenThere(prepare, log));
+  const heartbeat = open("heartbeat", createHeartbeat({ db, clock, nodeId: node.nodeId, roles: config.roles, version }));
   const partitions = setInterval(() => void makePartitionsAhead(db, clock.now()).catch((error: unknown) => log.warn({ err: messageOf(error) }, "partitions were not made ahead; trying again")), 6 * 3_600_000);
   closers.push(["partitions", async () => clearInterval(partitions)]);
 
+  const jobs = open("jobs", createJobs({ url, log, queues: { compact_recording: { expireInSeconds: 3_600, prompt: false } } }));
+
   // The recording path.
+  const wrappingTenant = (tenantId: string) => {
+    const tenant = tenantOf(snapshots, tenantId);
+    return tenant === null ? null : { ...tenant.wrapping, sandbox: tenant.sandbox };
+  };
   const activityListeners = new Set<(recordings: readonly RecordingActivity[]) => void>();
   const recording = open(
     "recording",
@@ -102,10 +108,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       bindAddress: config.rtp.host,
       rtpPorts: [config.rtp.fromPort, config.rtp.toPort],
       limits: config.limits,
-      tenantOf: (tenantId) => {
-        const tenant = tenantOf(snapshots, tenantId);
-        return tenant === null ? null : { ...tenant.wrapping, sandbox: tenant.sandbox };
-      },
+      tenantOf: wrappingTenant,
       trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),
       notReady: () => {
         const state = snapshots.state();
@@ -113,9 +116,14 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       },
       activity: (recordings) => activityListeners.forEach((listener) => listener(recordings)),
       changed: (tenantId, ids) => ids.forEach((id) => notifier.announce(tenantId, id)),
-      finalized: () => undefined,
+      databaseReady: Promise.all([preparation.done, heartbeat.registered(), jobs.ready()]),
+      finalizing: (tx, recordingId) => jobs.enqueue(tx, "compact_recording", { recordingId }),
     }),
   );
+  if (config.roles.includes("worker")) {
+    const compactRecording = createCompaction({ db, vault, nodeId: node.nodeId, clock, tenantOf: wrappingTenant });
+    jobs.work("compact_recording", ({ tenantId, recordingId }) => compactRecording({ tenantId, recordingId: recordingId! }));
+  }
   const siprec = config.roles.includes("recorder")
     ? open(
         "siprec",
@@ -255,22 +263,24 @@ async function installationSecret(path: string): Promise<Uint8Array> {
  * Prepares the database, or, when it cannot be reached, leaves that to later: a recorder that knows its tenants records
  * without it. Anything but an unreachable database stops the start.
  */
-async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<{ close(): Promise<void> }> {
+async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<{ readonly done: Promise<void>; close(): Promise<void> }> {
   try {
     await prepare();
-    return { close: async () => undefined };
+    return { done: Promise.resolve(), close: async () => undefined };
   } catch (error) {
     if (!isConnectionError(error)) throw error;
     log.error({ err: messageOf(error) }, "the database cannot be reached; recording from what was known last, and trying again");
   }
   let closed = false;
+  const { promise: done, resolve: isDone } = Promise.withResolvers<void>();
   const again = async (): Promise<void> => {
     while (!closed) {
-      await new Promise((done) => setTimeout(done, 1_000).unref());
+      await new Promise((later) => setTimeout(later, 1_000).unref());
       if (closed) return;
       try {
         await prepare();
         log.info("the database is back");
+        isDone();
         return;
       } catch (error) {
         if (!isConnectionError(error)) log.error({ err: messageOf(error) }, "the database could not be prepared; trying again");
@@ -279,9 +289,10 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
   };
   const running = again();
   return {
+    done,
     async close() {
       closed = true;
-      await Promise.race([running, new Promise((done) => setTimeout(done, 1_500))]);
+      await Promise.race([running, new Promise((later) => setTimeout(later, 1_500))]);
     },
   };
 }

@@ -116,7 +116,7 @@ describe("the last word on an interaction", () => {
   test("PLT-03 a recorder that died leaves what it had, released at the last audio, as a Failure with a gap", () => {
     const state = interaction({ releasedAtMs: null, releaseCause: null, toMs: null, mediaStatus: "Recording" });
     const torn = source(1, { durationMs: 20_000, gaps: [{ fromMs: 20_100, toMs: 31_000, reason: "recorder_restart" }] });
-    expect(settled(state, [torn], { durationMs: 20_100, recovered: true })).toMatchObject({ mediaStatus: "Available", releaseCause: "Failure", releasedAtMs: start + 20_100, toMs: 20_100, hasGaps: true });
+    expect(settled(state, [torn], { durationMs: 20_100, recovered: true })).toMatchObject({ mediaStatus: "Available", releaseCause: "Failure", releasedAtMs: start + 20_100, toMs: 31_000, hasGaps: true });
   });
 
   test("a gap outside the person's part is not theirs", () => {

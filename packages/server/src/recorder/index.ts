@@ -16,4 +16,5 @@ export type {
   StreamOffer,
 } from "./call.ts";
 export type { LiveRecorder, RecordingTenant } from "./recorder.ts";
+export { createCompaction } from "./compaction.ts";
 export { startRecording, type Recording, type RecordingOptions } from "./start.ts";

@@ -23,6 +23,10 @@ export interface ProjectorOptions {
   readonly nodeId: string;
   readonly log: Log;
   readonly isSandboxTenant: (tenantId: string) => boolean;
+  /** Resolves when the database is set up: schema, this node's row, job queue. */
+  readonly databaseReady: Promise<unknown>;
+  /** In the transaction that finishes a recording: what has to follow. */
+  finalizing(tx: TenantTransaction, recordingId: string): Promise<void>;
   applied(fact: Fact, seq: number): void;
 }
 
@@ -37,6 +41,7 @@ export function createProjector(options: ProjectorOptions): Projector {
   const queue: StoredFact[] = [];
   let rejected = 0;
   let closed = false;
+  const closing = Promise.withResolvers<void>();
   let wake: (() => void) | null = null;
 
   const sleep = (ms: number) =>
@@ -57,6 +62,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       for (const { fact } of batch.filter(({ seq }) => seq > mark)) {
         await writeFact(tx, fact, nodeId, options.isSandboxTenant(tenantId));
         await append(tx, evidenceOf(fact, nodeId));
+        if (fact.kind === "recording.finalized") await options.finalizing(tx, fact.recordingId);
       }
       await moveMark(tx, nodeId, batch.at(-1)!.seq);
     });
@@ -82,6 +88,7 @@ export function createProjector(options: ProjectorOptions): Projector {
   async function run(): Promise<void> {
     let failures = 0;
     let away = 0;
+    await Promise.race([options.databaseReady, closing.promise]);
     while (!closed) {
       const batch = failures === 0 ? nextBatch() : queue.slice(0, 1);
       const [next] = batch;
@@ -122,6 +129,7 @@ export function createProjector(options: ProjectorOptions): Projector {
     waiting: () => ({ facts: queue.length, oldestMs: queue[0]?.fact.atMs ?? null, rejected }),
     async close() {
       closed = true;
+      closing.resolve();
       wake?.();
       await running;
     },

@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#clock";
-import type { Db } from "#db";
+import type { Db, TenantTransaction } from "#db";
 import type { Log } from "#log";
 import type { Vault } from "#vault";
 import { createFactLog } from "./fact-log.ts";
@@ -34,8 +34,9 @@ export interface RecordingOptions {
   activity: RecorderOptions["activity"];
   /** Interactions of the tenant whose rows have just changed. */
   changed(tenantId: string, interactionIds: readonly string[]): void;
-  /** The recording is finished in the database. */
-  finalized(tenantId: string, recordingId: string): void;
+  readonly databaseReady: Promise<unknown>;
+  /** In the transaction that finishes a recording: what has to follow. */
+  finalizing(tx: TenantTransaction, recordingId: string): Promise<void>;
 }
 
 export interface Recording {
@@ -63,11 +64,12 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     nodeId,
     log,
     isSandboxTenant: (tenantId) => options.tenantOf(tenantId)?.sandbox ?? false,
+    databaseReady: options.databaseReady,
+    finalizing: options.finalizing,
     applied(fact, seq) {
       if (fact.kind === "interaction.changed") options.changed(fact.tenantId, [fact.interaction.interactionId]);
       if (fact.kind === "recording.finalized") {
         options.changed(fact.tenantId, fact.interactions.map((interaction) => interaction.interactionId));
-        options.finalized(fact.tenantId, fact.recordingId);
       }
       pipeline.applied(fact, seq);
     },
