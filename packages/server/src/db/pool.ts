@@ -52,8 +52,10 @@ export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   });
-  // Without a listener a connection that dies while idle would be an uncaught exception. The pool replaces it by itself.
+  // A connection that dies and has no listener ends the process. The pool listens while it is idle and passes that on; while
+  // it is lent out nobody does: the query that runs on it fails, but a dead connection may well have more than one error.
   pool.on("error", (error) => log.warn({ error: messageOf(error) }, "an idle database connection was lost"));
+  pool.on("connect", (client) => client.on("error", (error) => log.debug({ error: messageOf(error) }, "a database connection was lost")));
   const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   let closing: Promise<void> | null = null;
   return {
