@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { describeApi } from "./describe-api.ts";
+import { openApiFile } from "./generate.ts";
+
+const generated = await describeApi();
+const document = JSON.parse(generated);
+
+test("PLT-20 packages/contract/openapi.json is what the routes say (npm run generate writes it)", async () => {
+  expect(await readFile(openApiFile, "utf8")).toBe(generated);
+});
+
+test("PLT-20 the description holds every operation with its answers, and every reference leads somewhere", () => {
+  expect(document.openapi).toBe("3.1.0");
+  expect(Object.keys(document.paths)).toEqual([
+    "/api/v1/health",
+    "/api/v1/interactions",
+    "/api/v1/interactions/{id}",
+    "/api/v1/interactions/{id}/manifest",
+    "/api/v1/interactions/{id}/media",
+    "/api/v1/interactions/{id}/media/{track}",
+    "/api/v1/interactions/{id}/peaks",
+    "/api/v1/interactions/{id}/plays",
+    "/api/v1/live",
+    "/api/v1/metrics",
+    "/api/v1/openapi.json",
+    "/api/v1/session",
+    "/api/v1/sign-in",
+    "/api/v1/sign-in/callback",
+    "/api/v1/sign-out",
+  ]);
+  for (const [path, methods] of Object.entries<Record<string, { summary: string; parameters: { name: string; in: string }[]; responses: object }>>(document.paths)) {
+    for (const operation of Object.values(methods)) {
+      expect(operation.summary.length, path).toBeGreaterThan(5);
+      expect(Object.keys(operation.responses).length, path).toBeGreaterThanOrEqual(2);
+      expect(operation.parameters.filter((parameter) => parameter.in === "path").map((parameter) => `{${parameter.name}}`), path).toEqual(path.match(/\{\w+\}/g) ?? []);
+    }
+  }
+  const references = [...generated.matchAll(/"\$ref": "#\/components\/schemas\/(\w+)"/g)].map((match) => match[1]!);
+  expect(new Set(references)).toContain("Interaction");
+  for (const name of references) expect(document.components.schemas[name], name).toBeDefined();
+  // JSON Schema 2020-12, on which OpenAPI 3.1 stands, has no arrays of items.
+  expect(generated).not.toMatch(/"items": \[/);
+  expect(document.components.schemas.Track.properties.speech.items.prefixItems).toHaveLength(2);
+});
+
+test("PLT-20 every number of the interaction says its unit", () => {
+  for (const [name, schema] of Object.entries<{ properties?: Record<string, { type?: string; description?: string }> }>(document.components.schemas)) {
+    for (const [property, { type, description = "" }] of Object.entries(schema.properties ?? {})) {
+      if (type !== "integer") continue;
+      expect(/Ms$/.test(property) || description.length > 10, `${name}.${property}`).toBe(true);
+    }
+  }
+});

@@ -1,0 +1,47 @@
+/** The API's description, from the routes as the portal registers them. Nothing is opened, listened on or asked for it. */
+import { accessRoutes, createSessions } from "#access";
+import { systemClock } from "#clock";
+import { createDb } from "#db";
+import { createLive, interactionRoutes } from "#interactions";
+import { createLog } from "#log";
+import { playbackRoutes } from "#playback";
+import { createPortal, formatOpenApi, sessionCookieName } from "#portal";
+import type { Vault } from "#vault";
+import manifest from "../package.json" with { type: "json" };
+
+/** The text of packages/contract/openapi.json. */
+export async function describeApi(): Promise<string> {
+  const log = createLog("silent");
+  const clock = systemClock;
+  const db = createDb({ url: "postgres://nobody@localhost/nowhere", log }); // connects when first asked, which nobody does
+  const publicUrl = new URL("https://localhost");
+  const live = createLive({ db, clock, log, sources: { onChange: () => () => undefined, onActivity: () => () => undefined } });
+  const portal = await createPortal({
+    log,
+    version: manifest.version,
+    publicUrl,
+    trustedProxies: [],
+    webRoot: null,
+    authenticate: async () => null,
+    isDatabaseAway: () => false,
+    ready: () => ({ ready: false, reasons: [] }),
+    metrics: {
+      recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
+      uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
+      facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
+      liveStreams: () => 0,
+    },
+    routes: [
+      accessRoutes({ db, clock, sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),
+      interactionRoutes({ db, clock, live, recheck: async () => null }),
+      playbackRoutes({ db, clock, nodeId: "none", vault: {} as Vault, openReader: () => Promise.reject(new Error("nothing is played here")) }),
+    ],
+    beforeClose: () => live.close(),
+  });
+  try {
+    return formatOpenApi(portal.describe());
+  } finally {
+    await portal.close();
+    await db.close();
+  }
+}
