@@ -8,10 +8,14 @@
 import { crc32 } from "node:zlib";
 import { NotAuthentic, tagBytes, type OpeningKey, type SealingKey } from "#vault";
 
-/** `packets`: a packet log of one track. `mark`: the recording's state (recording-state.ts). */
-export type FrameKind = "packets" | "mark";
+/**
+ * `packets`: a packet log of one track. `mark`: the recording's state (recording-state.ts). `sealed`: the recording is whole
+ * in pieces, and what the journal still has of it is to be passed over.
+ */
+export type FrameKind = "packets" | "mark" | "sealed";
 
-const kinds: readonly FrameKind[] = ["packets", "mark"];
+/** By their number on disk. */
+const kinds: readonly FrameKind[] = ["packets", "mark", "sealed"];
 export const frameMagic = "EJ";
 const version = 1;
 const nonceAt = 64;

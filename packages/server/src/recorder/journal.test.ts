@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createOpeningKey, createSealingKey, NotAuthentic, type MintedKey, type SealingKey } from "#vault";
 import { readFrame, type FrameHeader } from "./journal-frame.ts";
-import { createJournal, JournalRefused } from "./journal.ts";
+import { createJournal, type JournalRefused } from "./journal.ts";
 
 let dir: string;
 let key: MintedKey;

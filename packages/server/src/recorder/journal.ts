@@ -112,13 +112,14 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
     segment.needs.set(recordingId, second === null ? { ...needs, mark } : { ...needs, second: Math.max(needs.second, second) });
   }
 
+  /** Oldest first and none out of turn: then a frame that says "sealed" outlives all that it speaks of. */
   function free(): void {
-    for (let i = segments.length - 1; i >= 0; i -= 1) {
-      const segment = segments[i]!;
-      if (segment.needs.size > 0 || segment === current?.segment) continue;
-      segments.splice(i, 1);
+    for (let segment = segments[0]; segment !== undefined; segment = segments[0]) {
+      if (segment.needs.size > 0 || segment === current?.segment) return;
+      segments.shift();
+      const { path } = segment;
       // One that stays behind costs disk until the next boot, which finds nothing in it that pieces do not have.
-      busy = busy.then(() => unlink(segment.path).catch(() => undefined));
+      busy = busy.then(() => unlink(path).catch(() => undefined));
     }
   }
 

@@ -2,8 +2,6 @@
  * A recording while it runs, inside its media worker. Audio takes two ways at once: as frames into the crash journal within
  * 400 ms, and second by second into the next piece. When a piece is synced the journal may forget what it holds.
  */
-import { chunkLeaf, createPieceSealer, pieceObjectName, writePiece, type SealedChunk } from "./piece.ts";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createMerkleTree, type MerkleTree } from "@earwitness/verify";
 import { createSealingKey, type writeFileDurably } from "#vault";
@@ -13,13 +11,13 @@ import type { Journal } from "./journal.ts";
 import { createLiveTrack, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
 import { encodePacketLog, type LogEntry } from "./packet-log.ts";
+import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
 import { roughLevel } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
 import { encodeState, type RecordingState } from "./recording-state.ts";
 import { settleSecond } from "./settle.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
-export const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 
 /** Audio younger than this waits in the open for packets that the network delayed; the journal has it already. */
 const settleMs = 3_000;
@@ -180,9 +178,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
     if (finishing !== null) throw new Error(`recording ${recordingId} has ended`);
-    return options.openReceiver(stream, (fields, codec, payload) => {
-      lastPacketMs = options.now();
-      track.live.receive(fields, codec, payload, lastPacketMs);
+    return options.openReceiver(stream, (fields, codec, payload, arrivalMs) => {
+      lastPacketMs = arrivalMs;
+      track.live.receive(fields, codec, payload, arrivalMs);
     });
   }
 
@@ -198,6 +196,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     mark(atMs); // should the process die before the piece is synced, recovery knows that the call was over
     await writing?.catch(() => undefined);
     await writePieces();
+    journal.append({ sealing, header: { kind: "sealed", recordingId, tenantId, keyId: key.keyId, track: 0, startedAtMs, fromMs: Math.round(atMs), toMs: Math.round(atMs) }, body: Buffer.alloc(0), second: null });
     await journal.commit();
     journal.forget(recordingId);
     return {

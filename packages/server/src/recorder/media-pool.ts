@@ -1,9 +1,10 @@
 /** The media workers as one: gives each recording to the least busy one, and says so when one dies. */
 import { randomBytes } from "node:crypto";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Log } from "#log";
+import { temporaryPrefix } from "#vault";
 import type { MediaEvent, MediaPool, MediaStats } from "./media.ts";
 import { splitPorts } from "./port-range.ts";
 import type { Answers, Command, FromWorker, Request, WorkerOptions } from "./worker-protocol.ts";
@@ -143,8 +144,12 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       if (!/^[0-9a-f]{24}$/.test(recordingId)) throw new Error(`not a recording: ${recordingId}`);
       // Recovered recordings were never open here, so the tenant's folder is looked for.
       const piecesDir = join(options.spoolDir, "pieces");
-      const tenants = await readdir(piecesDir).catch(() => []);
-      await Promise.all(tenants.map((tenant) => rm(join(piecesDir, tenant, recordingId), { recursive: true, force: true })));
+      for (const tenant of await readdir(piecesDir).catch(() => [])) {
+        // Out of sight in one step, so that a crash leaves all of it or nothing for recovery to find.
+        const released = join(piecesDir, tenant, `${temporaryPrefix}${recordingId}`);
+        await rename(join(piecesDir, tenant, recordingId), released).catch(() => undefined);
+        await rm(released, { recursive: true, force: true });
+      }
     },
     onEvent(listener) {
       listeners.add(listener);

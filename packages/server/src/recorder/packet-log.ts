@@ -31,7 +31,9 @@ export function samplesOf(entry: LogEntry): number {
 /** Sorts by place. `baseSample` is where offsets count from. */
 export function encodePacketLog(entries: readonly LogEntry[], baseSample: number): Buffer {
   const ordered = entries.toSorted(byPlace);
-  const bytes = Buffer.allocUnsafe(ordered.reduce((sum, entry) => sum + entryHead + entry.payload.length, 0));
+  let length = 0;
+  for (const entry of ordered) length += entryHead + entry.payload.length;
+  const bytes = Buffer.allocUnsafe(length);
   let at = 0;
   for (const entry of ordered) {
     bytes.writeUInt32BE(entry.atSample - baseSample, at);

@@ -9,7 +9,7 @@
  * of the ciphertext), which lets someone entitled to a part check that part, and proves the audio even when it was
  * encrypted again (core decision 14). Salts derive from the data key and so need no storage, and die with it.
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, hash, type KeyObject } from "node:crypto";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { leafHash } from "@earwitness/verify";
@@ -218,12 +218,12 @@ function chunkPosition(identity: PieceIdentity, track: number, second: number): 
 }
 
 /** HMAC instead of a stored salt: nobody without the key can try out what was said. */
-function saltedDigest(salts: Uint8Array, identity: PieceIdentity, track: number, second: number, plaintext: Uint8Array): Buffer {
+function saltedDigest(salts: KeyObject, identity: PieceIdentity, track: number, second: number, plaintext: Uint8Array): Buffer {
   const salt = createHmac("sha256", salts).update(chunkPosition(identity, track, second)).digest();
   return createHash("sha256").update(salt).update(plaintext).digest();
 }
 
-const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
+export const sha256 = (bytes: Uint8Array): Buffer => hash("sha256", bytes, "buffer");
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
 function uint32(value: number): Buffer {

@@ -19,7 +19,8 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-export type PacketListener = (fields: RtpFields, codec: number, payload: Buffer) => void;
+/** `fields` is used again for the next packet. */
+export type PacketListener = (fields: RtpFields, codec: number, payload: Buffer, arrivalMs: number) => void;
 
 /** RFC 3550, 6.2: five seconds, drawn between half and one and a half, so that reports of many calls do not come at once. */
 const reportMs = 5_000;
@@ -68,7 +69,7 @@ export async function openReceiver(options: {
     // Looked at before pinning: a stray packet of another protocol must not become the stream's source.
     if (codec === undefined || fields.payloadLength === 0 || fields.payloadLength > codec.maxPayloadBytes) {
       // A key press (RFC 4733) or comfort noise (RFC 3389) among the speech takes a sequence number, which is then not lost.
-      if (pinned?.address === address && pinned.port === port && reception?.ssrc === fields.ssrc) options.onPacket(fields, noSound, nothing);
+      if (pinned?.address === address && pinned.port === port && reception?.ssrc === fields.ssrc) options.onPacket(fields, noSound, nothing, now());
       else dropped += 1;
       return;
     }
@@ -82,7 +83,7 @@ export async function openReceiver(options: {
       reportDueAt ||= nextReport();
     }
     reception.statistics.receive(fields.sequence, fields.timestamp, lastPacketAt);
-    options.onPacket(fields, codec.id, bytes.subarray(fields.payloadOffset, fields.payloadOffset + fields.payloadLength));
+    options.onPacket(fields, codec.id, bytes.subarray(fields.payloadOffset, fields.payloadOffset + fields.payloadLength), lastPacketAt);
   }
 
   function onRtcp(bytes: Buffer, address: string, port: number): void {

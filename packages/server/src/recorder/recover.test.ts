@@ -237,6 +237,29 @@ describe("recovery of a killed recorder", () => {
     expect(await recover()).toHaveLength(1);
   });
 
+  test("a recording that was finished and released does not come back from frames that a longer call keeps in the journal", async () => {
+    const { work, recordingId } = await recordWithoutNetwork(1_000);
+    const longer = mintId(new Date());
+    work.open({ recordingId: longer, tenantId, startedAtMs: Date.now(), key: await vault.createDataKey(tenant) });
+    await work.finish(recordingId, 1_000);
+    await rm(join(spoolDir, "pieces", tenantId, recordingId), { recursive: true });
+    await work.close();
+    const recovered = await recover();
+    expect(recovered.map(({ summary }) => summary.recordingId)).toEqual([longer]);
+  });
+
+  test("one recording of a dead worker can be recovered while others run", async () => {
+    const { work, recordingId } = await recordWithoutNetwork(1_000);
+    await work.close();
+    const journal = await readdir(join(spoolDir, "journal"));
+    expect(await recover({ only: new Set(["000000000000000000000000"]) })).toEqual([]);
+    const [recovered] = await recover({ only: new Set([recordingId]) });
+    expect(recovered!.summary.tracks[1]!.packets).toBe(50);
+    expect(await readdir(join(spoolDir, "journal"))).toEqual(journal);
+    expect((await recover()).map(essence)).toEqual([essence(recovered!)]);
+    expect(await readdir(join(spoolDir, "journal"))).toEqual([]);
+  });
+
   test("a call that had ended when the process died has no restart gap", async () => {
     const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     const { work, recordingId } = await recordWithoutNetwork(1_200, { writeFile: () => Promise.reject(full) });

@@ -16,10 +16,9 @@ import type { Log } from "#log";
 import { createOpeningKey, KeyMissing, NotAuthentic, temporaryPrefix, type OpeningKey, type StoredKey, type Vault, type writeFileDurably } from "#vault";
 import { frameMagic, readFrame, type FrameHeader } from "./journal-frame.ts";
 import { segmentOwner } from "./journal.ts";
-import { sha256 } from "./live-recording.ts";
 import type { RecordingSummary, SealedPiece } from "./media.ts";
 import { decodePacketLog, samplesOf, type LogEntry } from "./packet-log.ts";
-import { createPieceSealer, indexLeaf, openPiece, openPieceFile, pieceObjectName, readPieceHead, writePiece, type OpenPiece, type PieceHead, type PieceIdentity, type PieceSource } from "./piece.ts";
+import { createPieceSealer, indexLeaf, openPiece, openPieceFile, pieceObjectName, readPieceHead, sha256, writePiece, type OpenPiece, type PieceHead, type PieceIdentity, type PieceSource } from "./piece.ts";
 import { decodeState, type RecordingState } from "./recording-state.ts";
 import { settleSecond } from "./settle.ts";
 import { createTrackAnalysis } from "./track-analysis.ts";
@@ -39,6 +38,8 @@ export interface RecoverOptions {
   readonly log: Log;
   /** Pieces that are no longer in the spool, but in the store. */
   readonly storedPieces?: (recordingId: string) => Promise<readonly SealedPiece[]>;
+  /** Only these recordings, while others run: after a worker died. Journal segments then stay for the next start to remove. */
+  readonly only?: ReadonlySet<string>;
   /** For tests, which let each step fail. */
   readonly steps?: { readonly writeFile?: typeof writeFileDurably; readonly removeSegment?: (path: string) => Promise<void> };
 }
@@ -59,7 +60,7 @@ interface FrameAt {
 export async function recoverSpool(options: RecoverOptions): Promise<RecoveredRecording[]> {
   const { spoolDir, log } = options;
   const segments = await readSegments(join(spoolDir, "journal"));
-  const orphans = await findOrphans(join(spoolDir, "pieces"), segments);
+  const orphans = (await findOrphans(join(spoolDir, "pieces"), segments)).filter((orphan) => options.only?.has(orphan.recordingId) ?? true);
   const recovered: RecoveredRecording[] = [];
   const unfinished = new Set<string>();
   const next = orphans.values();
@@ -76,6 +77,7 @@ export async function recoverSpool(options: RecoverOptions): Promise<RecoveredRe
       }
     }),
   );
+  if (options.only !== undefined) return recovered;
   const remove = options.steps?.removeSegment ?? unlink;
   for (const segment of segments) {
     if (!segment.frames.some((frame) => unfinished.has(frame.header.recordingId))) await remove(segment.path);
@@ -120,6 +122,10 @@ async function findOrphans(piecesDir: string, segments: readonly Segment[]): Pro
   };
   for (const tenantId of await list(piecesDir)) {
     for (const recordingId of await list(join(piecesDir, tenantId))) {
+      if (recordingId.startsWith(temporaryPrefix)) {
+        await rm(join(piecesDir, tenantId, recordingId), { recursive: true, force: true }); // was being released
+        continue;
+      }
       for (const name of await list(join(piecesDir, tenantId, recordingId))) {
         const path = join(piecesDir, tenantId, recordingId, name);
         if (name.startsWith(temporaryPrefix)) await rm(path, { force: true });
@@ -127,7 +133,12 @@ async function findOrphans(piecesDir: string, segments: readonly Segment[]): Pro
       }
     }
   }
-  for (const segment of segments) for (const frame of segment.frames) orphan(frame.header.tenantId, frame.header.recordingId).frames.push(frame);
+  const frames = segments.flatMap((segment) => segment.frames);
+  const sealed = new Set(frames.filter(({ header }) => header.kind === "sealed").map(({ header }) => header.recordingId));
+  for (const frame of frames) {
+    const { tenantId, recordingId } = frame.header;
+    if (!sealed.has(recordingId)) orphan(tenantId, recordingId).frames.push(frame);
+  }
   return [...orphans].map(([recordingId, found]) => ({ recordingId, ...found, dir: join(piecesDir, found.tenantId, recordingId) }));
 }
 

