@@ -2,7 +2,6 @@
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from "fastify";
 import { Refusal } from "#errors";
-import type { Actor } from "#evidence";
 import type { Permission } from "./permissions.ts";
 import type { Principal } from "./principal.ts";
 

@@ -227,7 +227,7 @@ describe("live", () => {
     const abort = new AbortController();
     open.push(abort);
     const response = await fetch(`http://127.0.0.1:${port}/api/v1/live`, { headers, signal: abort.signal });
-    const events: { kind: string; id: string; data: any }[] = [];
+    const events: { kind: string; id: string; data: { interaction?: { id: string } } }[] = [];
     let ended = false;
     void (async () => {
       let text = "";
@@ -275,7 +275,7 @@ describe("live", () => {
     const [myMedia, otherMedia] = [await addRecording(stage.db, tenantId, mine, { durationMs: 1, tracks: [] }), await addRecording(stage.db, tenantId, others, { durationMs: 1, tracks: [] })];
     stage.announce({ kind: "interactions", tenantId, ids: [mine, others] });
     await expect.poll(() => stream.events.length).toBe(1);
-    expect(stream.events[0]!.data.interaction.id).toBe(mine);
+    expect(stream.events[0]!.data.interaction?.id).toBe(mine);
     const tracks = [{ track: 1, level: 0.5, speaking: true }];
     stage.hear([{ tenantId, recordingId: myMedia, tracks }, { tenantId, recordingId: otherMedia, tracks }, { tenantId, recordingId: mintId(now), tracks }]);
     await expect.poll(() => stream.events.length).toBe(2);

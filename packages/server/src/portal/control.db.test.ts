@@ -1,0 +1,198 @@
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { controlSocketPath } from "@earwitness/contract/control";
+import { createApiKeys, type ApiKeys } from "#access";
+import { systemClock } from "#clock";
+import { isConnectionError, withTenant } from "#db";
+import { createTenant, listTenants, type Tenant } from "#tenants";
+import { createTestDatabase, quietLog, type TestDatabase } from "#testing";
+import { createControl, type Control } from "./control.ts";
+
+/** The command line as people run it, against a control socket as the server opens it. */
+const main = join(import.meta.dirname, "../../../cli/src/main.ts");
+let dataDir: string;
+let database: TestDatabase;
+let apiKeys: ApiKeys;
+let control: Control;
+let ready = true;
+let tenantId: string;
+
+const info = ({ tenantId: id, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId: id, slug, name: displayName, m365TenantId, sandbox });
+
+const openControl = (socketPath: string) => {
+  const { db } = database;
+  const context = { db, clock: systemClock, nodeId: "node-1", ensureKey: async () => ({ publicKeyId: "k", publicKey: new Uint8Array(32) }) };
+  return createControl({
+    socketPath,
+    log: quietLog,
+    isDatabaseAway: isConnectionError,
+    apiKeys,
+    listTenants: async () => (await listTenants(db)).map(info),
+    createTenant: async (wanted, by) => info(await createTenant(context, { slug: wanted.slug, displayName: wanted.name, m365TenantId: wanted.m365TenantId ?? null }, by)),
+    status: async () => ({
+      version: "1.2.3",
+      nodeId: "node-1",
+      ready,
+      reasons: ready ? [] : ["the spool is full"],
+      runningCalls: 1,
+      nodes: [{ nodeId: "node-1", roles: ["portal", "recorder"], version: "1.2.3", startedAt: "2026-11-20T10:00:00.000Z", seenAt: "2026-11-20T10:00:05.000Z" }],
+    }),
+  });
+};
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "earwitness-control-"));
+  database = await createTestDatabase();
+  apiKeys = createApiKeys({ db: database.db, clock: systemClock, nodeId: "node-1" });
+  control = await openControl(controlSocketPath(dataDir));
+});
+afterAll(async () => {
+  await control.close();
+  await database.close();
+  await rm(dataDir, { recursive: true });
+});
+
+async function earwitness(args: readonly string[], inDir = dataDir): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, EARWITNESS_DATA_DIR: inDir, NODE_OPTIONS: "", NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] });
+  const [out, err]: [string[], string[]] = [[], []];
+  child.stdout.on("data", (part: Buffer) => out.push(part.toString()));
+  child.stderr.on("data", (part: Buffer) => err.push(part.toString()));
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, out: out.join(""), err: err.join("") };
+}
+
+test("the socket is for its own user alone", async () => {
+  const path = controlSocketPath(dataDir);
+  expect([(await stat(path)).mode & 0o777, (await stat(join(dataDir, "run"))).mode & 0o777]).toEqual([0o600, 0o700]);
+});
+
+test("a tenant is made and listed", async () => {
+  const made = await earwitness(["tenant", "create", "--slug", "contoso", "--name", "Contoso Ltd", "--m365-tenant-id", "1509bb0a-9bf1-4331-8a11-8783593942a4"]);
+  expect(made).toMatchObject({ code: 0, err: "" });
+  tenantId = made.out.trim();
+  expect(tenantId).toMatch(/^[0-9a-f-]{36}$/);
+  const listed = await earwitness(["tenant", "list"]);
+  expect(listed.out.split("\n")[0]).toMatch(/^SLUG +NAME +ID +M365 TENANT$/);
+  expect(listed.out).toContain("Contoso Ltd");
+  expect(JSON.parse((await earwitness(["tenant", "list", "--json"])).out)).toEqual([{ tenantId, slug: "contoso", name: "Contoso Ltd", m365TenantId: "1509bb0a-9bf1-4331-8a11-8783593942a4", sandbox: false }]);
+  const again = await earwitness(["tenant", "create", "--slug", "contoso", "--name", "Other"]);
+  expect(again).toEqual({ code: 1, out: "", err: "earwitness: There is a tenant “contoso” already.\n" });
+});
+
+test("a key is made, printed alone, good for the API, listed without its secret, and revoked", async () => {
+  const made = await earwitness(["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
+  expect(made).toMatchObject({ code: 0, err: "" });
+  expect(made.out).toMatch(/^ew_[^\s]+\n$/);
+  const key = made.out.trim();
+  expect(await apiKeys.verify(key)).toMatchObject({ kind: "api_key", tenantId, profile: "Global Admin" });
+  const listed = await earwitness(["api-key", "list", "--tenant", "contoso"]);
+  expect(listed.out).toContain("Made on the command line");
+  expect(listed.out).not.toContain(key.slice(-43));
+  const [{ apiKeyId }] = JSON.parse((await earwitness(["api-key", "list", "--tenant", "contoso", "--json"])).out);
+  expect(await earwitness(["api-key", "revoke", apiKeyId, "--tenant", "contoso"])).toEqual({ code: 0, out: "", err: "" });
+  expect(await apiKeys.verify(key)).toBe(null);
+  expect((await earwitness(["api-key", "revoke", apiKeyId, "--tenant", "contoso"])).err).toBe("earwitness: There is no such key in force.\n");
+});
+
+test("what was done here is evidence, once each, by the command line of this machine", async () => {
+  const rows = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("evidence").select(["action", "item", "actor_kind", "actor_name"]).orderBy("recorded_at").execute());
+  const actor = { actor_kind: "machine", actor_name: "Command line of this machine" };
+  expect(rows).toEqual([
+    { action: "Create", item: "Tenant", ...actor },
+    { action: "Create", item: "Api Key", ...actor },
+    { action: "Revoke", item: "Api Key", ...actor },
+  ]);
+});
+
+test("what is refused is said on stderr with exit code 1", async () => {
+  expect(await earwitness(["api-key", "create", "--tenant", "nobody", "--profile", "Global Admin"])).toEqual({ code: 1, out: "", err: "earwitness: There is no tenant “nobody”; there are contoso.\n" });
+  const profile = await earwitness(["api-key", "create", "--tenant", "contoso", "--profile", "Emperor"]);
+  expect([profile.code, profile.out]).toEqual([1, ""]);
+  expect(profile.err).toContain("There is no access profile “Emperor”; there are Global Admin");
+  expect((await earwitness(["tenant", "create", "--slug", "No Good", "--name", "x"])).err).toContain("body.slug must match pattern");
+  expect((await earwitness(["api-key", "revoke", "../../tenants", "--tenant", "contoso"])).err).toContain("params.apiKeyId");
+});
+
+test("wrong usage is exit code 2 with the help at hand; help itself is 0", async () => {
+  const wrong = await earwitness(["api-key", "create", "--tenant", "contoso"]);
+  expect([wrong.code, wrong.out]).toEqual([2, ""]);
+  expect(wrong.err).toContain("required option '--profile <name>' not specified");
+  expect((await earwitness(["dance"])).code).toBe(2);
+  expect((await earwitness([])).code).toBe(2);
+  const help = await earwitness(["--help"]);
+  expect([help.code, help.err]).toEqual([0, ""]);
+  for (const word of ["api-key", "tenant", "status", "EARWITNESS_DATA_DIR", "Exit codes"]) expect(help.out).toContain(word);
+});
+
+test("status answers the question with its exit code", async () => {
+  const good = await earwitness(["status"]);
+  expect(good).toMatchObject({ code: 0, err: "" });
+  expect(good.out).toContain("Ready to record: node node-1, version 1.2.3, 1 running call\n");
+  expect(good.out).toContain("portal,recorder");
+  ready = false;
+  const bad = await earwitness(["status"]);
+  expect([bad.code, bad.err]).toEqual([1, "earwitness: the server is not ready to record\n"]);
+  expect(bad.out).toContain("the spool is full");
+});
+
+test("where no server runs that is said, with the directory that was looked in", async () => {
+  const empty = await mkdtemp(join(tmpdir(), "earwitness-none-"));
+  try {
+    const answer = await earwitness(["status"], empty);
+    expect([answer.code, answer.out]).toEqual([1, ""]);
+    expect(answer.err).toContain(`no Earwitness server runs here with the data directory ${empty}`);
+  } finally {
+    await rm(empty, { recursive: true });
+  }
+});
+
+test("a path too long for a socket is shortened the same way on both sides", async () => {
+  const long = join(dataDir, "x".repeat(120));
+  const path = controlSocketPath(long);
+  expect(Buffer.byteLength(path)).toBeLessThanOrEqual(103);
+  const other = await openControl(path);
+  try {
+    expect((await earwitness(["tenant", "list"], long)).out).toContain("contoso");
+  } finally {
+    await other.close();
+  }
+  expect(controlSocketPath(join(dataDir, "y".repeat(120)))).not.toBe(path);
+});
+
+test("a socket that a killed server left is taken over; one that answers is not", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "earwitness-stale-"));
+  const path = controlSocketPath(dir);
+  try {
+    const first = await openControl(path);
+    await expect(openControl(path)).rejects.toThrow("another server answers");
+    await first.close();
+    // What kill -9 leaves: the file, and nobody behind it.
+    const holder = spawn(process.execPath, ["-e", `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))`]);
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    const gone = new Promise((resolve) => holder.once("close", resolve));
+    holder.kill("SIGKILL");
+    await gone;
+    const second = await openControl(path);
+    expect((await earwitness(["tenant", "list"], dir)).code).toBe(0);
+    await second.close();
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test("something else that answers at the socket is not believed to be the server", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "earwitness-odd-"));
+  await mkdir(join(dir, "run"), { mode: 0o700 });
+  const odd = createServer((_request, response) => response.writeHead(500, { connection: "close" }).end("wat"));
+  await new Promise<void>((resolve) => odd.listen(controlSocketPath(dir), resolve));
+  try {
+    expect(await earwitness(["status"], dir)).toEqual({ code: 1, out: "", err: "earwitness: the server answered 500\n" });
+  } finally {
+    await new Promise((resolve) => odd.close(resolve));
+    await rm(dir, { recursive: true });
+  }
+});
