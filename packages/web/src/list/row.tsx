@@ -3,7 +3,7 @@ import { ArrowUpRightRegular } from "@fluentui/react-icons/svg/arrow-up-right";
 import { PeopleRegular } from "@fluentui/react-icons/svg/people";
 import type { Direction, Interaction } from "@earwitness/contract";
 import { Link } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { memo, type ReactElement } from "react";
 import type { MessageId } from "../messages/en.ts";
 import { isConference, otherParty, partyName, partyTip } from "../party.ts";
 import { pages } from "../paths.ts";
@@ -30,7 +30,7 @@ interface RowProps {
   readonly row: Row;
   /** Whether Tab reaches this row; the others are reached with j and k. */
   readonly current: boolean;
-  readonly onFocus: () => void;
+  readonly onFocus: (id: string) => void;
 }
 
 function RowLink({ row, current, onFocus, className }: RowProps & { className: string | undefined }) {
@@ -42,7 +42,7 @@ function RowLink({ row, current, onFocus, className }: RowProps & { className: s
       className={className}
       tabIndex={current ? 0 : -1}
       data-row-link={row.id}
-      onFocus={onFocus}
+      onFocus={() => onFocus(row.id)}
       data-tip={partyTip(row.user)}
       aria-label={text("list.row", {
         user: row.user.name,
@@ -57,7 +57,8 @@ function RowLink({ row, current, onFocus, className }: RowProps & { className: s
   );
 }
 
-export function TableRow(props: RowProps) {
+/** Scrolling draws the list at every frame; a row that did not change is not drawn with it. */
+export const TableRow = memo(function TableRow(props: RowProps) {
   const { row } = props;
   const text = useText();
   const reader = useReader();
@@ -112,10 +113,10 @@ export function TableRow(props: RowProps) {
       </div>
     </>
   );
-}
+});
 
 /** The same facts where a table has no room. */
-export function CardRow(props: RowProps) {
+export const CardRow = memo(function CardRow(props: RowProps) {
   const { row } = props;
   const text = useText();
   const reader = useReader();
@@ -142,4 +143,4 @@ export function CardRow(props: RowProps) {
       </div>
     </div>
   );
-}
+});

@@ -140,7 +140,7 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
                     data-status={row.mediaStatus}
                     style={{ height: item.size, transform: `translateY(${item.start}px)` }}
                   >
-                    <RowContent row={row} current={item.index === tabStop} onFocus={() => setCurrentId(row.id)} />
+                    <RowContent row={row} current={item.index === tabStop} onFocus={setCurrentId} />
                   </div>
                 );
               })}

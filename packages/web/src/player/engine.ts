@@ -59,6 +59,8 @@ export function createEngine(options: EngineOptions): Engine {
   const audio = new Audio();
   audio.preservesPitch = true;
   audio.preload = "auto";
+  // Without controls it takes no room; in the document, the browser's media keys and its inspector know it.
+  document.body.append(audio);
   const levels = new Map<number, number>();
   const gains = new Map<number, GainNode>();
   const listeners = new Set<() => void>();
@@ -204,6 +206,7 @@ export function createEngine(options: EngineOptions): Engine {
       audio.pause();
       audio.removeAttribute("src");
       audio.load();
+      audio.remove();
       void context?.close();
     },
   };
