@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { addressOf, contacts, findContact, type Contact } from "./contoso.ts";
 import type { TonePlan } from "./phone/audio.ts";
 import { openingParties, perform, prepare } from "./phone/perform.ts";
-import { CallRefused, placeCall, type PartyPlan, type PlacedCall } from "./phone/place-call.ts";
+import { CallRefused, placeCall, type CallPlan, type PlacedCall } from "./phone/place-call.ts";
 import { SipTimeout } from "./phone/sip-line.ts";
 import { castScript, faultsOf, quickCheck, say, scripts, type Script } from "./scripts/index.ts";
 import { createRenderer } from "./speech/renderer.ts";
@@ -120,16 +120,16 @@ async function main(options: Options): Promise<number> {
   try {
     const performance = options.tone === true ? null : await prepare(script, cast, renderer, codec);
     const people = [cast.get(caller), cast.get(called)].filter((who) => who !== undefined);
-    const parties: readonly PartyPlan[] =
+    const present: Pick<CallPlan, "parties" | "earlier"> =
       performance !== null
         ? openingParties(performance)
-        : people.map((who, index) => ({ name: who.displayName, aor: addressOf(who), audio: tones(options.duration ?? 10)[index === 0 ? 0 : 1] }));
+        : { parties: people.map((who, index) => ({ name: who.displayName, aor: addressOf(who), audio: tones(options.duration ?? 10)[index === 0 ? 0 : 1] })) };
     print(`${people.map(nameOf).join("  calls  ")}  (sandbox, ${options.tone === true ? "tones" : script.name}, ${codec}, ${options.transport})`);
     call = await placeCall({
       server: { host: options.host, port: options.port },
       transport: options.transport,
       codec,
-      parties,
+      ...present,
       ...(options.source === undefined ? {} : { localAddress: options.source }),
     });
     print(`Call-ID ${call.callId}`);

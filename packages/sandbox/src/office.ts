@@ -92,7 +92,7 @@ export async function createOffice({ server, calls, problem, localAddress }: Off
     try {
       const performance = await prepare(script, cast, renderer);
       if (signal.aborted) return;
-      call = await placeCall({ server, line, pacer, codec: script.codec, parties: openingParties(performance), keepAliveSeconds: 10 });
+      call = await placeCall({ server, line, pacer, codec: script.codec, ...openingParties(performance), keepAliveSeconds: 10 });
       current.add(call);
       lastProblem = "";
       await perform(performance, call, signal);

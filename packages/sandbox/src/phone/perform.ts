@@ -26,7 +26,10 @@ function partyOf(performance: Performance, role: string): PartyPlan {
   return { name: contact.displayName, aor: addressOf(contact) };
 }
 
-export const openingParties = (performance: Performance): CallPlan["parties"] => performance.script.opening.map((role) => partyOf(performance, role));
+export const openingParties = (performance: Performance): Pick<CallPlan, "parties" | "earlier"> => ({
+  parties: performance.script.opening.map((role) => partyOf(performance, role)),
+  ...(performance.script.earlier === undefined ? {} : { earlier: { ...partyOf(performance, performance.script.earlier.who), durationMs: performance.script.earlier.ms } }),
+});
 
 /** G.711 has eight bytes for each millisecond. */
 const bytesPerMs = 8;

@@ -59,6 +59,19 @@ test("INVITE carries SDP and complete metadata in the order of the schema, each 
   expect(await placed.ended).toBe("us");
 });
 
+test("a queue that had the call before is named after the caller, as one who has left", async () => {
+  const fake = await recorder();
+  const placed = await call(fake, { parties: [debra, megan], earlier: { name: "Contoso Care", aor: "sip:care@contoso.example", durationMs: 6000 } });
+  const xml = fake.metadata()[0] ?? "";
+  expect(matches(xml, /aor="([^"]+)"/g)).toEqual([debra.aor, "sip:care@contoso.example", megan.aor]);
+  expect(matches(xml, /<(participantsessionassoc .*?)<\/participantsessionassoc>/g).map((each) => each.includes("disassociate"))).toEqual([false, true, false]);
+  const [start = ""] = matches(xml.slice(xml.indexOf("<participantsessionassoc")), /<(?:dis)?associate-time>([^<]+)</g);
+  expect(matches(xml, /<start-time>([^<]+)</g)).toEqual([start]);
+  expect(Date.parse(matches(xml, /<disassociate-time>([^<]+)</g)[0] ?? "") - Date.parse(start)).toBe(6000);
+  expect(fake.offers[0]?.media).toHaveLength(2);
+  await placed.bye();
+});
+
 for (const transport of ["udp", "tcp"] as const) {
   test(`audio arrives sample for sample at a steady 20 ms over SIP on ${transport}`, async () => {
     const fake = await recorder();
@@ -184,6 +197,17 @@ test("a refusal tells when to come again and is acknowledged in its transaction"
   expect(ack?.method).toBe("ACK");
   expect(ack?.headers.get("Via")).toBe(invite?.headers.get("Via"));
   expect(fake.audio.size).toBe(0);
+});
+
+test("what a refused update was to tell comes with the next one, in full", async () => {
+  const fake = await recorder({ before: (request, count) => (request.method === "UPDATE" && count === 1 ? { status: 500, reason: "Busy" } : null) });
+  const placed = await call(fake);
+  await expect(placed.replace(adele.aor, megan)).rejects.toThrow("500 Busy");
+  await placed.hold(debra.aor);
+  const told = fake.metadata().at(-1) ?? "";
+  expect(told).toContain("<datamode>complete</datamode>");
+  expect(told).toContain(megan.aor);
+  await placed.bye();
 });
 
 test("no recorder: the call fails in time and leaves nothing behind", async () => {

@@ -20,7 +20,10 @@ export interface PartyPlan {
 
 export interface CallPlan {
   readonly server: { readonly host: string; readonly port: number };
+  /** Who is in the call, the caller first. */
   readonly parties: readonly PartyPlan[];
+  /** Who had the call before copies were made: the queue that an agent took it from. Metadata names it after the caller, and the session begins with it. */
+  readonly earlier?: { readonly name: string | null; readonly aor: string; readonly durationMs: number };
   readonly codec?: G711Codec;
   readonly transport?: "udp" | "tcp";
   /** Where SIP and RTP come from; the sandbox SBC's own address where absent. */
@@ -131,7 +134,9 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
   }
 
   async function open(): Promise<PlacedCall> {
-    const metadata = createMetadata(plan, new Date());
+    const begun = new Date();
+    const startsAt = new Date(begun.getTime() - (plan.earlier?.durationMs ?? 0));
+    const metadata = createMetadata(plan, startsAt);
     const sdpId = String(randomBytes(4).readUInt32BE());
     const tag = randomBytes(6).toString("hex");
     const requestUri = `sip:recorder@${plan.server.host.includes(":") ? `[${plan.server.host}]` : plan.server.host}:${plan.server.port}${line.transport === "tcp" ? ";transport=tcp" : ""}`;
@@ -297,6 +302,7 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
 
     /** Requests of one dialog go one after the other: a second offer before the first was answered is an error (RFC 3261 14.1). */
     let turn: Promise<unknown> = Promise.resolve();
+    let untold = false;
     const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
       const mine = turn.then(work);
       turn = mine.catch(() => undefined);
@@ -305,12 +311,16 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
     const tell = async (how: "metadata" | "offer"): Promise<void> => {
       await inTurn(async () => {
         if (over) return;
-        const xml = metadata.partial();
+        // What a refused request was to tell is still untold: the next one tells everything.
+        const xml = untold ? metadata.complete() : metadata.partial();
+        if (xml === null && how === "metadata") return;
+        untold = true;
         if (how === "offer") await invite(xml ?? metadata.complete());
-        else if (xml !== null) {
+        else {
           const response = await update(xml);
           if (response.status >= 300) throw new CallRefused(response.status, response.reason, null);
         }
+        untold = false;
       });
     };
 
@@ -364,8 +374,11 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
     };
 
     line.attach(callId, { request: answerRequest, repeatAck: () => lastAck?.() });
-    const begun = new Date();
-    for (const party of plan.parties) await addLeg(party, begun);
+    for (const [index, party] of plan.parties.entries()) {
+      await addLeg(party, index === 0 ? startsAt : begun);
+      if (index > 0 || plan.earlier === undefined) continue;
+      metadata.removeParticipant(metadata.addParticipant(plan.earlier.name, plan.earlier.aor, startsAt).id, begun);
+    }
     wire(begun);
     try {
       await invite(metadata.complete());
@@ -467,13 +480,16 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
           if (!leg.gone) metadata.removeParticipant(leg.participant.id, at);
         }
         metadata.endSession(at);
-        await inTurn(async () => {
-          if (over) return;
-          await hangUp();
-        }).catch((error: unknown) => {
+        try {
+          await inTurn(async () => {
+            if (!over) await hangUp();
+          });
+        } catch (error) {
+          // Nobody there to say goodbye to; the call is over all the same.
           if (!(error instanceof SipTimeout)) throw error;
-        });
-        await end("us");
+        } finally {
+          await end("us");
+        }
       },
       vanish: async () => await end("us"),
     };

@@ -1,16 +1,15 @@
-import { replace, say, transfer, wait, type Script } from "./script.ts";
+import { say, transfer, type Script } from "./script.ts";
 
 export const careTransfer: Script = {
   name: "care-transfer",
   title: "A call to the Contoso Care queue, answered by an agent and passed on to the team lead",
   codec: "PCMU",
   cast: { customer: ["brian", "lee", "debra"], queue: ["care"], agent: ["diego", "henrietta"], lead: ["megan"] },
-  opening: ["customer", "queue"],
+  // A queue call is recorded from the moment an agent has it (CAP-40), so nothing is heard of the queue itself.
+  opening: ["customer", "agent"],
+  earlier: { who: "queue", ms: 6000 },
   steps: [
-    say("queue", "Welcome to Contoso Care. Calls are recorded. An agent will be with you shortly.", 500),
-    wait(2500),
-    replace("queue", "agent"),
-    say("agent", "Contoso Care, thank you for waiting. What can I do for you?", 300),
+    say("agent", "Contoso Care, thank you for waiting. This call is recorded. What can I do for you?", 500),
     say("customer", "My coffee machine arrived on Monday, and it leaks. I called twice already!"),
     say("agent", "That shouldn't happen, and I'm sorry. Do you have the order number at hand?"),
     say("customer", "It's 5, 0, 2, 2, 8, 1."),

@@ -10,6 +10,8 @@ export interface Script {
   readonly cast: Readonly<Record<string, readonly string[]>>;
   /** Roles that are in the call when it begins, the caller first. */
   readonly opening: readonly string[];
+  /** The role that had the call before it was copied, such as the queue it came from, and for how long. */
+  readonly earlier?: { readonly who: string; readonly ms: number };
   readonly steps: readonly Step[];
 }
 
@@ -47,7 +49,7 @@ export function faultsOf(script: Script): string[] {
   if (script.opening.length < 2) faults.push("fewer than two parties at the beginning");
   const present = new Set(script.opening);
   const onHold = new Set<string>();
-  for (const role of script.opening) if (!roles.includes(role)) faults.push(`opening: no role ${role}`);
+  for (const role of [...script.opening, ...(script.earlier === undefined ? [] : [script.earlier.who])]) if (!roles.includes(role)) faults.push(`opening: no role ${role}`);
   script.steps.forEach((step, index) => {
     const at = `step ${index + 1} (${step.kind})`;
     if (step.kind === "wait") return;

@@ -38,6 +38,13 @@ test("together they show hold both ways, join, leave, both kinds of transfer and
   expect(new Set(scripts.map((script) => script.codec))).toEqual(new Set(["PCMU", "PCMA"]));
 });
 
+test("every call has a recorded person from its first moment on, or the recorder would rightly not take it", () => {
+  for (const script of scripts) {
+    const recorded = script.opening.some((role) => script.cast[role]?.every((key) => contosoPeople.some((person) => person.key === key && person.recorded)));
+    expect(recorded, script.name).toBe(true);
+  }
+});
+
 test("a broken script is named as such", () => {
   const broken: Script = { ...quickCheck, steps: [say("nobody", "Hello."), { kind: "resume", who: "caller" }, { kind: "leave", who: "caller" }, say("caller", "Still here?")] };
   expect(faultsOf(broken)).toEqual(["step 1 (say): nobody is not in the call", "step 2 (resume): caller is not on hold", "step 4 (say): caller is not in the call"]);
