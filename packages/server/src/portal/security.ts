@@ -3,10 +3,14 @@ import type { PortalApp } from "#access";
 
 const yearSeconds = 365 * 24 * 3600;
 
-/** Headers of every answer. Nothing inline, nothing from elsewhere; TLS for ever where the portal is reached by TLS. */
+/**
+ * Headers of every answer. Nothing inline, nothing from elsewhere; TLS for ever where the portal is reached by TLS. Styles
+ * that the portal's components write at run time carry a nonce, made anew for every answer (`reply.cspNonce.style`).
+ */
 export async function addSecurityHeaders(app: PortalApp, publicUrl: URL): Promise<void> {
   const isHttps = publicUrl.protocol === "https:";
   await app.register(helmet, {
+    enableCSPNonces: true,
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {

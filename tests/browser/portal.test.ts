@@ -1,0 +1,173 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort, pause } from "../platform.ts";
+
+/*
+ * The product as a new user meets it: npm start's own script, the sandbox, a real sign-in, a real browser.
+ */
+const projectDir = resolve(import.meta.dirname, "../..");
+const shots = join(projectDir, "test-results/screenshots");
+let dataDir = "";
+let url = "";
+let printedAt = 0;
+let started: ChildProcess;
+let printed = "";
+let browser: Browser;
+let desktop: BrowserContext;
+
+beforeAll(async () => {
+  await mkdir(shots, { recursive: true });
+  dataDir = await mkdtemp(join(tmpdir(), "earwitness-browser-"));
+  await chmod(dataDir, 0o711);
+  const httpPort = await freePort();
+  url = `http://localhost:${httpPort}`;
+  started = spawn(process.execPath, [join(projectDir, "scripts/start.mjs")], {
+    cwd: projectDir,
+    env: {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(EARWITNESS_|DATABASE_|VITEST|NODE_OPTIONS)/.test(name))),
+      EARWITNESS_DATA_DIR: dataDir,
+      EARWITNESS_HTTP_PORT: String(httpPort),
+      EARWITNESS_SIP_PORT: String(await freePort()),
+      EARWITNESS_SANDBOX_PORT: String(await freePort()),
+      EARWITNESS_RTP_PORTS: "36000-37999",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.stderr!.on("data", (chunk: Buffer) => (printed += chunk));
+  await new Promise<void>((ready, failed) => {
+    started.once("exit", (code) => failed(new Error(`npm start ended with ${code}:\n${printed}`)));
+    started.stdout!.on("data", (chunk: Buffer) => {
+      printed += chunk;
+      if (!printed.includes("Earwitness is ready")) return;
+      printedAt ||= Date.now();
+      ready();
+    });
+  });
+  browser = await chromium.launch({
+    executablePath: process.env["EARWITNESS_TEST_CHROMIUM"] ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"],
+  });
+  desktop = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", timezoneId: "Europe/Berlin" });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  const gone = new Promise((done) => started.once("exit", done));
+  if (started.exitCode === null) {
+    started.kill("SIGTERM");
+    await gone;
+  }
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function signIn(context: BrowserContext, persona: string, path = "/interactions"): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(url + path);
+  const signedIn = await page.request.get(`${url}/api/v1/session`);
+  if (signedIn.ok()) return page;
+  await page.getByRole("link", { name: /sign in/i }).click();
+  await page.getByRole("button", { name: new RegExp(persona, "i") }).first().click();
+  await page.waitForURL((address) => address.origin === url && !address.pathname.startsWith("/sign-in"));
+  return page;
+}
+
+/** No serious or critical finding, in the state the page is in now. */
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 300)}`)).toEqual([]);
+}
+
+const rows = (page: Page) => page.locator("a[href*='/interactions/'], [data-interaction-id]");
+
+test("CAP-14 INT-06 a new user signs in and sees calls being recorded; one is playable within a minute of the address", async () => {
+  const page = await signIn(desktop, "MOD Administrator");
+  await expect.poll(() => page.getByText("Recording", { exact: true }).count(), { timeout: 30_000 }).toBeGreaterThan(0);
+  expect(await page.getByText(/sandbox/i).count()).toBeGreaterThan(0);
+  await page.screenshot({ path: join(shots, "list-light.png") });
+  await accessible(page);
+
+  const available = async () => ((await (await page.request.get(`${url}/api/v1/interactions?limit=50`)).json()) as { items: { id: string; mediaStatus: string }[] }).items.find((item) => item.mediaStatus === "Available");
+  await expect.poll(available, { timeout: Math.max(1_000, printedAt + 60_000 - Date.now()) }).toBeDefined();
+  await page.close();
+});
+
+test("ACT-03 rows appear and settle by push: the list changes with no request for it", async () => {
+  const page = await signIn(desktop, "MOD Administrator");
+  await expect.poll(() => rows(page).count(), { timeout: 20_000 }).toBeGreaterThan(0);
+  await pause(1_000);
+  const asked: string[] = [];
+  page.on("request", (request) => {
+    if (/\/api\/v1\/interactions(\?|$)/.test(request.url())) asked.push(request.url());
+  });
+  const before = await rows(page).count();
+  await expect.poll(() => rows(page).count(), { timeout: 60_000 }).toBeGreaterThan(before);
+  expect(asked).toEqual([]);
+  await page.close();
+});
+
+test("INT-26 INT-28 INT-41 CAP-69 a recording plays, with a lane for each speaker, and the play is asked for once", async () => {
+  const page = await signIn(desktop, "MOD Administrator");
+  const { items } = (await (await page.request.get(`${url}/api/v1/interactions?limit=100`)).json()) as { items: { id: string; mediaStatus: string; durationMs: number; participants: { name: string }[] }[] };
+  const best = items.filter((item) => item.mediaStatus === "Available").toSorted((a, b) => b.durationMs - a.durationMs)[0]!;
+  const plays: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().endsWith("/plays")) plays.push(request.url());
+  });
+  await page.goto(`${url}/interactions/${best.id}`);
+  await page.getByRole("button", { name: /^play/i }).first().click();
+  await expect.poll(() => page.evaluate(() => document.querySelector("audio")?.currentTime ?? 0), { timeout: 10_000 }).toBeGreaterThan(0.5);
+  await page.screenshot({ path: join(shots, "player-light.png") });
+  await page.keyboard.press("Space");
+  await expect.poll(() => page.evaluate(() => document.querySelector("audio")?.paused), { timeout: 3_000 }).toBe(true);
+  await page.keyboard.press("Space");
+  await pause(500);
+  expect(plays).toHaveLength(1);
+  for (const { name } of best.participants) expect(await page.getByText(name).count(), name).toBeGreaterThan(0);
+  await page.keyboard.press("Space");
+  await accessible(page);
+  await page.close();
+});
+
+test("portal in dark and on a phone", async () => {
+  for (const [name, options] of [
+    ["dark", { viewport: { width: 1280, height: 800 }, colorScheme: "dark" }],
+    ["phone", { viewport: { width: 390, height: 844 }, colorScheme: "light", isMobile: true, hasTouch: true, deviceScaleFactor: 2 }],
+  ] as const) {
+    const context = await browser.newContext(options);
+    const page = await signIn(context, "MOD Administrator");
+    await expect.poll(() => rows(page).count(), { timeout: 20_000 }).toBeGreaterThan(0);
+    await page.screenshot({ path: join(shots, `list-${name}.png`) });
+    await accessible(page);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+    const { items } = (await (await page.request.get(`${url}/api/v1/interactions?limit=100`)).json()) as { items: { id: string; mediaStatus: string; durationMs: number }[] };
+    const best = items.filter((item) => item.mediaStatus === "Available").toSorted((a, b) => b.durationMs - a.durationMs)[0]!;
+    await page.goto(`${url}/interactions/${best.id}`);
+    await page.getByRole("button", { name: /^play/i }).first().waitFor();
+    await pause(700);
+    await page.screenshot({ path: join(shots, `player-${name}.png`) });
+    await accessible(page);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
+    await context.close();
+  }
+});
+
+test("OVR-08 a recorded person without an access profile gets nothing, and without sign-in nobody does", async () => {
+  const context = await browser.newContext();
+  expect((await context.request.get(`${url}/api/v1/interactions`)).status()).toBe(401);
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.getByRole("link", { name: /sign in/i }).click();
+  await page.getByRole("button", { name: /Pradeep Gupta/i }).first().click();
+  await page.waitForURL((address) => address.origin === url);
+  await pause(500);
+  const answer = await page.request.get(`${url}/api/v1/interactions`);
+  expect(answer.ok() ? ((await answer.json()) as { items: unknown[] }).items : []).toEqual([]);
+  expect(await rows(page).count()).toBe(0);
+  await context.close();
+});
