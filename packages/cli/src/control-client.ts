@@ -44,9 +44,15 @@ export function createControlClient(dataDir: string): ControlClient {
 /** The socket's directory in the temporary one could be anybody's: a key is asked for only from our own server, or root's. */
 function refuseForeignSocket(socketPath: string, noServer: () => Failure): void {
   const uid = process.getuid?.();
-  const directory = lstatSync(dirname(socketPath), { throwIfNoEntry: false });
+  const foreign = () => new Failure(`${dirname(socketPath)} belongs to another user. Run this as the server's user.`);
+  let directory;
+  try {
+    directory = lstatSync(dirname(socketPath), { throwIfNoEntry: false });
+  } catch {
+    throw foreign(); // in a directory that we may not even look into
+  }
   if (directory === undefined) throw noServer();
-  if (uid !== undefined && uid !== 0 && directory.uid !== uid && directory.uid !== 0) throw new Failure(`${dirname(socketPath)} belongs to another user. Run this as the server's user.`);
+  if (uid !== undefined && uid !== 0 && directory.uid !== uid && directory.uid !== 0) throw foreign();
 }
 
 function send(socketPath: string, method: string, path: string, body: unknown): Promise<{ status: number; text: string }> {

@@ -1,6 +1,6 @@
 /** The files that can be played of a recording, as the arithmetic that renders them. */
 import { createHash } from "node:crypto";
-import type { Playable, TrackRow } from "./playable.ts";
+import type { ObjectRow, Playable, TrackRow } from "./playable.ts";
 import type { Rendering, TrackPart } from "./render.ts";
 
 export type Layout = "mixed" | "channels";
@@ -38,9 +38,14 @@ function partOf({ part }: Playable, track: TrackRow, rate: number): TrackPart {
 
 const samples = (ms: number, rate: number): number => Math.round((ms * rate) / 1_000);
 
-/** A strong entity tag: the same text means the same bytes. The manifest's digest stands for all of the recording's audio. */
-export function entityTag(playable: Playable, rendering: Rendering): string {
+/**
+ * A strong entity tag: the same text means the same bytes. The manifest's digest stands for what was recorded. Once only
+ * the compacted Opus of it is left, the sound is a little different, and so is the tag.
+ */
+export function entityTag(playable: Playable, rendering: Rendering, objects: readonly ObjectRow[]): string {
   const { media } = playable.part;
-  const says = JSON.stringify([media.media_id, media.manifest_sha256?.toString("hex") ?? null, sampleRateOf(playable.tracks), rendering]);
+  const isOriginal = objects.some((object) => object.kind === "piece");
+  const source = isOriginal ? "as recorded" : objects.map((object) => object.sha256.toString("hex"));
+  const says = JSON.stringify([media.media_id, media.manifest_sha256?.toString("hex") ?? null, source, sampleRateOf(playable.tracks), rendering]);
   return `"${createHash("sha256").update(says).digest("base64url").slice(0, 32)}"`;
 }

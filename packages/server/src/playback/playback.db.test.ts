@@ -278,7 +278,7 @@ describe("plays", () => {
 });
 
 describe("what was sealed", () => {
-  async function seal(kind: "peaks" | "manifest" | "opus", seq: number, bytes: Uint8Array, of = mediaId): Promise<string> {
+  async function seal(kind: "piece" | "peaks" | "manifest" | "opus", seq: number, bytes: Uint8Array, of = mediaId): Promise<string> {
     const tenant = { tenantId, ...(await stage.vault.keyring.ensure(tenantId)) };
     const dataKey = await stage.vault.createDataKey(tenant);
     const name = `${tenantId}/${of}/${kind}-${dataKey.keyId}`;
@@ -292,13 +292,27 @@ describe("what was sealed", () => {
     return name;
   }
 
-  test("the manifest comes byte for byte as it was sealed, the newest revision", async () => {
+  test("the manifest comes byte for byte as it was sealed, each revision by its number", async () => {
     const manifest = Buffer.from('{"manifest":"earwitness/1", "odd  spacing": true}');
-    await seal("manifest", 1, Buffer.from("{}"));
-    await seal("manifest", 2, manifest);
+    await seal("manifest", 1, manifest);
+    await seal("manifest", 2, Buffer.from('{"revision":2}'));
     const answer = await get(`${id}/manifest`);
     expect([answer.statusCode, answer.headers["content-type"]]).toEqual([200, "application/json"]);
     expect(answer.rawPayload.equals(manifest)).toBe(true);
+    expect((await get(`${id}/manifest?revision=2`)).body).toBe('{"revision":2}');
+    expect((await get(`${id}/manifest?revision=3`)).statusCode).toBe(404);
+  });
+
+  test("the entity tag changes when only the compacted sound is left", async () => {
+    const other = await addInteraction(stage.db, tenantId);
+    const otherMedia = await addRecording(stage.db, tenantId, other, { durationMs: 1_000, tracks: [{ track: 1, offsetMs: 0, durationMs: 1_000 }] });
+    const piece = await seal("piece", 1, Buffer.from("piece"), otherMedia);
+    const tag = async () => (await get(`${other}/media`, {}, "HEAD")).headers["etag"];
+    const original = await tag();
+    await seal("opus", 1, Buffer.from("opus"), otherMedia);
+    expect(await tag()).toBe(original);
+    await withTenant(stage.db, tenantId, (tx) => tx.deleteFrom("media_objects").where("object_name", "=", piece).execute());
+    expect(await tag()).not.toBe(original);
   });
 
   test("peaks are zero outside of the person's part", async () => {

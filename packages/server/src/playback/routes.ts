@@ -107,7 +107,7 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
     return {
       contentType: "audio/wav",
       name: `${playable.row.interaction_id}${track === null ? (layout === "channels" ? "-channels" : "") : `-${track}`}.wav`,
-      etag: entityTag(playable, rendering),
+      etag: entityTag(playable, rendering, objects),
       sizeBytes: wavSizeBytes(formatOf({ sampleRate }, rendering)),
       async *open(span) {
         const sound = await openSound(openReader, vault, playable, objects);
@@ -239,7 +239,7 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
       "/api/v1/interactions/:id/manifest",
       {
         config: { access: prove, produces: ["application/json"] },
-        schema: { summary: "Manifest of the recording", description: "Byte for byte as it was sealed: tracks, digests, gaps, people and the decision to record. Its SHA-256 is the interaction's `manifestSha256`.", tags, params },
+        schema: { summary: "Manifest of the recording", description: "Byte for byte as it was sealed. Revision 1 says what was recorded: tracks, digests, gaps, people and the decision to record; its SHA-256 is the interaction's `manifestSha256`. Revision 2, where there is one, says what was derived from it, and how.", tags, params, querystring: Type.Object({ revision: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 1, description: "Revision of the manifest." })) }) },
       },
       async (request, reply) => {
         const { id } = request.params;
@@ -247,7 +247,7 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
         const bytes = await readWhole(request, id, async (tx) => {
           if ((await findRow(tx, principal, id)) === null) throw noSuchInteraction();
           const part = await findPart(tx, id, clock.now());
-          return part === null ? undefined : (await readObjects(tx, part.media.media_id, "manifest")).at(-1);
+          return part === null ? undefined : (await readObjects(tx, part.media.media_id, "manifest")).find((object) => object.seq === (request.query.revision ?? 1));
         });
         return await reply.type("application/json").send(Buffer.from(bytes));
       },

@@ -15,7 +15,7 @@ export interface GuardOptions {
 }
 
 /** Requests of one caller in a minute: a person's pages and player need far fewer, a script's loop may not starve the others. */
-const perMinute = 1_200;
+const perMinute = 6_000;
 /** Wrong keys and dead sessions from one address in a minute, before it has to wait. */
 const failuresPerMinute = 60;
 

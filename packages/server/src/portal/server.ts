@@ -87,10 +87,11 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
   addHealth(app, options.ready);
   addMetrics(app, options.metrics);
   const describe = () => describeRoutes(routes, options.version);
+  let description: string | null = null; // complete once all routes are there
   app.get(
     "/api/v1/openapi.json",
     { config: { access: "public", produces: ["application/json"] }, schema: { summary: "This description", description: "OpenAPI 3.1.", tags: ["operation"] } },
-    async (_request, reply) => reply.type("application/json").send(JSON.stringify(describe())),
+    async (_request, reply) => reply.type("application/json").send((description ??= JSON.stringify(describe()))),
   );
   for (const register of options.routes) register(app);
   if (options.webRoot !== null) {
