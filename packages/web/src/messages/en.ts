@@ -168,7 +168,7 @@ export const en = {
   "player.events": "Events",
   "player.noTracks.Recording": "Waiting for the first audio of this call.",
   "player.noTracks": "There is no audio to show.",
-  "player.live": "Recording now. It can be played as soon as the call has ended.",
+  "player.live": "Recording now. When the call has ended it can be played, and everything said before you opened this page is shown.",
   "player.sealing": "The call has ended. Its recording is being sealed and can be played in a moment.",
 
   "event.join": "{who} joined",
