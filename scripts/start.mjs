@@ -25,7 +25,8 @@ install();
 const node = modernNode();
 buildPortal(node);
 
-const env = { ...process.env, NODE_ENV: "production" };
+// Journals and pieces are synced by the threads of Node's pool; four are too few for disk and keys at once.
+const env = { UV_THREADPOOL_SIZE: "8", ...process.env, NODE_ENV: "production" };
 const httpPort = Number(env.EARWITNESS_HTTP_PORT || 8080);
 const publicUrl = env.EARWITNESS_PUBLIC_URL || `http://localhost:${httpPort}`;
 const data = dataDir();

@@ -41,11 +41,14 @@ export async function startApp(config: Config): Promise<App> {
     closers.push([name, () => live.close()]);
     return live;
   };
-  const close = async (): Promise<void> => {
+  const closeAll = async (): Promise<void> => {
     for (const [name, closeOne] of closers.splice(0).toReversed()) {
       await closeOne().catch((error: unknown) => log.error({ room: name, err: messageOf(error) }, "did not close in order"));
     }
   };
+  // Asked twice (a terminal's Ctrl-C reaches us and whoever started us, who asks as well), it is the same closing.
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => (closing ??= closeAll());
   try {
     return { ...(await build(config, log, clock, open, closers)), close };
   } catch (error) {
@@ -65,6 +68,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   // What must be there before anything else: who we are, keys, and what was known last.
   const node = await loadNodeIdentity(join(dataDir, "node"), config.nodeId);
   const keyDir = join(dataDir, "keys");
+  await mkdir(keyDir, { recursive: true, mode: 0o700 });
   const keyring = createFileKeyring(keyDir);
   const vault = open("vault", createVault({ store: createLocalStore(join(dataDir, "store")), keystore: createFileKeystore(join(dataDir, "keystore")), keyring }));
 
@@ -77,7 +81,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const prepare = async (): Promise<void> => {
     await migrate({ url, log });
     await makePartitionsAhead(db, clock.now());
-    if (config.provisionFile !== null) await provision(tenantsContext, parseProvision(await readFile(config.provisionFile, "utf8")));
+    if (config.provisionFile !== null && (await provision(tenantsContext, parseProvision(await readFile(config.provisionFile, "utf8")))).changes > 0) notifier.announceDirectory();
     await snapshots.refresh();
   };
   // With the database there, everything is ready when we say so. Without it we record from what was known last, and go on trying.
@@ -153,6 +157,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       createTenant: async (wanted, by) => {
         const made = await createTenant(tenantsContext, { slug: wanted.slug, displayName: wanted.name, m365TenantId: wanted.m365TenantId ?? null }, by);
         await snapshots.refresh();
+        notifier.announceDirectory();
         return tenantInfo(made);
       },
       status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db) }),
@@ -271,12 +276,12 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
     if (!isConnectionError(error)) throw error;
     log.error({ err: messageOf(error) }, "the database cannot be reached; recording from what was known last, and trying again");
   }
-  let closed = false;
+  const closing = new AbortController();
   const { promise: done, resolve: isDone } = Promise.withResolvers<void>();
   const again = async (): Promise<void> => {
-    while (!closed) {
+    while (!closing.signal.aborted) {
       await new Promise((later) => setTimeout(later, 1_000).unref());
-      if (closed) return;
+      if (closing.signal.aborted) return;
       try {
         await prepare();
         log.info("the database is back");
@@ -291,7 +296,7 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
   return {
     done,
     async close() {
-      closed = true;
+      closing.abort();
       await Promise.race([running, new Promise((later) => setTimeout(later, 1_500))]);
     },
   };

@@ -1,4 +1,4 @@
-import { createDOMRenderer, FluentProvider, RendererProvider } from "@fluentui/react-components";
+import { FluentProvider } from "@fluentui/react-components";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { IntlProvider } from "react-intl";
@@ -10,15 +10,10 @@ const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** English words with the dates of the reader's own English. */
 const locale = navigator.languages.find((one) => one.startsWith("en")) ?? "en";
 
-/** Fluent writes its styles while it renders; the server's policy lets in those that carry the page's nonce. */
-const nonce = document.querySelector<HTMLMetaElement>("meta[name=style-nonce]")?.content;
-const renderer = createDOMRenderer(document, nonce === undefined ? {} : { styleElementAttributes: { nonce } });
-
 export function App() {
   const dark = useIsDark();
   return (
     <IntlProvider locale={locale} messages={en} timeZone={timeZone}>
-      <RendererProvider renderer={renderer}>
       <FluentProvider theme={dark ? darkTheme : lightTheme}>
         {/* Not a class of the provider: Fluent would repeat it on everything that pops up. */}
         <div className="app">
@@ -27,7 +22,6 @@ export function App() {
           </QueryClientProvider>
         </div>
       </FluentProvider>
-      </RendererProvider>
     </IntlProvider>
   );
 }

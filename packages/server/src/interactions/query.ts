@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { InteractionPage, InteractionQuery } from "@earwitness/contract";
 import type { Principal } from "#access";
-import { searchInteractionIds, withTenant, type Db, type InteractionSearch } from "#db";
+import { countInteractions, searchInteractionIds, withTenant, type Db, type InteractionSearch } from "#db";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { searchPattern } from "./search-pattern.ts";
 import { readRows } from "./rows.ts";
@@ -9,6 +9,8 @@ import { toInteraction } from "./row.ts";
 import { visibleOnly } from "./scope.ts";
 
 const defaultLimit = 50;
+/** Counting goes no further: beyond it the number is of no use to anybody, and costs (foundations, section 4). */
+const countedAtMost = 10_000;
 
 /**
  * One page, newest first. The ids are found under the search role, the rows then read by key under the tenant's own
@@ -17,28 +19,35 @@ const defaultLimit = 50;
 export async function listInteractions(db: Db, principal: Principal, query: InteractionQuery, now: Date): Promise<InteractionPage> {
   const limit = query.limit ?? defaultLimit;
   // One more than asked for tells whether there is a next page.
-  const found = await searchInteractionIds(db, principal.tenantId, (search) => narrow(search, principal, query).limit(limit + 1));
+  const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, principal, query), query).limit(limit + 1));
   const shown = found.slice(0, limit);
   const rows = await withTenant(db, principal.tenantId, (tx) => readRows(tx, principal, shown.map((row) => row.interaction_id)));
   const last = shown.at(-1);
+  const count = query.after === undefined ? await countInteractions(db, principal.tenantId, countedAtMost + 1, (search) => matching(search, principal, query)) : null;
   return {
     items: rows.map((row) => toInteraction(row, now)),
     next: last !== undefined && found.length > limit ? formatCursor({ startedAt: last.started_at, id: last.interaction_id }) : null,
+    ...(count === null ? {} : { total: { count: Math.min(count, countedAtMost), exact: count <= countedAtMost } }),
   };
 }
 
-function narrow(search: InteractionSearch, principal: Principal, query: InteractionQuery): InteractionSearch {
-  let narrowed = visibleOnly(search, principal).orderBy("started_at", "desc").orderBy("interaction_id", "desc");
-  const { status, direction, q, sipCallId, from, to, after } = query;
+/** Newest first, from where the page before ended. */
+function onPage(search: InteractionSearch, { after }: InteractionQuery): InteractionSearch {
+  const ordered = search.orderBy("started_at", "desc").orderBy("interaction_id", "desc");
+  if (after === undefined) return ordered;
+  const cursor = parseCursor(after);
+  return ordered.where(sql<boolean>`(started_at, interaction_id) < (${cursor.startedAt}, ${cursor.id})`);
+}
+
+/** Everything that the caller may see and asked for. */
+function matching(search: InteractionSearch, principal: Principal, query: InteractionQuery): InteractionSearch {
+  let narrowed = visibleOnly(search, principal);
+  const { status, direction, q, sipCallId, from, to } = query;
   if (status !== undefined && status.length > 0) narrowed = narrowed.where("media_status", "in", status);
   if (direction !== undefined && direction.length > 0) narrowed = narrowed.where("direction", "in", direction);
   if (sipCallId !== undefined) narrowed = narrowed.where("sip_call_id", "=", sipCallId);
   if (from !== undefined) narrowed = narrowed.where("started_at", ">=", new Date(from));
   if (to !== undefined) narrowed = narrowed.where("started_at", "<=", new Date(to));
   if (q !== undefined) narrowed = narrowed.where("party_text", "like", searchPattern(q));
-  if (after !== undefined) {
-    const cursor = parseCursor(after);
-    narrowed = narrowed.where(sql<boolean>`(started_at, interaction_id) < (${cursor.startedAt}, ${cursor.id})`);
-  }
   return narrowed;
 }

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { PortalApp } from "#access";
@@ -7,7 +6,6 @@ import { answerNotFound } from "./problem.ts";
 
 /** The built web application (packages/web/dist). Vite puts what is named by its digest under assets/. */
 export async function serveWeb(app: PortalApp, root: string): Promise<void> {
-  const page = await readFile(join(root, "index.html"), "utf8").catch(() => null);
   await app.register(fastifyStatic, { root, serve: false, dotfiles: "deny", cacheControl: false });
 
   app.get("/*", { config: { access: "public" } }, async (request, reply) => {
@@ -21,7 +19,7 @@ export async function serveWeb(app: PortalApp, root: string): Promise<void> {
       return reply.header("cache-control", "public, max-age=3600").sendFile(path);
     }
     // Every other address is a page of the application, which reads it itself (INT-55: /ui/interactions/<Call Id>).
-    if (page === null) return answerNotFound(request, reply);
-    return reply.header("cache-control", "no-store").type("text/html; charset=utf-8").send(page.replace("%STYLE-NONCE%", reply.cspNonce.style));
+    if (!existsSync(join(root, "index.html"))) return answerNotFound(request, reply);
+    return reply.header("cache-control", "no-cache").sendFile("index.html");
   });
 }

@@ -138,8 +138,8 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
       listeners.push(listener);
     },
     async trim(appliedSeq, stillNeeded) {
-      for (const file of [...files]) {
-        if (file === current.file || file.lastSeq > appliedSeq || [...file.recordingIds].some(stillNeeded)) continue;
+      const spent = files.filter((file) => file !== current.file && file.lastSeq <= appliedSeq && ![...file.recordingIds].some(stillNeeded));
+      for (const file of spent) {
         await unlink(file.path);
         files.splice(files.indexOf(file), 1);
       }

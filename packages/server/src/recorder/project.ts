@@ -15,6 +15,8 @@ export interface Projector {
   push(facts: readonly StoredFact[]): void;
   /** Facts that are on disk and not yet in the database. */
   waiting(): { facts: number; oldestMs: number | null; rejected: number };
+  /** Waits until nothing waits, but not longer; what is left stays in the call journal. */
+  drain(withinMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,8 +42,7 @@ export function createProjector(options: ProjectorOptions): Projector {
   const { db, nodeId, log } = options;
   const queue: StoredFact[] = [];
   let rejected = 0;
-  let closed = false;
-  const closing = Promise.withResolvers<void>();
+  const closing = new AbortController();
   let wake: (() => void) | null = null;
 
   const sleep = (ms: number) =>
@@ -88,8 +89,8 @@ export function createProjector(options: ProjectorOptions): Projector {
   async function run(): Promise<void> {
     let failures = 0;
     let away = 0;
-    await Promise.race([options.databaseReady, closing.promise]);
-    while (!closed) {
+    await Promise.race([options.databaseReady, new Promise((done) => closing.signal.addEventListener("abort", done, { once: true }))]);
+    while (!closing.signal.aborted) {
       const batch = failures === 0 ? nextBatch() : queue.slice(0, 1);
       const [next] = batch;
       if (next === undefined) {
@@ -127,9 +128,11 @@ export function createProjector(options: ProjectorOptions): Projector {
       wake?.();
     },
     waiting: () => ({ facts: queue.length, oldestMs: queue[0]?.fact.atMs ?? null, rejected }),
+    async drain(withinMs) {
+      for (const deadline = Date.now() + withinMs; queue.length > 0 && Date.now() < deadline; ) await new Promise((done) => setTimeout(done, 20));
+    },
     async close() {
-      closed = true;
-      closing.resolve();
+      closing.abort();
       wake?.();
       await running;
     },

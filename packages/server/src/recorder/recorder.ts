@@ -36,16 +36,14 @@ export interface RecorderOptions {
   /** Why nothing could be recorded now, beyond what the recorder itself knows. */
   notReady(): string[];
   finished(recordingId: string, summary: RecordingSummary): void;
+  /** The media workers could not close the recording; what is on disk has to be recovered. */
+  abandoned(recordingId: string): void;
   /** Who speaks now, by the numbers of the speakers' tracks. */
   activity(recordings: readonly { tenantId: string; recordingId: string; tracks: readonly { track: number; level: number; speaking: boolean }[] }[]): void;
 }
 
 export interface LiveRecorder extends Recorder {
   counters(): { opened: number; ignored: number; refused: number };
-  /** Recordings that are open now, so that nothing of theirs is tidied away. */
-  isOpen(recordingId: string): boolean;
-  /** Recordings whose end could not be written in order; only a restart finishes them. */
-  abandoned(): readonly string[];
 }
 
 const spoolCheckMs = 2_000;
@@ -53,7 +51,6 @@ const spoolCheckMs = 2_000;
 export function createRecorder(options: RecorderOptions): LiveRecorder {
   const { pool, vault, facts, clock, log } = options;
   const sessions = new Map<string, Session>();
-  const abandoned: string[] = [];
   const counters = { opened: 0, ignored: 0, refused: 0 };
   let opening = 0;
   let draining = false;
@@ -157,7 +154,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
           },
           abandoned: (id) => {
             sessions.delete(id);
-            abandoned.push(id);
+            options.abandoned(id);
           },
         },
       );
@@ -199,8 +196,6 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
       draining = true;
     },
     counters: () => ({ ...counters }),
-    isOpen: (recordingId) => sessions.has(recordingId) || abandoned.includes(recordingId),
-    abandoned: () => abandoned,
     async close() {
       draining = true;
       clearInterval(beat);

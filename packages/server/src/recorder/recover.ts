@@ -223,8 +223,11 @@ async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly
     tracks.set(header.track, { track: header.track, label: `m${header.track}`, sampleRate: 8000, sending: [{ fromMs: header.fromMs, toMs: null }], gaps: [] });
   }
   const rateOf = (track: number): number => tracks.get(track)?.sampleRate ?? 8000;
-  const ends = [...journal.seconds].flatMap(([track, seconds]) => [...seconds.values()].flat().map((entry) => ((entry.atSample + samplesOf(entry)) * 1000) / rateOf(track)));
-  const endMs = Math.ceil(ends.reduce((most, end) => Math.max(most, end), audioEndMs(found)));
+  const endOf = (track: number): number => {
+    const ends = [...(journal.seconds.get(track)?.values() ?? [])].flat().map((entry) => ((entry.atSample + samplesOf(entry)) * 1000) / rateOf(track));
+    return ends.reduce((most, end) => Math.max(most, end), 0);
+  };
+  const endMs = Math.ceil([...journal.seconds.keys()].reduce((most, track) => Math.max(most, endOf(track)), audioEndMs(found)));
   base = {
     ...base,
     tracks: [...tracks.values()].map((track) => ({ ...track, gaps: mergeGaps([...track.gaps, ...(journal.gaps.get(track.track) ?? [])]) })),
@@ -241,7 +244,7 @@ async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly
     const chunks = [...journal.seconds].flatMap(([track, seconds]) =>
       [...seconds].filter(([second]) => second >= from && second < to).toSorted(([a], [b]) => a - b).map(([second, entries]) => sealer.sealSecond(track, second, settleSecond(entries), rateOf(track))),
     );
-    const state = { ...(final ? finished(base, endMs, options.now()) : base), revision: base.revision + 1 + paths.length };
+    const state = { ...(final ? finished(base, endMs, endOf, options.now()) : base), revision: base.revision + 1 + paths.length };
     const path = join(orphan.dir, `${seq}.ewp`);
     await writePiece(path, sealer.sealPiece({ seq, fromSecond: from, toSecond: to, final, chunks, state }), options.steps?.writeFile);
     paths.push(path);
@@ -250,11 +253,13 @@ async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly
   }
 }
 
-/** The call was over, or it was cut off: then every stream that was sending misses what came between the crash and now. */
-function finished(state: RecordingState, endMs: number, now: Date): RecordingState {
+/** The call was over, or it was cut off: then every stream that was sending misses what came between its last audio and now. */
+function finished(state: RecordingState, endMs: number, endOf: (track: number) => number, now: Date): RecordingState {
   if (state.ended !== null) return { ...state, ended: { ...state.ended, recovered: true } };
-  const gap: Gap = { fromMs: endMs, toMs: Math.max(endMs, now.getTime() - state.startedAtMs), reason: "recorder_restart" };
+  const toMs = Math.max(endMs, now.getTime() - state.startedAtMs);
   const tracks = state.tracks.map((track) => {
+    // Frames of two streams are cut at different moments: what one lacks at the end is its own.
+    const gap: Gap = { fromMs: Math.round(endOf(track.track)) || endMs, toMs, reason: "recorder_restart" };
     const cutOff = track.sending.at(-1)?.toMs === null;
     const sending = track.sending.map((span) => ({ fromMs: span.fromMs, toMs: span.toMs ?? Math.max(span.fromMs, endMs) }));
     return { ...track, sending, gaps: cutOff ? [...track.gaps, gap] : track.gaps };

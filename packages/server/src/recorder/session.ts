@@ -17,7 +17,7 @@ export interface SessionParts {
   readonly log: Log;
   /** Takes over when the call has ended and its last piece is sealed. */
   finished(recordingId: string, summary: RecordingSummary): void;
-  /** The media of a call that ended could not be closed in order; recovery has it at the next start. */
+  /** The media of a call that ended could not be closed in order; what is on disk has to be recovered. */
   abandoned(recordingId: string): void;
 }
 
@@ -67,7 +67,7 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
       try {
         parts.finished(recordingId, await pool.finish(recordingId, mediaMs(at)));
       } catch (error) {
-        log.error({ recordingId, err: messageOf(error) }, "recording could not be closed in order; recovery will finish it");
+        log.error({ recordingId, err: messageOf(error) }, "recording could not be closed in order; it is being recovered from disk");
         parts.abandoned(recordingId);
       }
     }

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#clock";
 import type { Db, TenantTransaction } from "#db";
+import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { Vault } from "#vault";
 import { createFactLog } from "./fact-log.ts";
@@ -78,8 +79,22 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   facts.onDurable((stored) => projector.push(stored));
 
   const orphans = new Map(recovered.map(({ summary }) => [summary.recordingId, summary]));
-  for (const entry of ledger.unfinished()) pipeline.finish(entry.opened.recordingId, orphans.get(entry.opened.recordingId) ?? silent(entry.opened));
-  if (orphans.size > 0) log.warn({ recordings: orphans.size }, "an earlier start was cut off in the middle of calls; they are being finished");
+  const unfinished = ledger.unfinished();
+  for (const entry of unfinished) pipeline.finish(entry.opened.recordingId, orphans.get(entry.opened.recordingId) ?? silent(entry.opened));
+  // Finished in the database by an earlier start, which died before it could tidy the spool.
+  for (const recordingId of orphans.keys()) if (!ledger.has(recordingId)) await pool.release(recordingId);
+  if (unfinished.length > 0) log.warn({ recordings: unfinished.length }, "an earlier start was cut off in the middle of calls; they are being finished");
+
+  /** A worker died under a call, or could not close it: what it had on disk is finished while other calls go on. */
+  async function rescue(recordingId: string): Promise<void> {
+    try {
+      const [found] = await recoverSpool({ spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log, only: new Set([recordingId]) });
+      const entry = ledger.get(recordingId);
+      if (entry !== undefined) pipeline.finish(recordingId, found?.summary ?? silent(entry.opened));
+    } catch (error) {
+      log.error({ recordingId, err: messageOf(error) }, "recording could not be rescued now; the next start finishes it");
+    }
+  }
 
   const recorder = createRecorder({
     pool,
@@ -92,6 +107,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     tenantOf: options.trunkOf,
     notReady: options.notReady,
     finished: (recordingId, summary) => pipeline.finish(recordingId, summary),
+    abandoned: (recordingId) => void rescue(recordingId),
     activity: options.activity,
   });
 
@@ -103,6 +119,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     async close() {
       await recorder.close();
       await pipeline.settle(5_000);
+      await projector.drain(3_000);
       await projector.close();
       await uploader.close();
       await pool.close();
