@@ -104,7 +104,8 @@ describe("recovery of a killed recorder", () => {
       const endMs = track.offsetMs + track.durationMs;
       expect(killedAtMs - endMs).toBeLessThan(1_000);
       expect(track.packetsLost).toBe(0);
-      expect(track.gaps).toMatchObject([{ fromMs: summary.durationMs, reason: "recorder_restart" }]);
+      expect(track.gaps).toMatchObject([{ reason: "recorder_restart" }]);
+      expect(Math.abs(track.gaps[0]!.fromMs - endMs)).toBeLessThanOrEqual(2); // each is rounded
       expect(track.gaps[0]!.toMs).toBeGreaterThanOrEqual(killedAtMs);
     }
     const alice = await hear(recovered!, 1);
