@@ -57,11 +57,20 @@ async function place(transport: "u1" | "t1"): Promise<string> {
   return callId!;
 }
 
+async function untilCompacted(id: string, track: number): Promise<Buffer> {
+  for (let tries = 0; tries < 100; tries++) {
+    const response = await platform.fetch(`/api/v1/interactions/${id}/media/${track}?format=ogg`);
+    if (response.ok) return Buffer.from(await response.arrayBuffer());
+    await pause(200);
+  }
+  throw new Error("the recording was not compacted within 20 s");
+}
+
 describe.each([
   ["UDP", "u1"],
   ["TCP", "t1"],
 ] as const)("a foreign client over %s", (_name, transport) => {
-  test("CAP-14 CAP-26 CAP-69 sipp and ffmpeg: the call is there at once, each tone in its speaker's track and in its place", async () => {
+  test("CAP-14 CAP-26 CAP-69 CAP-70 sipp and ffmpeg: the call is there at once, each tone in its speaker's track and in its place", async () => {
     const sipCallId = await place(transport);
     const ended = Date.now();
     const mine = await platform.settled(sipCallId);
@@ -98,5 +107,11 @@ describe.each([
       expect(heard).toHaveLength(3);
       heard.forEach(([fromMs], index) => expect(Math.abs(fromMs - track.offsetMs - toneStarts[index]!)).toBeLessThanOrEqual(20));
     }
+
+    // CAP-70: compacted in the background, and still in its place.
+    const opus = await untilCompacted(adele.id, detail.tracks[1]!.track);
+    expect(opus.subarray(0, 4).toString()).toBe("OggS");
+    toneBursts(decode(opus), 1300).forEach(([fromMs], index) => expect(Math.abs(fromMs - toneStarts[index]!)).toBeLessThanOrEqual(20));
+    expect(toneBursts(decode(opus), 1300)).toHaveLength(3);
   });
 });

@@ -2,7 +2,7 @@
  * Writes the call journal's facts to the database: in order, each exactly once, each with its one evidence row. The mark
  * of how far this node has come moves in the same transaction; when the database is away, facts wait in the journal.
  */
-import { ensurePartitions, isConnectionError, withTenant, type Db, type TenantTransaction } from "#db";
+import { ensurePartitions, isConnectionError, withSystem, withTenant, type Db, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
 import { append, type Actor } from "#evidence";
 import { mintedAt } from "#ids";
@@ -77,13 +77,19 @@ export function createProjector(options: ProjectorOptions): Projector {
   }
 
   async function reject(stored: StoredFact, error: unknown): Promise<void> {
-    rejected += 1;
     log.error({ seq: stored.seq, kind: stored.fact.kind, err: messageOf(error) }, "the database refused a fact; it stays in the call journal");
-    await withTenant(db, stored.fact.tenantId, async (tx) => {
-      await lockMark(tx, nodeId);
-      await moveMark(tx, nodeId, stored.seq);
-      await append(tx, { ...evidenceOf(stored.fact, nodeId), action: "Fact Rejected", detail: { seq: stored.seq, kind: stored.fact.kind, error: messageOf(error) } });
-    });
+    try {
+      await withTenant(db, stored.fact.tenantId, async (tx) => {
+        await lockMark(tx, nodeId);
+        await moveMark(tx, nodeId, stored.seq);
+        await append(tx, { ...evidenceOf(stored.fact, nodeId), action: "Fact Rejected", detail: { seq: stored.seq, kind: stored.fact.kind, error: messageOf(error) } });
+      });
+    } catch (refused) {
+      if (isConnectionError(refused)) throw refused;
+      // Not even that can be written for its tenant (it is gone): the log above is all there is.
+      await withSystem(db, (tx) => tx.updateTable("nodes").set({ facts_applied: stored.seq }).where("node_id", "=", nodeId).where("facts_applied", "<", stored.seq).execute());
+    }
+    rejected += 1;
   }
 
   async function run(): Promise<void> {
