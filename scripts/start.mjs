@@ -30,8 +30,9 @@ const env = { UV_THREADPOOL_SIZE: "8", ...process.env, NODE_ENV: "production" };
 const httpPort = Number(env.EARWITNESS_HTTP_PORT || 8080);
 const publicUrl = env.EARWITNESS_PUBLIC_URL || `http://localhost:${httpPort}`;
 const data = dataDir();
+makeDirectory(data);
 if (sandbox) {
-  const sandboxDir = join(data, "sandbox");
+  const sandboxDir = join(data, "sandbox", "contoso");
   makeDirectory(sandboxDir);
   const identityPort = Number(env.EARWITNESS_SANDBOX_PORT || httpPort + 1);
   const provisionFile = join(sandboxDir, "contoso.json");
@@ -118,7 +119,7 @@ function welcome({ sipPort }) {
         ]),
     "",
     `  SIP (UDP and TCP):  port ${sipPort}`,
-    `  Data:  ${data}`,
+    `  Data:  ${sandbox ? join(data, "sandbox") : data}`,
     ...(logFile === null ? [] : [`  Log:   ${logFile}`]),
     "",
     "  Stop with Ctrl-C.",

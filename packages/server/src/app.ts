@@ -60,9 +60,9 @@ export async function startApp(config: Config): Promise<App> {
 type Open = <T extends { close(): Promise<void> }>(name: string, live: T) => T;
 
 async function build(config: Config, log: Log, clock: Clock, open: Open, closers: [string, () => Promise<void>][]): Promise<Omit<App, "close">> {
-  const { dataDir } = config;
-  await makeDataDir(dataDir);
-  const lock = await takeRunLock(dataDir);
+  const { baseDir, dataDir } = config;
+  for (const dir of new Set([baseDir, dataDir])) await makeDataDir(dir);
+  const lock = await takeRunLock(baseDir);
   closers.push(["run lock", () => lock.release()]);
 
   // What must be there before anything else: who we are, keys, and what was known last.
@@ -81,6 +81,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const prepare = async (): Promise<void> => {
     await migrate({ url, log });
     await makePartitionsAhead(db, clock.now());
+    if (!config.sandbox) await refuseSandbox(db);
     if (config.provisionFile !== null && (await provision(tenantsContext, parseProvision(await readFile(config.provisionFile, "utf8")))).changes > 0) notifier.announceDirectory();
     await snapshots.refresh();
   };
@@ -149,7 +150,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   open(
     "control socket",
     await createControl({
-      socketPath: controlSocketPath(dataDir),
+      socketPath: controlSocketPath(baseDir),
       log,
       isDatabaseAway: isConnectionError,
       apiKeys: createApiKeys({ db, clock, nodeId: node.nodeId }),
@@ -300,6 +301,12 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
       await Promise.race([running, new Promise((later) => setTimeout(later, 1_500))]);
     },
   };
+}
+
+/** A start without the sandbox never serves what the sandbox left in a database that both were pointed at. */
+async function refuseSandbox(db: Db): Promise<void> {
+  const made = (await listTenants(db)).find((tenant) => tenant.sandbox);
+  if (made !== undefined) throw new Error(`The database holds the sandbox's tenant “${made.displayName}”. Use another database, or start with the sandbox.`);
 }
 
 /** The data directory itself may be entered by PostgreSQL's own account; what lies in it says for itself who may read it. */

@@ -19,8 +19,9 @@ describe("configuration", () => {
     expect(parseConfig({}, 0).dataDir).toBe("/var/lib/earwitness");
   });
 
-  test("with the sandbox everything binds to loopback", () => {
-    const config = parseConfig({ EARWITNESS_SANDBOX: "1" }, 1000);
+  test("with the sandbox everything binds to loopback and lies apart, so that a start without it is clean", () => {
+    const config = parseConfig({ EARWITNESS_SANDBOX: "1", EARWITNESS_DATA_DIR: "/srv/ew" }, 1000);
+    expect([config.baseDir, config.dataDir]).toEqual(["/srv/ew", "/srv/ew/sandbox"]);
     expect([config.sip.host, config.rtp.host, config.http.host]).toEqual(["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
   });
 

@@ -6,6 +6,9 @@ export interface Config {
   readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string };
   readonly sip: { readonly host: string; readonly port: number; readonly advertisedAddress: string | null };
   readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null };
+  /** As configured: process lock and control socket, one for whatever runs here. */
+  readonly baseDir: string;
+  /** Where everything else lies. The sandbox has a place of its own inside, so that a start without it is clean. */
   readonly dataDir: string;
   readonly database: { readonly url: string | null; readonly poolUrl: string | null };
   readonly nodeId: string | null;
@@ -30,7 +33,7 @@ export const keys = {
   EARWITNESS_MEDIA_ADDRESS: { about: "Address written into SDP answers, where recorders sit behind a translated address.", fallback: "the local address that faces the sender" },
   EARWITNESS_RTP_PORTS: { about: "Range of UDP ports for RTP and RTCP, first-last.", fallback: "20000-29999" },
   EARWITNESS_MEDIA_WORKERS: { about: "Threads that receive media.", fallback: "one less than the machine's cores, at least 1" },
-  EARWITNESS_DATA_DIR: { about: "Where everything lies: embedded database, keys, spool, store.", fallback: "./data, as root /var/lib/earwitness" },
+  EARWITNESS_DATA_DIR: { about: "Where everything lies: embedded database, keys, spool, store. With the sandbox, in its folder `sandbox`.", fallback: "./data, as root /var/lib/earwitness" },
   DATABASE_URL: { about: "A PostgreSQL server of your own (15 or newer) instead of the embedded one.", fallback: "the embedded PostgreSQL" },
   DATABASE_POOL_URL: { about: "The same database through a pooler in transaction mode, for short transactions.", fallback: "DATABASE_URL" },
   EARWITNESS_NODE_ID: { about: "Name of this node, unique in the installation.", fallback: "made once and kept in the data directory" },
@@ -107,11 +110,13 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   if ((issuer === null) !== (clientId === null)) mistakes.push("EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID belong together: set both or neither.");
   if (issuer?.startsWith("http:") === true && !isLoopback(issuer)) mistakes.push("EARWITNESS_OIDC_ISSUER must use https:// unless it is on this machine.");
 
+  const baseDir = resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data")));
   const config: Config = {
     http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: (url("EARWITNESS_PUBLIC_URL", ["https:", "http:"]) ?? `http://localhost:${httpPort}`).replace(/\/$/, "") },
     sip: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), port: sipPort, advertisedAddress: text("EARWITNESS_MEDIA_ADDRESS") },
     rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64) },
-    dataDir: resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data"))),
+    baseDir,
+    dataDir: sandbox ? join(baseDir, "sandbox") : baseDir,
     database: { url: url("DATABASE_URL", ["postgres:", "postgresql:"]), poolUrl: url("DATABASE_POOL_URL", ["postgres:", "postgresql:"]) },
     nodeId,
     roles: wantedRoles as Role[],
