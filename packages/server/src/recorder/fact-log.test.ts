@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog } from "#log";
-import { createFactLog, type FactLog, type StoredFact } from "./fact-log.ts";
+import { createFactLog, type FactFile, type FactLog, type StoredFact } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
 
 const log = createLog("silent");
@@ -88,5 +88,66 @@ describe("the call journal", () => {
     await second.trim(last!.seq, () => false);
     expect(await files()).toHaveLength(1);
     await second.close();
+  });
+
+  test("PLT-03 a fact of any size survives a restart, and so do those behind it", async () => {
+    const facts = await openLog();
+    await facts.append(ended("a", "x".repeat(5_000_000)), ended("b"));
+    await facts.close();
+    expect((await openLog()).earlier).toHaveLength(2);
+  });
+});
+
+describe("a disk that does not take the call journal", () => {
+  const full = (): Error => Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  /** Takes so many bytes, then none; `Infinity`: a disk as it should be. */
+  async function openOn(disk: { leftBytes: number }): Promise<FactLog> {
+    const openFile = async (path: string): Promise<FactFile> => {
+      const file = await open(path, "wx", 0o600);
+      return {
+        async writev(buffers: readonly NodeJS.ArrayBufferView[]) {
+          const bytes = Buffer.concat(buffers as Uint8Array[]);
+          if (disk.leftBytes <= 0) throw full();
+          // As a file system does: what still has room is written, and that is no error.
+          const { bytesWritten } = await file.write(bytes.subarray(0, Math.min(bytes.length, disk.leftBytes)));
+          disk.leftBytes -= bytesWritten;
+          return { bytesWritten, buffers };
+        },
+        datasync: () => file.datasync(),
+        sync: () => file.sync(),
+        truncate: (length) => file.truncate(length),
+        close: () => file.close(),
+      } as FactFile;
+    };
+    return createFactLog({ dir: join(dir, "facts"), keyPath: join(dir, "facts.key"), log, openFile });
+  }
+  const recordings = (facts: FactLog) => facts.earlier.map(({ fact }) => ("recordingId" in fact ? fact.recordingId : ""));
+
+  test("PLT-03 a fact of which only a part was written was not written", async () => {
+    const disk = { leftBytes: Infinity };
+    const facts = await openOn(disk);
+    await facts.append(ended("a"));
+    disk.leftBytes = 50;
+    await expect(facts.append(ended("b"))).rejects.toThrow(/no space/);
+    expect(facts.fault()).toMatch(/no space/);
+    await facts.close();
+    expect(recordings(await openLog())).toEqual(["a"]);
+  });
+
+  test("PLT-03 with room again it goes on, in another file, and what it refused stays refused", async () => {
+    const disk = { leftBytes: Infinity };
+    const facts = await openOn(disk);
+    await facts.append(ended("a"));
+    disk.leftBytes = 500;
+    await expect(facts.append(ended("b", "x".repeat(1_000)))).rejects.toThrow(/no space/);
+    await expect(facts.append()).rejects.toThrow(/no space/);
+    disk.leftBytes = Infinity;
+    await facts.append();
+    expect(facts.fault()).toBeNull();
+    await facts.append(ended("c"));
+    await facts.close();
+    const again = await openLog();
+    expect(recordings(again)).toEqual(["a", "c"]);
+    expect(again.earlier[1]!.seq).toBeGreaterThan(again.earlier[0]!.seq + 1);
   });
 });

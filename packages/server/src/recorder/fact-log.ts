@@ -7,9 +7,11 @@
  * key is ever appended to after a restart: each start begins a file of its own.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, unlink, writeFile, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readdir, readFile, unlink, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { messageOf } from "#errors";
 import type { Log } from "#log";
+import { makeDirectory, syncDirectory, writeAll, writeFileDurably } from "#vault";
 import type { Fact } from "./facts.ts";
 
 export interface StoredFact {
@@ -21,6 +23,8 @@ export interface StoredFact {
 export interface FactLog {
   /** Resolves with the sequence numbers when all of them are synced; they get consecutive numbers. */
   append(...facts: Fact[]): Promise<StoredFact[]>;
+  /** Why the last facts could not be written; null again as soon as others could. Appending nothing finds out. */
+  fault(): string | null;
   /** Everything that earlier starts left, in order. */
   readonly earlier: readonly StoredFact[];
   /** Called with facts as soon as they are durable, in order. */
@@ -33,12 +37,18 @@ export interface FactLog {
 const magic = Buffer.from("EWF1");
 const headerBytes = magic.length + 32 + 8;
 const rotateAtBytes = 8 * 1024 * 1024;
-const maxFactBytes = 4 * 1024 * 1024;
 
 interface FileOnDisk {
   readonly path: string;
   lastSeq: number;
   readonly recordingIds: Set<string>;
+}
+
+interface OpenFile {
+  readonly handle: FactFile;
+  readonly key: Uint8Array;
+  sizeBytes: number;
+  readonly file: FileOnDisk;
 }
 
 interface Waiting {
@@ -47,9 +57,13 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-export async function createFactLog(options: { dir: string; keyPath: string; log: Log }): Promise<FactLog> {
+/** As much of a file as the log needs; tests put a failing disk here. */
+export type FactFile = Pick<FileHandle, "writev" | "datasync" | "sync" | "truncate" | "close">;
+
+export async function createFactLog(options: { dir: string; keyPath: string; log: Log; openFile?: (path: string) => Promise<FactFile> }): Promise<FactLog> {
   const { dir, log } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const openFile = options.openFile ?? ((path) => open(path, "wx", 0o600));
+  await makeDirectory(dir);
   const nodeKey = await readOrMakeKey(options.keyPath);
 
   const files: FileOnDisk[] = [];
@@ -60,9 +74,11 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
     const read = readFacts(await readFile(path), nodeKey);
     if (read.damage !== null) log.error({ file: name, damage: read.damage }, "call journal ends early; what stands before is kept");
     const recordingIds = new Set(read.facts.flatMap(({ fact }) => recordingOf(fact)));
-    lastSeq = Math.max(lastSeq, read.firstSeq - 1, ...read.facts.map((stored) => stored.seq));
-    files.push({ path, lastSeq: Math.max(read.firstSeq - 1, read.facts.at(-1)?.seq ?? 0), recordingIds });
-    earlier.push(...read.facts);
+    const file = { path, lastSeq: Math.max(read.firstSeq - 1, read.facts.at(-1)?.seq ?? 0), recordingIds };
+    files.push(file);
+    lastSeq = Math.max(lastSeq, file.lastSeq);
+    // One by one: days of an absent database are more facts than a call may have arguments.
+    for (const stored of read.facts) earlier.push(stored);
   }
   // Numbers of a node whose disk was lost must not fall below what the database has already seen of it.
   let nextSeq = Math.max(lastSeq + 1, Date.now() * 1000);
@@ -70,58 +86,84 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
   const listeners: ((facts: readonly StoredFact[]) => void)[] = [];
   let queue: Waiting[] = [];
   let writing: Promise<void> | null = null;
-  let failed: unknown = null;
-  let current = await beginFile();
+  let fault: string | null = null;
+  let current: OpenFile | null = await beginFile();
 
-  async function beginFile(): Promise<{ handle: FileHandle; key: Uint8Array; sizeBytes: number; file: FileOnDisk }> {
+  async function beginFile(): Promise<OpenFile> {
     const salt = randomBytes(32);
     const path = join(dir, `${String(nextSeq).padStart(17, "0")}.ewf`);
-    const handle = await open(path, "wx", 0o600);
+    const handle = await openFile(path);
     const first = Buffer.alloc(8);
     first.writeBigUInt64BE(BigInt(nextSeq));
-    await handle.write(Buffer.concat([magic, salt, first]));
-    await handle.sync();
-    await syncDirectory(dir);
+    try {
+      await writeAll(handle, [magic, salt, first]);
+      await handle.sync();
+      await syncDirectory(dir);
+    } catch (error) {
+      await handle.close().catch(() => undefined); // what could not be written is the error to tell
+      await unlink(path); // its name is wanted again
+      throw error;
+    }
     const file: FileOnDisk = { path, lastSeq: nextSeq - 1, recordingIds: new Set() };
     files.push(file);
     return { handle, key: fileKey(nodeKey, salt), sizeBytes: headerBytes, file };
+  }
+
+  async function writeBatch(batch: readonly Waiting[]): Promise<StoredFact[][]> {
+    if (current !== null && current.sizeBytes > rotateAtBytes) {
+      const full = current;
+      current = null;
+      await full.handle.close();
+    }
+    current ??= await beginFile();
+    const { handle, key, file } = current;
+    const frames: Buffer[] = [];
+    const stored = batch.map((waiting) =>
+      waiting.facts.map((fact) => {
+        const seq = nextSeq++;
+        frames.push(sealFact(key, seq, fact));
+        for (const id of recordingOf(fact)) file.recordingIds.add(id);
+        file.lastSeq = seq;
+        return { seq, fact };
+      }),
+    );
+    const writtenBytes = await writeAll(handle, frames);
+    await handle.datasync();
+    current.sizeBytes += writtenBytes;
+    return stored;
+  }
+
+  /**
+   * After a failed write nothing may follow in this file: it may end in half a frame, and its next nonces may be used. What
+   * was refused is cut off, so that no later start finds facts that nobody was allowed to rely on; the next facts begin
+   * another file.
+   */
+  async function giveUpFile(): Promise<void> {
+    const broken = current;
+    current = null;
+    if (broken === null) return;
+    await broken.handle.truncate(broken.sizeBytes).catch((error: unknown) => log.error({ err: messageOf(error) }, "call journal keeps the rest of a failed write"));
+    await broken.handle.close().catch(() => undefined);
   }
 
   async function writeQueued(): Promise<void> {
     while (queue.length > 0) {
       const batch = queue;
       queue = [];
+      let stored: StoredFact[][];
       try {
-        if (failed !== null) throw failed;
-        if (current.sizeBytes > rotateAtBytes) {
-          await current.handle.close();
-          current = await beginFile();
-        }
-        const stored: StoredFact[][] = [];
-        const frames: Buffer[] = [];
-        for (const waiting of batch) {
-          stored.push(
-            waiting.facts.map((fact) => {
-              const seq = nextSeq++;
-              frames.push(sealFact(current.key, seq, fact));
-              for (const id of recordingOf(fact)) current.file.recordingIds.add(id);
-              current.file.lastSeq = seq;
-              return { seq, fact };
-            }),
-          );
-        }
-        const bytes = Buffer.concat(frames);
-        await current.handle.write(bytes);
-        await current.handle.datasync();
-        current.sizeBytes += bytes.length;
-        const all = stored.flat();
-        for (const listener of listeners) listener(all);
-        batch.forEach((waiting, index) => waiting.resolve(stored[index]!));
+        stored = await writeBatch(batch);
       } catch (error) {
-        // A journal that could not be written may end in half a frame: nothing may follow it.
-        failed = error;
+        fault = messageOf(error);
+        await giveUpFile();
         for (const waiting of batch) waiting.reject(error);
+        continue;
       }
+      if (fault !== null) log.info("call journal takes facts again");
+      fault = null;
+      const all = stored.flat();
+      for (const listener of listeners) listener(all);
+      batch.forEach((waiting, index) => waiting.resolve(stored[index]!));
     }
     writing = null; // in the same breath as the last look at the queue, so that nothing can come between
   }
@@ -134,11 +176,12 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
         writing ??= Promise.resolve().then(writeQueued);
       });
     },
+    fault: () => fault,
     onDurable(listener) {
       listeners.push(listener);
     },
     async trim(appliedSeq, stillNeeded) {
-      const spent = files.filter((file) => file !== current.file && file.lastSeq <= appliedSeq && ![...file.recordingIds].some(stillNeeded));
+      const spent = files.filter((file) => file !== current?.file && file.lastSeq <= appliedSeq && ![...file.recordingIds].some(stillNeeded));
       for (const file of spent) {
         await unlink(file.path);
         files.splice(files.indexOf(file), 1);
@@ -146,7 +189,7 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
     },
     async close() {
       await writing;
-      await current.handle.close();
+      await current?.handle.close();
     },
   };
 }
@@ -184,7 +227,7 @@ export function readFacts(bytes: Buffer, nodeKey: Uint8Array): { facts: StoredFa
     if (at + 4 > bytes.length) return { facts, firstSeq, damage: "torn frame" };
     const length = bytes.readUInt32BE(at);
     const body = bytes.subarray(at + 4, at + 4 + length);
-    if (length < 16 || length > maxFactBytes || body.length < length) return { facts, firstSeq, damage: "torn frame" };
+    if (length < 16 || body.length < length) return { facts, firstSeq, damage: "torn frame" };
     try {
       const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(seq));
       decipher.setAuthTag(body.subarray(length - 16));
@@ -206,16 +249,8 @@ async function readOrMakeKey(path: string): Promise<Uint8Array> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     const key = randomBytes(32);
-    await writeFile(path, key, { mode: 0o600, flag: "wx", flush: true });
+    await makeDirectory(dirname(path));
+    await writeFileDurably(path, [key], "fail");
     return key;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
