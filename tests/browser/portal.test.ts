@@ -84,7 +84,7 @@ async function accessible(page: Page): Promise<void> {
 
 const rows = (page: Page) => page.locator("a[href*='/interactions/'], [data-interaction-id]");
 
-test("CAP-14 INT-06 a new user signs in and sees calls being recorded; one is playable within a minute of the address", async () => {
+test("PLT-19 CAP-14 INT-06 a new user signs in and sees calls being recorded; one is playable within a minute of the address", async () => {
   const page = await signIn(desktop, "MOD Administrator");
   await expect.poll(() => page.getByText("Recording", { exact: true }).count(), { timeout: 30_000 }).toBeGreaterThan(0);
   expect(await page.getByText(/sandbox/i).count()).toBeGreaterThan(0);

@@ -70,7 +70,7 @@ describe.each([
   ["UDP", "u1"],
   ["TCP", "t1"],
 ] as const)("a foreign client over %s", (_name, transport) => {
-  test("CAP-14 CAP-26 CAP-69 CAP-70 sipp and ffmpeg: the call is there at once, each tone in its speaker's track and in its place", async () => {
+  test("OVR-09 CAP-14 CAP-26 CAP-69 CAP-70 sipp and ffmpeg: the call is there at once, each tone in its speaker's track and in its place", async () => {
     const sipCallId = await place(transport);
     const ended = Date.now();
     const mine = await platform.settled(sipCallId);
