@@ -274,7 +274,7 @@ describe("the web application", () => {
   test("INT-55 a call's link, like every page, is the application", async () => {
     for (const url of ["/", "/sign-in?error=expired", "/ui/interactions/0123456789abcdef01234567"]) {
       const answer = await get(url);
-      expect([url, answer.statusCode, answer.headers["cache-control"]]).toEqual([url, 200, "no-store"]);
+      expect([url, answer.statusCode, answer.headers["cache-control"]]).toEqual([url, 200, "no-cache"]);
       expect(answer.body).toContain("<title>Earwitness</title>");
     }
   });
