@@ -4,7 +4,7 @@ import { Type, type Static } from "typebox";
 export const PlayRequest = Type.Object(
   {
     track: Type.Optional(
-      Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {
+      Type.Union([Type.Integer({ minimum: 1, maximum: 10_000 }), Type.Null()], {
         description: "Track that will be played alone; null or absent: all speakers.",
       }),
     ),

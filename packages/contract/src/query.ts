@@ -1,6 +1,9 @@
 import { Type, type Static } from "typebox";
 import { directions, mediaStatuses } from "./interaction.ts";
 
+/** No text of ours holds U+0000, and the database takes none. */
+const withoutNul = "^[^\\u0000]*$";
+
 /** Filters of `GET /api/v1/interactions`. They combine with AND; several values of one filter with OR (INT-09). */
 export const InteractionQuery = Type.Object(
   {
@@ -13,9 +16,9 @@ export const InteractionQuery = Type.Object(
       Type.Array(Type.Enum(directions), { maxItems: directions.length, description: "Only these directions; may be repeated." }),
     ),
     q: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: "Part of a name, address or number of any party; case and accents do not matter (INT-18)." }),
+      Type.String({ minLength: 1, maxLength: 200, pattern: withoutNul, description: "Part of a name, address or number of any party; case and accents do not matter (INT-18)." }),
     ),
-    sipCallId: Type.Optional(Type.String({ minLength: 1, maxLength: 512, description: "Exactly this SIP Call-ID." })),
+    sipCallId: Type.Optional(Type.String({ minLength: 1, maxLength: 512, pattern: withoutNul, description: "Exactly this SIP Call-ID." })),
     from: Type.Optional(Type.String({ format: "date-time", description: "Started at this moment or later." })),
     to: Type.Optional(Type.String({ format: "date-time", description: "Started at this moment or earlier (INT-12: bounds are inclusive)." })),
   },

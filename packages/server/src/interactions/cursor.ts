@@ -14,7 +14,7 @@ export function formatCursor(cursor: Cursor): string {
 
 export function parseCursor(text: string): Cursor {
   const [startedAtMs = "", id = "", ...rest] = Buffer.from(text, "base64url").toString("latin1").split(".");
-  const startedAt = new Date(/^-?\d{1,15}$/.test(startedAtMs) ? Number(startedAtMs) : Number.NaN);
+  const startedAt = new Date(/^\d{1,14}$/.test(startedAtMs) ? Number(startedAtMs) : Number.NaN);
   if (rest.length > 0 || !isId(id) || Number.isNaN(startedAt.getTime())) {
     const message = "is not the `next` of a page of this list";
     throw new Refusal("VALIDATION", 400, `\`after\` ${message}.`, [{ where: "query.after", message }]);

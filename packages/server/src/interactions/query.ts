@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { InteractionPage, InteractionQuery } from "@earwitness/contract";
 import type { Principal } from "#access";
 import { countInteractions, searchInteractionIds, withTenant, type Db, type InteractionSearch } from "#db";
+import { Refusal } from "#errors";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { searchPattern } from "./search-pattern.ts";
 import { readRows } from "./rows.ts";
@@ -46,8 +47,16 @@ function matching(search: InteractionSearch, principal: Principal, query: Intera
   if (status !== undefined && status.length > 0) narrowed = narrowed.where("media_status", "in", status);
   if (direction !== undefined && direction.length > 0) narrowed = narrowed.where("direction", "in", direction);
   if (sipCallId !== undefined) narrowed = narrowed.where("sip_call_id", "=", sipCallId);
-  if (from !== undefined) narrowed = narrowed.where("started_at", ">=", new Date(from));
-  if (to !== undefined) narrowed = narrowed.where("started_at", "<=", new Date(to));
+  if (from !== undefined) narrowed = narrowed.where("started_at", ">=", parseMoment("from", from));
+  if (to !== undefined) narrowed = narrowed.where("started_at", "<=", parseMoment("to", to));
   if (q !== undefined) narrowed = narrowed.where("party_text", "like", searchPattern(q));
   return narrowed;
+}
+
+/** What the form allows and no clock of ours can say: a leap second. */
+function parseMoment(name: string, text: string): Date {
+  const moment = new Date(text);
+  if (!Number.isNaN(moment.getTime())) return moment;
+  const message = "is not a moment that can be compared";
+  throw new Refusal("VALIDATION", 400, `\`${name}\` ${message}.`, [{ where: `query.${name}`, message }]);
 }

@@ -67,7 +67,8 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
       const playable = await findPlayable(tx, principal, id, facts.now);
       const prepared = await prepare(tx, playable);
       const { range: wanted, "if-range": ifRange } = request.headers;
-      const parsed = parseRange(rangeStillMeansTheSame(ifRange as string | undefined, prepared.etag) ? wanted : undefined, prepared.sizeBytes);
+      const isForRange = request.method === "GET" && rangeStillMeansTheSame(ifRange as string | undefined, prepared.etag); // a HEAD has no ranges
+      const parsed = parseRange(isForRange ? wanted : undefined, prepared.sizeBytes);
       if (playId !== undefined) await checkPlay(tx, facts, playId);
       // A HEAD and a range that does not exist let nobody hear anything.
       else if (request.method === "GET" && parsed.kind !== "unsatisfiable") await ensureImplicitPlay(tx, facts);

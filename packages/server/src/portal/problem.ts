@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import type { Problem } from "@earwitness/contract";
 import { Refusal } from "#errors";
@@ -34,6 +35,21 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
   send(reply, problem(request, 404, "NOT_FOUND", "There is nothing at this address."));
+}
+
+export function answerMethodNotAllowed(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[]): void {
+  reply.header("allow", allowed.join(", "));
+  send(reply, problem(request, 405, "METHOD_NOT_ALLOWED", `${request.method} is not answered here, only ${allowed.join(", ")}.`));
+}
+
+/** What does not parse as HTTP never becomes a request; the connection gets this and is closed. */
+export function answerMalformed(code: string | undefined, socket: Socket): void {
+  // The other side is gone already, or an answer is on its way that this would land in the middle of.
+  if (code === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+  const status = code === "HPE_HEADER_OVERFLOW" ? 431 : code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  const title = STATUS_CODES[status]!;
+  const body = JSON.stringify({ type: "urn:earwitness:problem:malformed", title, status, code: "MALFORMED" } satisfies Problem);
+  socket.end(`HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
 }
 
 function send(reply: FastifyReply, answer: Problem): void {

@@ -3,14 +3,15 @@ import { existsSync } from "node:fs";
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from "fastify";
 import { Health } from "@earwitness/contract";
 import type { PortalApp } from "#access";
 import type { Log } from "#log";
 import { guardRoutes, type GuardOptions } from "./guard.ts";
 import { addMetrics, type MetricSources } from "./metrics.ts";
+import { createNotFound } from "./not-found.ts";
 import { describeRoutes, type DescribedRoute } from "./openapi.ts";
-import { answerError, answerNotFound } from "./problem.ts";
+import { answerError, answerMalformed } from "./problem.ts";
 import { addSecurityHeaders } from "./security.ts";
 import { serveWeb } from "./static.ts";
 
@@ -51,6 +52,9 @@ export function sessionCookieName(publicUrl: URL): string {
 
 /** The HTTP shell. Everything it serves is registered by the room that knows it. */
 export async function createPortal(options: PortalOptions): Promise<Portal> {
+  const routes: DescribedRoute[] = [];
+  const notFound = createNotFound(routes);
+  const answer = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(error, request, reply, options.isDatabaseAway);
   const app: PortalApp = Fastify({
     loggerInstance: options.log.child({ room: "portal" }, { serializers: { req: describeRequest } }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "instance" }),
@@ -65,17 +69,19 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
     requestTimeout: 60_000,
     forceCloseConnections: "idle",
     return503OnClosing: true,
-    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: "array" } },
+    // Bounds hold for infinity too, which a query string can say (`1e309`) and strictNumbers would let pass them.
+    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: "array", strictNumbers: false } },
+    frameworkErrors: answer,
+    clientErrorHandler: ({ code }, socket) => answerMalformed(code, socket),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.isDatabaseAway));
-  app.setNotFoundHandler({}, answerNotFound);
+  app.setErrorHandler(answer);
+  app.setNotFoundHandler({}, notFound);
 
   await addSecurityHeaders(app, options.publicUrl);
   await app.register(cookie);
   await app.register(rateLimit, { global: false });
 
-  const routes: DescribedRoute[] = [];
   app.addHook("onRoute", (route) => void routes.push(route));
   guardRoutes(app, { publicUrl: options.publicUrl, sessionCookie: sessionCookieName(options.publicUrl), authenticate: options.authenticate });
 
@@ -95,7 +101,7 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
   );
   for (const register of options.routes) register(app);
   if (options.webRoot !== null) {
-    if (existsSync(options.webRoot)) await serveWeb(app, options.webRoot);
+    if (existsSync(options.webRoot)) await serveWeb(app, options.webRoot, notFound);
     else options.log.warn({ webRoot: options.webRoot }, "the web application is not built: the portal serves its API only");
   }
   if (options.beforeClose !== undefined) app.addHook("preClose", options.beforeClose);
