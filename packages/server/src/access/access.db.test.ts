@@ -121,8 +121,8 @@ describe("portal sessions", () => {
     await Promise.all([sessions.end(cookie, from), sessions.end(cookie, from)]);
     expect(await sessions.verify(cookie)).toBeNull();
     const [signIn, signOut, ...more] = await evidence();
-    expect(signIn).toMatchObject({ action: "Sign In", item: "Session", actor_kind: "person", actor_id: personId, remote_address: "192.0.2.1" });
-    expect(signOut).toMatchObject({ action: "Sign Out", subject: signIn?.subject });
+    expect(signIn).toMatchObject({ action: "Login", item: "Session", actor_kind: "person", actor_id: personId, remote_address: "192.0.2.1" });
+    expect(signOut).toMatchObject({ action: "Logout", subject: signIn?.subject });
     expect(more).toEqual([]);
   });
 

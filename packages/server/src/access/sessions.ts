@@ -54,7 +54,7 @@ export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; no
         if (person === undefined) return null;
         const principal = makePrincipal({ kind: "person", id: personId, name: person.display_name, tenantId, profile: person.access_profile, personId });
         await tx.insertInto("portal_sessions").values({ tenant_id: tenantId, session_id: sessionId, secret_sha256: digestOf(secret), person_id: personId, seen_at: now, expires_at: expiresAt }).execute();
-        await append(tx, { actor: actorOf(principal), action: "Sign In", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
+        await append(tx, { actor: actorOf(principal), action: "Login", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
         return { cookie: `${tenantId}.${sessionId}.${secret}`, expiresAt, principal };
       });
     },
@@ -72,7 +72,7 @@ export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; no
         const now = clock.now();
         const { numUpdatedRows } = await tx.updateTable("portal_sessions").set({ ended_at: now }).where("session_id", "=", sessionId).where("ended_at", "is", null).executeTakeFirst();
         // Two tabs may sign out at once; it is one sign-out.
-        if (numUpdatedRows > 0n) await append(tx, { actor: actorOf(principal), action: "Sign Out", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
+        if (numUpdatedRows > 0n) await append(tx, { actor: actorOf(principal), action: "Logout", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
       });
     },
   };

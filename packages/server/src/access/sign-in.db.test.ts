@@ -105,13 +105,13 @@ describe("signing in", () => {
     const session = (await user.ask("/api/v1/session")).json();
     expect(session).toMatchObject({ person: { upn: admin!.upn.toUpperCase() }, tenant: { id: tenantId, slug: "contoso" }, profile: "Global Admin" });
     expect(session.permissions).toContain("recording.listen");
-    expect(await evidence()).toEqual([{ action: "Sign In", item: "Session", actor_kind: "person", actor_id: personId }]);
+    expect(await evidence()).toEqual([{ action: "Login", item: "Session", actor_kind: "person", actor_id: personId }]);
 
     const out = await user.ask("/api/v1/sign-out", "POST");
     expect([out.statusCode, out.body]).toEqual([204, ""]);
     expect((await user.ask("/api/v1/session")).statusCode).toBe(401);
     expect((await user.ask("/api/v1/sign-out", "POST")).statusCode).toBe(401);
-    expect((await evidence()).map((row) => row.action)).toEqual(["Sign In", "Sign Out"]);
+    expect((await evidence()).map((row) => row.action)).toEqual(["Login", "Logout"]);
   });
 
   test("OVR-17 a callback without, with another's, or with a used sign-in is refused", async () => {

@@ -9,7 +9,7 @@ export interface Actor {
 
 export interface EvidenceEntry {
   readonly actor: Actor;
-  /** What was done, in the words of the audit trail: `Play`, `Record`, `Sign In`, … (MON-23). */
+  /** What was done, in the words of the audit trail: `Play`, `Record`, `Login`, … (MON-23). */
   readonly action: string;
   /** Kind of thing it was done to: `Call`, `Session`, `Api Key`, … (MON-24). */
   readonly item: string;

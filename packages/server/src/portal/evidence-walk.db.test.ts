@@ -32,7 +32,7 @@ const walk: Readonly<Record<string, Step>> = {
   "POST /api/v1/interactions/{id}/plays": { status: 201, evidence: { action: "Play", item: "Call" }, call: (id) => ({ method: "POST", url: `/api/v1/interactions/${id}/plays`, payload: { track: 1 } }) },
   "GET /api/v1/interactions/{id}/media": { status: 200, evidence: { action: "Play", item: "Call" }, call: (id) => ({ method: "GET", url: `/api/v1/interactions/${id}/media` }) },
   "GET /api/v1/interactions/{id}/media/{track}": { status: 200, evidence: { action: "Play", item: "Call" }, call: (id) => ({ method: "GET", url: `/api/v1/interactions/${id}/media/1` }) },
-  "POST /api/v1/sign-out": { status: 204, evidence: { action: "Sign Out", item: "Session" }, call: () => ({ method: "POST", url: "/api/v1/sign-out" }) },
+  "POST /api/v1/sign-out": { status: 204, evidence: { action: "Logout", item: "Session" }, call: () => ({ method: "POST", url: "/api/v1/sign-out" }) },
 };
 
 /** Looking changes nothing. Signing in has tests of its own, with a provider. */
