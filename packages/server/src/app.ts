@@ -209,7 +209,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       log,
       version,
       publicUrl,
-      trustedProxies: [],
+      trustedProxies: config.http.trustedProxies,
       webRoot,
       authenticate,
       isDatabaseAway: isConnectionError,

@@ -48,4 +48,17 @@ describe("configuration", () => {
   test("the portal and SIP cannot share a port", () => {
     expect(mistakesOf({ EARWITNESS_HTTP_PORT: "5060" })).toHaveLength(1);
   });
+
+  test("proxies are believed by address or network, and by nothing else", () => {
+    const { trustedProxies } = parseConfig({ EARWITNESS_TRUSTED_PROXIES: "10.0.0.1, 192.0.2.0/24,2001:db8::/32" }, 1000).http;
+    expect(trustedProxies).toEqual(["10.0.0.1", "192.0.2.0/24", "2001:db8::/32"]);
+    expect(parseConfig({}, 1000).http.trustedProxies).toEqual([]);
+    for (const wrong of ["true", "*", "proxy.example", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.1 10.0.0.2", "2001:db8::/129"]) expect(mistakesOf({ EARWITNESS_TRUSTED_PROXIES: `10.0.0.1,${wrong}` })).toHaveLength(1);
+  });
+
+  test("what would be taken for something else is a mistake", () => {
+    const mistakes = mistakesOf({ EARWITNESS_SANDBOX: "true", EARWITNESS_MEDIA_ADDRESS: "sbc.example", EARWITNESS_PUBLIC_URL: "https://portal.example/earwitness" });
+    expect(mistakes.map((mistake) => mistake.split(" ")[0])).toEqual(["EARWITNESS_SANDBOX", "EARWITNESS_PUBLIC_URL", "EARWITNESS_MEDIA_ADDRESS"]);
+    expect(parseConfig({ EARWITNESS_PUBLIC_URL: "https://portal.example/" }, 1000).http.publicUrl).toBe("https://portal.example");
+  });
 });

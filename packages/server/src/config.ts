@@ -1,9 +1,10 @@
 /** The only reader of the environment. One table; every mistake is printed at once, before anything starts. */
+import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
 export interface Config {
-  readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string };
+  readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string; readonly trustedProxies: readonly string[] };
   readonly sip: { readonly host: string; readonly port: number; readonly advertisedAddress: string | null };
   readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null };
   /** As configured: process lock and control socket, one for whatever runs here. */
@@ -28,6 +29,7 @@ export const keys = {
   EARWITNESS_HTTP_PORT: { about: "Port of the portal and the API.", fallback: "8080" },
   EARWITNESS_HTTP_HOST: { about: "Address the portal and the API listen on. Put a TLS proxy in front before opening it to others.", fallback: "127.0.0.1" },
   EARWITNESS_PUBLIC_URL: { about: "Address under which browsers reach the portal; sign-in returns here.", fallback: "http://localhost:<EARWITNESS_HTTP_PORT>" },
+  EARWITNESS_TRUSTED_PROXIES: { about: "Addresses or networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, separated by commas.", fallback: "none: the address that connects is the caller's" },
   EARWITNESS_SIP_PORT: { about: "Port for SIP over UDP and TCP. TLS, when it comes, takes the next one.", fallback: "5060" },
   EARWITNESS_SIP_HOST: { about: "Address SIP listens on.", fallback: "0.0.0.0 (127.0.0.1 with the sandbox)" },
   EARWITNESS_MEDIA_ADDRESS: { about: "Address written into SDP answers, where recorders sit behind a translated address.", fallback: "the local address that faces the sender" },
@@ -87,9 +89,21 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   }
 
   const sandbox = text("EARWITNESS_SANDBOX") === "1";
+  if (!["0", "1", null].includes(text("EARWITNESS_SANDBOX"))) mistakes.push(`EARWITNESS_SANDBOX is “${text("EARWITNESS_SANDBOX")}”; it should be 1 or 0.`);
   const httpPort = whole("EARWITNESS_HTTP_PORT", 8080, 1, 65_535);
   const sipPort = whole("EARWITNESS_SIP_PORT", 5060, 1, 65_535);
   if (httpPort === sipPort) mistakes.push(`EARWITNESS_HTTP_PORT and EARWITNESS_SIP_PORT are both ${httpPort}; SIP also listens on TCP, so they must differ.`);
+
+  const publicUrl = url("EARWITNESS_PUBLIC_URL", ["https:", "http:"]) ?? `http://localhost:${httpPort}`;
+  const { pathname, search, hash, username } = URL.parse(publicUrl) ?? new URL("http://localhost");
+  if (pathname !== "/" || `${search}${hash}${username}` !== "") mistakes.push("EARWITNESS_PUBLIC_URL should be scheme, host and port alone: the portal has its host to itself.");
+
+  const trustedProxies = (text("EARWITNESS_TRUSTED_PROXIES") ?? "").split(",").map((proxy) => proxy.trim()).filter((proxy) => proxy !== "");
+  const noNetworks = trustedProxies.filter((proxy) => !isNetwork(proxy));
+  if (noNetworks.length > 0) mistakes.push(`EARWITNESS_TRUSTED_PROXIES names “${noNetworks.join("”, “")}”; each should be an address or a network, such as 192.0.2.7 or 192.0.2.0/24.`);
+
+  const mediaAddress = text("EARWITNESS_MEDIA_ADDRESS");
+  if (mediaAddress !== null && isIP(mediaAddress) === 0) mistakes.push(`EARWITNESS_MEDIA_ADDRESS is “${mediaAddress}”; it should be an IP address.`);
 
   const range = /^(\d+)-(\d+)$/.exec(text("EARWITNESS_RTP_PORTS") ?? "20000-29999");
   const [fromPort, toPort] = [Number(range?.[1]), Number(range?.[2])];
@@ -112,8 +126,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
 
   const baseDir = resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data")));
   const config: Config = {
-    http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: (url("EARWITNESS_PUBLIC_URL", ["https:", "http:"]) ?? `http://localhost:${httpPort}`).replace(/\/$/, "") },
-    sip: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), port: sipPort, advertisedAddress: text("EARWITNESS_MEDIA_ADDRESS") },
+    http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: publicUrl.replace(/\/$/, ""), trustedProxies },
+    sip: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), port: sipPort, advertisedAddress: mediaAddress },
     rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64) },
     baseDir,
     dataDir: sandbox ? join(baseDir, "sandbox") : baseDir,
@@ -144,6 +158,13 @@ function nearest(key: string): string {
   const words = key.split("_").slice(1);
   const close = Object.keys(keys).filter((known) => words.some((word) => word.length > 2 && known.includes(word)));
   return close.length > 0 ? `Did you mean ${close.join(" or ")}?` : "docs/configuration.md lists them.";
+}
+
+/** An address, or one with the length of its prefix. */
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const version = isIP(address);
+  return version !== 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)));
 }
 
 function isLoopback(url: string): boolean {
