@@ -70,6 +70,8 @@ export interface CallOffer {
   readonly facts: CallFacts;
   /** As received, kept with the recording: SDP and metadata, each with its content type. */
   readonly raw: readonly RawBody[];
+  /** The recorder gave the call up by itself (disk, worker, quota): the sender must not go on believing that it is recorded. */
+  readonly onEnded?: (reason: string) => void;
 }
 
 export interface RawBody {
@@ -90,7 +92,7 @@ export type OpenResult =
   /** Cannot record now: the adapter answers so that the sender moves on (SIP: 503 with Retry-After). */
   | { readonly kind: "unavailable"; readonly reason: string; readonly retryAfterSeconds: number };
 
-export type EndCause = "released" | "cancelled" | "timeout" | "no_media" | "shutdown" | "fault";
+export type EndCause = "released" | "cancelled" | "timeout" | "no_media" | "shutdown" | "fault" | "quota";
 
 /** A call that is being recorded. Methods may be called in any order and more than once; after `end` they do nothing. */
 export interface RecordedCall {

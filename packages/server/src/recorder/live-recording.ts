@@ -63,6 +63,7 @@ export interface LiveRecording {
   /** Writes the pieces that are due. Throws when the disk refuses; may be called again. */
   writePieces(): Promise<void>;
   readonly piecesDue: boolean;
+  /** Throws when the disk refuses; may be called again. */
   finish(atMs: number): Promise<RecordingSummary>;
   activity(): { track: number; level: number; speaking: boolean }[];
   /** How long nothing came on any track that should send; 0 when none should. */
@@ -89,6 +90,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   let ended: RecordingState["ended"] = null;
   let lastPacketMs = 0;
   let writing: Promise<void> | null = null;
+  /** The call is over; what came of it is sealed, in memory at least. */
+  let closing: Promise<void> | null = null;
   let finishing: Promise<RecordingSummary> | null = null;
 
   function state(): RecordingState {
@@ -177,14 +180,14 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   }
 
   function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
-    if (finishing !== null) throw new Error(`recording ${recordingId} has ended`);
+    if (closing !== null) throw new Error(`recording ${recordingId} has ended`);
     return options.openReceiver(stream, (fields, codec, payload, arrivalMs) => {
       lastPacketMs = arrivalMs;
       track.live.receive(fields, codec, payload, arrivalMs);
     });
   }
 
-  async function finish(atMs: number): Promise<RecordingSummary> {
+  async function closeAudio(atMs: number): Promise<void> {
     for (const track of tracks.values()) setSending(track, false, atMs);
     // What the kernel has already received belongs to the call: one turn of the loop reads it.
     await new Promise((resolve) => setImmediate(resolve));
@@ -194,6 +197,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     settle(Infinity);
     sealPiece(Math.max(pieceFrom, Math.ceil(endMs() / 1000)), true);
     mark(atMs); // should the process die before the piece is synced, recovery knows that the call was over
+  }
+
+  async function finish(atMs: number): Promise<RecordingSummary> {
+    await (closing ??= closeAudio(atMs));
     await writing?.catch(() => undefined);
     await writePieces();
     journal.append({ sealing, header: { kind: "sealed", recordingId, tenantId, keyId: key.keyId, track: 0, startedAtMs, fromMs: Math.round(atMs), toMs: Math.round(atMs) }, body: Buffer.alloc(0), second: null });
@@ -205,7 +212,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       startedAtMs,
       durationMs: endMs(),
       tracks: [...tracks.values()].map((track) => ({
-        ...track.analysis.summary({ track: track.number, label: track.label, sampleRate: track.sampleRate, sending: track.sending, gaps: [] }, atMs),
+        ...track.analysis.summary({ track: track.number, label: track.label, sampleRate: track.sampleRate, sending: track.sending, gaps: [] }, ended?.atMs ?? atMs),
         merkleRoot: Buffer.from(track.tree.root()).toString("hex"),
         chunks: track.tree.size,
       })),
@@ -258,7 +265,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       await closeReceiver(track);
     },
     beat(onTime) {
-      if (finishing !== null) return;
+      if (closing !== null) return;
       const now = options.now();
       for (const track of tracks.values()) track.receiver?.report();
       journalAll(now);
@@ -277,7 +284,11 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       return unwritten.length > 0 && writing === null;
     },
     finish(atMs) {
-      return (finishing ??= finish(atMs));
+      // A disk that refuses may be asked again: until then this memory is where the audio is.
+      return (finishing ??= finish(atMs).catch((error: unknown) => {
+        finishing = null;
+        throw error;
+      }));
     },
     activity() {
       return [...tracks.values()].filter((track) => track.receiver !== null).map((track) => {
@@ -296,7 +307,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     },
     async close() {
       await Promise.all([...tracks.values()].map(closeReceiver));
-      if (finishing === null) journalAll(Infinity);
+      if (closing === null) journalAll(Infinity);
     },
   };
 }

@@ -140,6 +140,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       letGo(recordingId, member);
       return summary;
     },
+    holds: (recordingId) => byRecording.has(recordingId),
     async release(recordingId) {
       if (!/^[0-9a-f]{24}$/.test(recordingId)) throw new Error(`not a recording: ${recordingId}`);
       // Recovered recordings were never open here, so the tenant's folder is looked for.

@@ -84,8 +84,13 @@ export interface MediaPool {
   addTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): Promise<LocalPorts>;
   changeTrack(recordingId: string, track: number, stream: StreamOffer, atMs: number): Promise<LocalPorts>;
   removeTrack(recordingId: string, track: number, atMs: number): Promise<void>;
-  /** Seals what is left and answers the summary; cheap: O(tracks) plus the last minute. */
+  /**
+   * Seals what is left and answers the summary; cheap: O(tracks) plus the last minute. Where the disk refuses, the worker
+   * keeps the recording and may be asked again.
+   */
   finish(recordingId: string, atMs: number): Promise<RecordingSummary>;
+  /** Whether a living worker has the recording: nobody else may then touch what it has in the spool. */
+  holds(recordingId: string): boolean;
   /** The recording's pieces are in the store and finalized in the database: spool files may go. */
   release(recordingId: string): Promise<void>;
   onEvent(listener: (event: MediaEvent) => void): void;

@@ -12,10 +12,11 @@ import type { Fact, PieceStored } from "./facts.ts";
 import { finalize } from "./finalize.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MediaPool, RecordingSummary, SealedPiece } from "./media.ts";
+import { QuotaExceeded } from "./upload.ts";
 
 export interface Pipeline {
-  /** The call has ended and its last piece is sealed. */
-  finish(recordingId: string, summary: RecordingSummary): void;
+  /** The call has ended and its last piece is sealed. `owed`: facts of it that the call journal has refused so far. */
+  finish(recordingId: string, summary: RecordingSummary, owed?: readonly Fact[]): void;
   /** The database has applied this fact. */
   applied(fact: Fact, seq: number): void;
   /** Recordings that have ended and are not yet finalized. */
@@ -34,6 +35,8 @@ export interface PipelineOptions {
   readonly log: Log;
   /** Puts the piece into the tenant's store; retries by itself and resolves when it is durable there. */
   upload(piece: SealedPiece): Promise<unknown>;
+  /** The tenant's store takes so little that its pieces fill the spool. */
+  overQuota(tenantId: string, message: string): void;
   tenantOf(tenantId: string): { tenantId: string; publicKey: Uint8Array; publicKeyId: string } | null;
 }
 
@@ -60,23 +63,27 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     stored.catch((error: unknown) => {
       log.error({ recordingId: piece.recordingId, seq: piece.seq, err: messageOf(error) }, "piece is not stored; it stays in the spool");
       storing.delete(name);
+      if (error instanceof QuotaExceeded) options.overQuota(piece.tenantId, error.message);
     });
     return stored;
   }
 
   async function finishOnce(recordingId: string, summary: RecordingSummary): Promise<void> {
     const entry = ledger.get(recordingId);
-    if (entry === undefined) throw new Error("the call journal does not know this recording");
-    if (entry.finalized !== null) return;
+    // Refused before its first fact was on disk, and so before any of its audio: there is nothing to finish.
+    if (entry === undefined || entry.finalized !== null) return;
     const tenant = options.tenantOf(entry.opened.tenantId);
     if (tenant === null) throw new Error("its tenant is not in the node's snapshot");
     await Promise.all(summary.pieces.map(store));
     await facts.append(await finalize(entry, summary, { vault: options.vault, nodeId: options.nodeId, tenant, now: options.clock.now() }));
   }
 
-  async function finish(recordingId: string, summary: RecordingSummary): Promise<void> {
+  async function finish(recordingId: string, summary: RecordingSummary, owed: readonly Fact[]): Promise<void> {
+    let due = owed;
     for (let attempt = 0; ; attempt++) {
       try {
+        if (due.length > 0 && ledger.has(recordingId)) await facts.append(...due);
+        due = [];
         await finishOnce(recordingId, summary);
         return;
       } catch (error) {
@@ -101,8 +108,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   });
 
   return {
-    finish(recordingId, summary) {
-      const done = finish(recordingId, summary).finally(() => finishing.delete(recordingId));
+    finish(recordingId, summary, owed = []) {
+      if (finishing.has(recordingId)) return;
+      const done = finish(recordingId, summary, owed).finally(() => finishing.delete(recordingId));
       finishing.set(recordingId, done);
     },
     applied(fact, seq) {

@@ -15,7 +15,7 @@ export interface Projector {
   push(facts: readonly StoredFact[]): void;
   /** Facts that are on disk and not yet in the database. */
   waiting(): { facts: number; oldestMs: number | null; rejected: number };
-  /** Waits until nothing waits, but not longer; what is left stays in the call journal. */
+  /** Waits until nothing waits, but not longer, and not for a database that is away; what is left stays in the call journal. */
   drain(withinMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -42,6 +42,9 @@ export function createProjector(options: ProjectorOptions): Projector {
   const { db, nodeId, log } = options;
   const queue: StoredFact[] = [];
   let rejected = 0;
+  /** The database is set up, and took the last thing it was given. */
+  let here = false;
+  let idle = false;
   const closing = new AbortController();
   let wake: (() => void) | null = null;
 
@@ -96,24 +99,31 @@ export function createProjector(options: ProjectorOptions): Projector {
     let failures = 0;
     let away = 0;
     await Promise.race([options.databaseReady, new Promise((done) => closing.signal.addEventListener("abort", done, { once: true }))]);
+    here = true;
     while (!closing.signal.aborted) {
       const batch = failures === 0 ? nextBatch() : queue.slice(0, 1);
       const [next] = batch;
       if (next === undefined) {
+        idle = true;
         await sleep(60_000);
+        idle = false;
         continue;
       }
       try {
-        if (failures > attempts) await reject(next, lastError);
+        const refused = failures > attempts;
+        if (refused) await reject(next, lastError);
         else await apply(batch);
         queue.splice(0, batch.length);
         failures = 0;
+        here = true;
         if (away > 0) log.info({ waiting: queue.length }, "database is back; facts are being written");
         away = 0;
-        for (const { fact, seq } of batch) options.applied(fact, seq);
+        // A refused fact was not applied: spool and call journal keep what they have of its recording.
+        if (!refused) for (const { fact, seq } of batch) options.applied(fact, seq);
       } catch (error) {
         lastError = error;
-        if (isConnectionError(error)) {
+        if (isConnectionError(error) || isBusy(error)) {
+          here = false;
           if (away === 0) log.warn({ err: messageOf(error) }, "database is away; facts wait in the call journal");
           await sleep(retryMs[Math.min(away++, retryMs.length - 1)]!);
         } else {
@@ -130,12 +140,14 @@ export function createProjector(options: ProjectorOptions): Projector {
 
   return {
     push(facts) {
-      queue.push(...facts);
-      wake?.();
+      // One by one: days of an absent database are more facts than a call may have arguments.
+      for (const stored of facts) queue.push(stored);
+      if (idle) wake?.(); // and never out of the pause after a failure: a busy node would press on a database that is away
     },
     waiting: () => ({ facts: queue.length, oldestMs: queue[0]?.fact.atMs ?? null, rejected }),
     async drain(withinMs) {
-      for (const deadline = Date.now() + withinMs; queue.length > 0 && Date.now() < deadline; ) await new Promise((done) => setTimeout(done, 20));
+      const worthIt = () => here && queue.length > 0;
+      for (const deadline = Date.now() + withinMs; worthIt() && Date.now() < deadline; ) await new Promise((done) => setTimeout(done, 20));
     },
     async close() {
       closing.abort();
@@ -143,6 +155,17 @@ export function createProjector(options: ProjectorOptions): Projector {
       await running;
     },
   };
+}
+
+/** Deadlocks, serialization failures, locks held too long, statements cut off: the statement is in order and its time will come. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^(40|55|57)...$/.test(String(error.code));
+}
+
+/** Whether the database has all of a recording, and nothing of it is needed in the spool any more. */
+export async function isFinished(db: Db, tenantId: string, recordingId: string): Promise<boolean> {
+  const media = await withTenant(db, tenantId, (tx) => tx.selectFrom("media").select("state").where("minted_at", "=", mintedAt(recordingId)).where("media_id", "=", recordingId).executeTakeFirst());
+  return media !== undefined && media.state !== "recording" && media.state !== "finalizing";
 }
 
 async function lockMark(tx: TenantTransaction, nodeId: string): Promise<number> {

@@ -10,6 +10,7 @@ import type { Log } from "#log";
 import type { Vault } from "#vault";
 import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
 import type { FactLog } from "./fact-log.ts";
+import type { Fact } from "./facts.ts";
 import { decideCall, type KnownPerson } from "./legs.ts";
 import type { MediaEvent, MediaPool, RecordingSummary } from "./media.ts";
 import { createSession, type Session } from "./session.ts";
@@ -35,14 +36,18 @@ export interface RecorderOptions {
   tenantOf(tenantId: string, trunkId: string): RecordingTenant | null;
   /** Why nothing could be recorded now, beyond what the recorder itself knows. */
   notReady(): string[];
-  finished(recordingId: string, summary: RecordingSummary): void;
-  /** The media workers could not close the recording; what is on disk has to be recovered. */
-  abandoned(recordingId: string): void;
+  /** Why this tenant's calls cannot be taken now, while others' can. */
+  tenantFault(tenantId: string): string | null;
+  finished(recordingId: string, summary: RecordingSummary, owed: readonly Fact[]): void;
+  /** The media workers could not close the recording now. */
+  abandoned(recordingId: string, owed: readonly Fact[]): void;
   /** Who speaks now, by the numbers of the speakers' tracks. */
   activity(recordings: readonly { tenantId: string; recordingId: string; tracks: readonly { track: number; level: number; speaking: boolean }[] }[]): void;
 }
 
 export interface LiveRecorder extends Recorder {
+  /** Ends the running calls of one tenant, whose store takes nothing any more. */
+  failTenant(tenantId: string, message: string): void;
   counters(): { opened: number; ignored: number; refused: number };
 }
 
@@ -64,6 +69,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     } catch (error) {
       spoolFault = `The spool cannot be read: ${messageOf(error)}`;
     }
+    if (facts.fault() !== null) await facts.append().catch(() => undefined); // asks whether there is room again; fault() says
   }
   void checkSpool();
   const beat = setInterval(() => void checkSpool(), spoolCheckMs);
@@ -100,6 +106,8 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const reasons = [...options.notReady()];
     if (draining) reasons.push("This node is being drained.");
     if (spoolFault !== null) reasons.push(spoolFault);
+    const factFault = facts.fault();
+    if (factFault !== null) reasons.push(`The call journal cannot be written: ${factFault}`);
     if (sessions.size + opening >= options.limits.calls) reasons.push(`All ${options.limits.calls} calls that this node may record at once are in use.`);
     return { ready: reasons.length === 0, reasons };
   }
@@ -121,11 +129,23 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     return { kind: "unavailable", reason, retryAfterSeconds: 5 };
   }
 
+  /** A call counts from the first step on; once it has its session, that counts. */
+  async function counted<T>(work: Promise<T>): Promise<T> {
+    opening += 1;
+    try {
+      return await work;
+    } finally {
+      opening -= 1;
+    }
+  }
+
   async function openCall(offer: CallOffer): Promise<OpenResult> {
     const state = ready();
     if (!state.ready) return unavailable(offer, state.reasons.join(" "));
     const tenant = options.tenantOf(offer.tenantId, offer.trunkId);
     if (tenant === null) return unavailable(offer, "The trunk of this call is not in the node's snapshot.");
+    const tenantFault = options.tenantFault(offer.tenantId);
+    if (tenantFault !== null) return unavailable(offer, tenantFault);
 
     const decision = decideCall(tenant.trunk, offer.facts, tenant.identify);
     if (!decision.record) {
@@ -139,7 +159,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const of = { tenantId: offer.tenantId, recordingId, atMs: startedAt.getTime() };
     let session: Session | null = null;
     try {
-      const key = await vault.createDataKey(tenant);
+      const key = await counted(vault.createDataKey(tenant));
       const call = { ...offer, facts: withSomeParty(offer.facts, offer.remoteAddress) };
       session = createSession(
         call,
@@ -147,14 +167,15 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
         {
           pool,
           facts,
+          clock,
           log,
-          finished: (id, summary) => {
+          finished: (id, summary, owed) => {
             sessions.delete(id);
-            options.finished(id, summary);
+            options.finished(id, summary, owed);
           },
-          abandoned: (id) => {
+          abandoned: (id, owed) => {
             sessions.delete(id);
-            options.abandoned(id);
+            options.abandoned(id, owed);
           },
         },
       );
@@ -170,25 +191,22 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
         decision: { record: true, reasons: decision.reasons, ruleVersion: decision.ruleVersion },
       });
       await pool.open({ recordingId, tenantId: offer.tenantId, startedAtMs: startedAt.getTime(), key });
+      key.bytes.fill(0); // the worker has its own copy, and is the one that seals
       const ports = new Map<string, LocalPorts>();
       for (const stream of offer.streams) ports.set(stream.label, await session.addStream(stream, startedAt));
       await session.update(call.facts, offer.receivedAt, offer.raw);
       counters.opened += 1;
       return { kind: "recording", call: session, ports };
     } catch (error) {
-      await session?.fault(messageOf(error)).catch(() => undefined);
+      await session?.fault(messageOf(error));
       return unavailable(offer, messageOf(error));
     }
   }
 
   return {
-    async open(offer) {
-      opening += 1;
-      try {
-        return await openCall(offer);
-      } finally {
-        opening -= 1;
-      }
+    open: openCall,
+    failTenant(tenantId, message) {
+      for (const session of sessions.values()) if (session.tenantId === tenantId) void session.fault(message, "quota");
     },
     count: () => sessions.size,
     ready,

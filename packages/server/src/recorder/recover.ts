@@ -40,6 +40,8 @@ export interface RecoverOptions {
   readonly storedPieces?: (recordingId: string) => Promise<readonly SealedPiece[]>;
   /** Only these recordings, while others run: after a worker died. Journal segments then stay for the next start to remove. */
   readonly only?: ReadonlySet<string>;
+  /** What could not be recovered now, and stays in the spool as it is: keyring or tenant unknown, disk full. */
+  readonly onWaiting?: (recordingId: string) => void;
   /** For tests, which let each step fail. */
   readonly steps?: { readonly writeFile?: typeof writeFileDurably; readonly removeSegment?: (path: string) => Promise<void> };
 }
@@ -72,6 +74,7 @@ export async function recoverSpool(options: RecoverOptions): Promise<RecoveredRe
         } catch (error) {
           // Not the recording's fault: keyring unreachable, disk full. It stays as it is for the next start.
           unfinished.add(orphan.recordingId);
+          options.onWaiting?.(orphan.recordingId);
           log.error({ recordingId: orphan.recordingId, tenantId: orphan.tenantId, err: messageOf(error) }, "recording in the spool could not be recovered now");
         }
       }

@@ -3,6 +3,7 @@
  * fact in the node's call journal before it is believed; the database is not asked anything here.
  */
 import { createHash } from "node:crypto";
+import type { Clock } from "#clock";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { CallFacts, CallOffer, EndCause, LocalPorts, RawBody, RecordedCall, StreamOffer } from "./call.ts";
@@ -14,11 +15,12 @@ import type { MediaPool, RecordingSummary } from "./media.ts";
 export interface SessionParts {
   readonly pool: MediaPool;
   readonly facts: FactLog;
+  readonly clock: Clock;
   readonly log: Log;
-  /** Takes over when the call has ended and its last piece is sealed. */
-  finished(recordingId: string, summary: RecordingSummary): void;
-  /** The media of a call that ended could not be closed in order; what is on disk has to be recovered. */
-  abandoned(recordingId: string): void;
+  /** Takes over when the call has ended and its last piece is sealed. `owed`: facts that the call journal has refused so far. */
+  finished(recordingId: string, summary: RecordingSummary, owed: readonly Fact[]): void;
+  /** The media of a call that ended could not be closed in order; it has to be asked for again, or recovered from disk. */
+  abandoned(recordingId: string, owed: readonly Fact[]): void;
 }
 
 export interface Session extends RecordedCall {
@@ -26,23 +28,39 @@ export interface Session extends RecordedCall {
   firstFrame(): void;
   /** Number of the speaker's track that a wire track carries now. */
   speakerOn(sourceTrack: number): number | null;
-  fault(message: string): Promise<void>;
+  /** The recorder cannot go on with it; whoever offered the call is told. Never rejects. */
+  fault(message: string, cause?: EndCause): Promise<void>;
 }
 
 export function createSession(offer: CallOffer, context: LegContext, parts: SessionParts): Session {
   const { recordingId, tenantId, recordingStartMs } = context;
-  const { pool, facts, log } = parts;
+  const { pool, facts, clock, log } = parts;
   const legs = createLegFollower(context);
   const tracks = new Map<string, number>();
   let lastFacts = offer.facts;
   let ended: Promise<void> | null = null;
+  /** Facts that the call journal refused; they go before the next ones. */
+  let owed: readonly Fact[] = [];
 
   const mediaMs = (at: Date) => Math.max(0, at.getTime() - recordingStartMs);
   const of = (atMs: number) => ({ tenantId, recordingId, atMs });
   const trackOf = (label: string) => tracks.get(label) ?? null;
 
   async function remember(...happened: Fact[]): Promise<void> {
-    if (happened.length > 0) await facts.append(...happened);
+    const due = [...owed, ...happened];
+    if (due.length === 0) return;
+    owed = [];
+    try {
+      await facts.append(...due);
+    } catch (error) {
+      owed = [...due, ...owed];
+      throw error;
+    }
+  }
+
+  /** Where the call is to go on: the facts are owed until the journal takes them. */
+  async function rememberInTime(...happened: Fact[]): Promise<void> {
+    await remember(...happened).catch((error: unknown) => log.error({ recordingId, err: messageOf(error) }, "call journal refused facts"));
   }
 
   async function addStream(stream: StreamOffer, at: Date): Promise<LocalPorts> {
@@ -52,7 +70,7 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
     tracks.set(stream.label, track);
     try {
       const ports = await pool.addTrack(recordingId, track, stream, mediaMs(at));
-      await remember(...legs.update(lastFacts, at.getTime(), trackOf));
+      await rememberInTime(...legs.update(lastFacts, at.getTime(), trackOf));
       return ports;
     } catch (error) {
       tracks.delete(stream.label);
@@ -61,15 +79,12 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   }
 
   async function end(cause: EndCause, at: Date): Promise<void> {
+    await rememberInTime(...legs.end(cause, at.getTime()), { kind: "recording.ended", ...of(at.getTime()), endReason: cause });
     try {
-      await remember(...legs.end(cause, at.getTime()), { kind: "recording.ended", ...of(at.getTime()), endReason: cause });
-    } finally {
-      try {
-        parts.finished(recordingId, await pool.finish(recordingId, mediaMs(at)));
-      } catch (error) {
-        log.error({ recordingId, err: messageOf(error) }, "recording could not be closed in order; it is being recovered from disk");
-        parts.abandoned(recordingId);
-      }
+      parts.finished(recordingId, await pool.finish(recordingId, mediaMs(at)), owed);
+    } catch (error) {
+      log.error({ recordingId, err: messageOf(error) }, "recording could not be closed in order; it is being rescued");
+      parts.abandoned(recordingId, owed);
     }
   }
 
@@ -98,16 +113,17 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
       await remember(...bodies(raw), ...legs.update(next, at.getTime(), trackOf));
     },
     firstFrame() {
-      const happened = legs.audioArrived(Date.now());
-      remember(...happened).catch((error: unknown) => log.error({ recordingId, err: messageOf(error) }, "call journal refused a fact"));
+      void rememberInTime(...legs.audioArrived(clock.now().getTime()));
     },
     end(cause, at) {
       ended ??= end(cause, at);
       return ended;
     },
-    fault(message) {
+    fault(message, cause = "fault") {
+      if (ended !== null) return ended;
       log.error({ recordingId, message }, "recording failed");
-      ended ??= end("fault", new Date());
+      ended = end(cause, clock.now());
+      offer.onEnded?.(message);
       return ended;
     },
   };

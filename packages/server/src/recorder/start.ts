@@ -7,11 +7,12 @@ import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { Vault } from "#vault";
 import { createFactLog } from "./fact-log.ts";
+import type { Fact } from "./facts.ts";
 import { createLedger } from "./ledger.ts";
 import type { MediaStats, RecordingSummary } from "./media.ts";
 import { createMediaPool } from "./media-pool.ts";
 import { createPipeline } from "./pipeline.ts";
-import { createProjector, type Projector } from "./project.ts";
+import { createProjector, isFinished, type Projector } from "./project.ts";
 import { createRecorder, type LiveRecorder, type RecorderOptions, type RecordingTenant } from "./recorder.ts";
 import { recoverSpool } from "./recover.ts";
 import { createUploader, type Uploader } from "./upload.ts";
@@ -48,6 +49,10 @@ export interface Recording {
   close(): Promise<void>;
 }
 
+/** A moment, in which all calls of a dead worker come together; and until what could not be rescued is tried again. */
+const rescueMs = 50;
+const rescueAgainMs = 5_000;
+
 export async function startRecording(options: RecordingOptions): Promise<Recording> {
   const { vault, nodeId, clock, log, spoolDir } = options;
   await mkdir(spoolDir, { recursive: true, mode: 0o700 });
@@ -55,11 +60,13 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   const ledger = createLedger();
   for (const { fact } of facts.earlier) ledger.note(fact);
 
-  const recovered = await recoverSpool({ spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log });
+  const recovery = { spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log };
+  const waiting = new Set<string>();
+  const recovered = await recoverSpool({ ...recovery, onWaiting: (recordingId) => waiting.add(recordingId) });
 
   const pool = await createMediaPool({ workers: options.workers, bindAddress: options.bindAddress, rtpPorts: options.rtpPorts, spoolDir, log });
   const uploader = createUploader({ store: vault.store, quotaBytes: options.limits.uploadQuotaBytes, log });
-  const pipeline = createPipeline({ pool, vault, facts, ledger, nodeId, clock, log, upload: (piece) => uploader.enqueue(piece), tenantOf: options.tenantOf });
+  const pipeline = createPipeline({ pool, vault, facts, ledger, nodeId, clock, log, upload: (piece) => uploader.enqueue(piece), overQuota: (tenantId, message) => recorder.failTenant(tenantId, message), tenantOf: options.tenantOf });
   const projector = createProjector({
     db: options.db,
     nodeId,
@@ -75,26 +82,73 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
       pipeline.applied(fact, seq);
     },
   });
+  /** Recordings that nobody could close: a worker died, a disk refused, a key could not be had. With the facts owed for each. */
+  const lost = new Map<string, readonly Fact[]>();
+  let rescuing: NodeJS.Timeout | null = null;
+  let closing = false;
+
+  /** What is lost is looked for together, after a moment: each look reads all journals, and a worker dies with many calls. */
+  function rescueLost(afterMs = rescueMs): void {
+    if (lost.size > 0 && !closing) rescuing ??= setTimeout(() => void rescue(), afterMs);
+  }
+
+  async function rescue(): Promise<void> {
+    // Where a worker still has the recording, its memory holds more than the disk.
+    for (const recordingId of [...lost.keys()].filter(pool.holds)) {
+      try {
+        saved(recordingId, await pool.finish(recordingId, Math.max(0, clock.now().getTime() - (ledger.get(recordingId)?.opened.atMs ?? 0))));
+      } catch (error) {
+        log.error({ recordingId, err: messageOf(error) }, "recording cannot be closed yet; its worker keeps it");
+      }
+    }
+    const only = new Set([...lost.keys()].filter((recordingId) => !pool.holds(recordingId)));
+    try {
+      const still = new Set<string>();
+      const found = only.size === 0 ? [] : await recoverSpool({ ...recovery, only, onWaiting: (recordingId) => still.add(recordingId) });
+      const summaries = new Map(found.map(({ summary }) => [summary.recordingId, summary]));
+      for (const recordingId of only) if (!still.has(recordingId)) saved(recordingId, summaries.get(recordingId) ?? null);
+    } catch (error) {
+      log.error({ recordings: only.size, err: messageOf(error) }, "recordings could not be rescued yet");
+    }
+    rescuing = null;
+    rescueLost(rescueAgainMs);
+  }
+
+  /** `summary` null: nothing of it ever came to be on disk. */
+  function saved(recordingId: string, summary: RecordingSummary | null): void {
+    const owed = lost.get(recordingId);
+    lost.delete(recordingId);
+    const entry = ledger.get(recordingId);
+    if (entry !== undefined) pipeline.finish(recordingId, summary ?? silent(entry.opened), owed);
+  }
+
+  /**
+   * In the spool, and not in the call journal: finished by an earlier start, which died before it could tidy up. That is
+   * taken from the database, never from the silence of a journal that may be damaged: what nobody knows is kept.
+   */
+  async function releaseFinished({ tenantId, recordingId }: RecordingSummary): Promise<void> {
+    try {
+      await options.databaseReady;
+      if (await isFinished(options.db, tenantId, recordingId)) await pool.release(recordingId);
+      else log.error({ tenantId, recordingId }, "recording in the spool is in no journal and not finished in the database; it is kept");
+    } catch (error) {
+      log.warn({ recordingId, err: messageOf(error) }, "recording stays in the spool until it is known to be finished");
+    }
+  }
+
   projector.push(facts.earlier);
   facts.onDurable((stored) => projector.push(stored));
 
   const orphans = new Map(recovered.map(({ summary }) => [summary.recordingId, summary]));
   const unfinished = ledger.unfinished();
-  for (const entry of unfinished) pipeline.finish(entry.opened.recordingId, orphans.get(entry.opened.recordingId) ?? silent(entry.opened));
-  // Finished in the database by an earlier start, which died before it could tidy the spool.
-  for (const recordingId of orphans.keys()) if (!ledger.has(recordingId)) await pool.release(recordingId);
-  if (unfinished.length > 0) log.warn({ recordings: unfinished.length }, "an earlier start was cut off in the middle of calls; they are being finished");
-
-  /** A worker died under a call, or could not close it: what it had on disk is finished while other calls go on. */
-  async function rescue(recordingId: string): Promise<void> {
-    try {
-      const [found] = await recoverSpool({ spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log, only: new Set([recordingId]) });
-      const entry = ledger.get(recordingId);
-      if (entry !== undefined) pipeline.finish(recordingId, found?.summary ?? silent(entry.opened));
-    } catch (error) {
-      log.error({ recordingId, err: messageOf(error) }, "recording could not be rescued now; the next start finishes it");
-    }
+  for (const { opened } of unfinished) {
+    const { recordingId } = opened;
+    if (waiting.has(recordingId)) lost.set(recordingId, []);
+    else pipeline.finish(recordingId, orphans.get(recordingId) ?? silent(opened));
   }
+  rescueLost(rescueAgainMs);
+  for (const summary of orphans.values()) if (!ledger.has(summary.recordingId)) void releaseFinished(summary);
+  if (unfinished.length > 0) log.warn({ recordings: unfinished.length }, "an earlier start was cut off in the middle of calls; they are being finished");
 
   const recorder = createRecorder({
     pool,
@@ -106,8 +160,12 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     limits: options.limits,
     tenantOf: options.trunkOf,
     notReady: options.notReady,
-    finished: (recordingId, summary) => pipeline.finish(recordingId, summary),
-    abandoned: (recordingId) => void rescue(recordingId),
+    tenantFault: (tenantId) => (uploader.isFull(tenantId) ? "The store of this tenant takes no more recordings, and its quota of the spool is used up." : null),
+    finished: (recordingId, summary, owed) => pipeline.finish(recordingId, summary, owed),
+    abandoned(recordingId, owed) {
+      lost.set(recordingId, owed);
+      rescueLost();
+    },
     activity: options.activity,
   });
 
@@ -118,6 +176,8 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     uploads: () => uploader.lag(),
     async close() {
       await recorder.close();
+      closing = true; // what is lost now is found by the next start
+      clearTimeout(rescuing ?? undefined);
       await pipeline.settle(5_000);
       await projector.drain(3_000);
       await projector.close();

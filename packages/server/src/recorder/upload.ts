@@ -15,6 +15,8 @@ export interface StoredPiece extends SealedPiece {
 export interface Uploader {
   /** Resolves when the piece is durable in the store. Rejects with QuotaExceeded, or where trying again cannot help. */
   enqueue(piece: SealedPiece): Promise<StoredPiece>;
+  /** The quota was exceeded, and less than a tenth of it is free again. */
+  isFull(tenantId: string): boolean;
   /** What waits, by tenant. */
   lag(): ReadonlyMap<string, { readonly bytes: number; readonly pieces: number; readonly oldestMs: number }>;
   onStored(listener: (piece: StoredPiece) => void): void;
@@ -54,6 +56,7 @@ interface Job {
 export function createUploader({ store, quotaBytes, log, now = Date.now, retryMs = defaultRetryMs }: UploaderOptions): Uploader {
   /** Jobs of each tenant, in the order in which they came. */
   const tenants = new Map<string, Job[]>();
+  const full = new Set<string>();
   const running = new Set<Promise<void>>();
   const retries = new Set<NodeJS.Timeout>();
   const listeners = new Set<(piece: StoredPiece) => void>();
@@ -81,6 +84,7 @@ export function createUploader({ store, quotaBytes, log, now = Date.now, retryMs
     try {
       await store.putFile(piece.objectName, piece.path);
       jobs.splice(jobs.indexOf(job), 1);
+      if (bytesOf(jobs) < quotaBytes * 0.9) full.delete(piece.tenantId);
       const stored = { ...piece, storedAtMs: now() };
       job.stored.resolve(stored);
       for (const listener of listeners) listener(stored);
@@ -116,12 +120,16 @@ export function createUploader({ store, quotaBytes, log, now = Date.now, retryMs
       tenants.set(piece.tenantId, jobs);
       const known = jobs.find((job) => job.piece.objectName === piece.objectName);
       if (known !== undefined) return known.stored.promise;
-      if (bytesOf(jobs) + piece.sizeBytes > quotaBytes) return Promise.reject(new QuotaExceeded(piece.tenantId, quotaBytes));
+      if (bytesOf(jobs) + piece.sizeBytes > quotaBytes) {
+        full.add(piece.tenantId);
+        return Promise.reject(new QuotaExceeded(piece.tenantId, quotaBytes));
+      }
       const job: Job = { piece, sinceMs: now(), state: "waiting", failures: 0, stored: Promise.withResolvers() };
       jobs.push(job);
       pump(jobs);
       return job.stored.promise;
     },
+    isFull: (tenantId) => full.has(tenantId),
     lag() {
       const waiting = [...tenants].filter(([, jobs]) => jobs.length > 0);
       return new Map(waiting.map(([tenantId, jobs]) => [tenantId, { bytes: bytesOf(jobs), pieces: jobs.length, oldestMs: now() - jobs[0]!.sinceMs }]));

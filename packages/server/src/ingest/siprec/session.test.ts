@@ -98,6 +98,32 @@ describe.each(["udp", "tcp"] as const)("a recording session over %s", (kind) => 
   });
 });
 
+describe("a recorder that gives a call up", () => {
+  test("the client gets a BYE, so that it does not go on believing that it is recorded", async () => {
+    await using it = await createTestServer();
+    const call = await it.call();
+    await call.establish();
+    const [recorded] = it.recorder.calls;
+    recorded!.offer.onEnded!("the spool is full");
+    call.client.reply(await call.client.request("BYE"), 200);
+    await until(() => it.server.stats().dialogs === 0, "end of the dialog");
+    expect(recorded!.ends).toEqual(["fault"]);
+  });
+
+  test("while it still opens the call: the client gets 503 and no dialog", async () => {
+    await using it = await createTestServer();
+    it.recorder.decide = async (offer) => {
+      offer.onEnded!("the media worker died");
+      return null;
+    };
+    const call = await it.call();
+    call.send("INVITE", siprecBody());
+    expect((await call.client.response(503)).headers.get("Retry-After")).toBe("10");
+    await until(() => (it.recorder.calls[0]?.ends.length ?? 0) > 0, "end");
+    expect(it.server.stats().dialogs).toBe(0);
+  });
+});
+
 describe("answers to an INVITE", () => {
   test.each([
     ["both markers and the older type", siprecBody(undefined, undefined, "Application/RS-Metadata")],

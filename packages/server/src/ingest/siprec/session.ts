@@ -97,6 +97,8 @@ export async function openSession(context: SessionContext, transaction: ServerTr
     const facts = describeCall({ metadata, labels, invite: incoming, before: null, at: receivedAt });
     noteProblems(log, incoming, brought);
     const host = context.advertisedAddress ?? (await context.transport.localAddress(incoming.flow));
+    let gaveUp = false;
+    let session: OpenedSession | null = null;
     const result = await recorder.open({
       ...trunk,
       sipCallId: incoming.callId,
@@ -105,8 +107,13 @@ export async function openSession(context: SessionContext, transaction: ServerTr
       streams: streamsOf(lines),
       facts,
       raw: brought.raw,
+      onEnded() {
+        gaveUp = true;
+        void session?.gaveUp();
+      },
     });
     if (result.kind !== "recording") return answer(refusalFor(result));
+    if (gaveUp) answer(unavailable("the recorder cannot go on with the call", 10));
     if (context.isDraining()) answer(unavailable("draining", 30));
     // We said no meanwhile: there was a CANCEL, the wait was too long, or we are about to stop.
     if (transaction.answered) return result.call.end(context.isDraining() ? "shutdown" : "cancelled", context.clock.now());
@@ -120,7 +127,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
       newBranch: () => `z9hG4bK${context.newToken()}`,
     });
     const streams = createStreams(result.call, lines, result.ports, log);
-    const session = createSession(context, { trunk, dialog, call: result.call, streams, labels, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
+    session = createSession(context, { trunk, dialog, call: result.call, streams, labels, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
     context.add(session);
     session.accept(transaction, offer, agreed);
   }
@@ -142,6 +149,8 @@ interface Start {
 }
 
 interface OpenedSession extends Session {
+  /** The recorder ended the call by itself: a client that goes on sending must not believe that it is recorded. */
+  gaveUp(): Promise<void>;
   /** 200 to the request that carried `offer` (none: an UPDATE about metadata or the session timer). */
   accept(transaction: ServerTransaction, offer: SdpSession | null, interval: SessionInterval | null): void;
 }
@@ -306,6 +315,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
       }
     },
     shutdown: () => hangUp("shutdown"),
+    gaveUp: () => hangUp("fault"),
   };
   return session;
 }
