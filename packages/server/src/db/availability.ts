@@ -18,9 +18,9 @@ const socketCodes = new Set([
 /*
  * SQLSTATEs that speak of the server, not of the statement: connection exceptions (08), refused sign-in (28), unknown
  * database (3D), insufficient resources such as a full disk or too many connections (53), shutdown and start-up (57P),
- * system errors (58), and a primary that became a read-only replica (25006).
+ * a statement that took too long (57014), system errors (58), and a primary that became a read-only replica (25006).
  */
-const serverState = /^(08...|28...|3D000|53...|57P0.|58...|25006)$/;
+const serverState = /^(08...|28...|3D000|53...|57P0.|57014|58...|25006)$/;
 
 /** What pg throws without a code. */
 const driverTexts = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|The server does not support SSL|driver has already been destroyed)/i;

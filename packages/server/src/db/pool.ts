@@ -1,5 +1,6 @@
+import type { Socket } from "node:net";
 import { Kysely, PostgresDialect } from "kysely";
-import { Client, Pool, types as pgTypes } from "pg";
+import { Client, Pool, types as pgTypes, type PoolClient } from "pg";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { Database } from "./schema.ts";
@@ -11,6 +12,8 @@ export interface DbOptions {
   readonly poolUrl?: string;
   readonly log: Log;
   readonly poolSize?: number;
+  /** A server that leaves a statement unanswered for so long is taken for gone. */
+  readonly silenceMs?: number;
 }
 
 /** Queries outside a scope are for this room alone: the symbol does not leave it. */
@@ -41,7 +44,7 @@ const types = {
   getTypeParser: ((oid: number, format: "text") => (oid === int8 ? parseInt8 : pgTypes.getTypeParser(oid, format))) as typeof pgTypes.getTypeParser,
 };
 
-export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
+export function createDb({ url, poolUrl, log, poolSize = 10, silenceMs = 30_000 }: DbOptions): Db {
   const pool = new Pool({
     connectionString: poolUrl ?? url,
     max: poolSize,
@@ -56,6 +59,13 @@ export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
   // it is lent out nobody does: the query that runs on it fails, but a dead connection may well have more than one error.
   pool.on("error", (error) => log.warn({ error: messageOf(error) }, "an idle database connection was lost"));
   pool.on("connect", (client) => client.on("error", (error) => log.debug({ error: messageOf(error) }, "a database connection was lost")));
+  // A machine that stops, or a firewall that forgets, closes no connection: whoever waited would do so for ever. pg's own
+  // query_timeout gives the connection back in the middle of its transaction, so the connection itself is ended.
+  pool.on("acquire", (client) => {
+    const wire = wireOf(client);
+    wire.setTimeout(silenceMs, () => wire.destroy(Object.assign(new Error(`the database said nothing for ${silenceMs / 1000} s`), { code: "ETIMEDOUT" })));
+  });
+  pool.on("release", (_error, client) => wireOf(client).setTimeout(0).removeAllListeners("timeout"));
   const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   let closing: Promise<void> | null = null;
   return {
@@ -65,6 +75,9 @@ export function createDb({ url, poolUrl, log, poolSize = 10 }: DbOptions): Db {
     close: () => (closing ??= kysely.destroy()),
   };
 }
+
+/** The socket of a connection, which pg has and its types do not tell of. */
+const wireOf = (client: PoolClient): Socket => (client as unknown as { connection: { stream: Socket } }).connection.stream;
 
 /** One connection straight to the server, past any pooler: for sessions' own things such as LISTEN and advisory locks. */
 export async function connectDirect(url: string, purpose: string): Promise<Client> {

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type SelectQueryBuilder } from "kysely";
 import { pooled, type Db } from "./pool.ts";
 import type { Database } from "./schema.ts";
+import { statementTimeout } from "./tenant.ts";
 
 /** What a search may look at; migration 0002 grants the search role these columns and no others. */
 export const searchColumns = [
@@ -47,7 +48,7 @@ export interface FoundInteraction {
  */
 async function withSearch<T>(db: Db, tenantId: string, work: (search: InteractionSearch, searchable: Kysely<Searchable>) => Promise<T>): Promise<T> {
   return await db[pooled].transaction().execute(async (tx) => {
-    await sql`select set_config('role', 'earwitness_search', true)`.execute(tx);
+    await sql`select set_config('role', 'earwitness_search', true), set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
     const searchable = tx as unknown as Kysely<Searchable>;
     const ofTenant = searchable.selectFrom("interactions").select([...searchColumns]).where("tenant_id", "=", tenantId);
     return await work(searchable.selectFrom(ofTenant.as("interactions")) as unknown as InteractionSearch, searchable);
