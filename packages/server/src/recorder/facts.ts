@@ -69,7 +69,8 @@ export interface CallEventHappened extends OfRecording {
 export interface BodyReceived extends OfRecording {
   readonly kind: "body.received";
   readonly contentType: string;
-  readonly bodyBase64: string;
+  /** Null: the sender had sent more than a call may keep. What came is then known by its digest only. */
+  readonly bodyBase64: string | null;
   readonly sha256: string;
 }
 

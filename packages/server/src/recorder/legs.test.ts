@@ -53,6 +53,24 @@ describe("legs of a call", () => {
     expect(open.interactions().map((state) => state.user.name)).toEqual(["Pat", "Adele"]);
   });
 
+  test("CAP-23 CAP-29 who is in two conversations is held in the one and speaks in the other: said once, not at every update", () => {
+    const legs = follower();
+    const two = (): CallFacts => facts(conversation([party("adele", { onHold: true }), party("bob")]), conversation([party("adele", { sends: ["1"] }), party("brian")], { id: "s2" }));
+    expect(kinds(legs.update(two(), start, tracks))).toContain("hold");
+    expect(legs.update(two(), start + 1_000, tracks)).toEqual([]);
+    expect(legs.update(two(), start + 2_000, tracks)).toEqual([]);
+    expect(kinds(legs.update(facts(conversation([party("adele"), party("bob")])), start + 3_000, tracks))).toContain("retrieve");
+  });
+
+  test("CAP-26 CAP-29 a party that gets another name has it everywhere from then on", () => {
+    const legs = follower(true);
+    legs.update(facts(conversation([party("+17325550142", { name: "Wireless Caller" }), party("adele")])), start, tracks);
+    const happened = legs.update(facts(conversation([party("+17325550142", { name: "Pat" }), party("adele")])), start + 1_000, tracks);
+    expect(kinds(happened)).toEqual(["changed Pat", "changed Adele"]);
+    expect(of(legs, "Adele").participants.map(({ name }) => name)).toEqual(["Pat", "Adele"]);
+    expect(of(legs, "Pat").user).toEqual({ name: "Pat", address: "+17325550142", upn: null });
+  });
+
   test("CAP-14 an interaction says Recording only after audio is on disk", () => {
     const legs = follower();
     legs.update(facts(conversation([party("adele"), party("bob")])), start, tracks);

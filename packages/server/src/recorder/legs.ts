@@ -137,7 +137,7 @@ export function createLegFollower(context: LegContext): LegFollower {
     }
     for (const party of here.values()) {
       const seen = chain.seen.findIndex((known) => known.address === party.address);
-      if (chain.seen[seen]?.name === null && party.name !== null) chain.seen[seen] = partyOf(party);
+      if (party.name !== null) chain.seen[seen] = partyOf(party); // the name that came last: a number often gets its name late
     }
     const partyAt = (address: string): Party => chain.seen.find((seen) => seen.address === address)!;
     if (chain.answeredAtMs === null && here.size >= 2) {
@@ -184,7 +184,7 @@ export function createLegFollower(context: LegContext): LegFollower {
       facts.push(changed("opened", leg, atMs));
     }
     for (const leg of chain.legs.filter((candidate) => candidate.open)) {
-      const next = { ...leg.state, ...sharedFields(chain, leg.address) };
+      const next = { ...leg.state, user: userOf(partyAt(leg.address)), ...sharedFields(chain, leg.address) };
       if (JSON.stringify(next) !== JSON.stringify(leg.state)) {
         leg.state = next;
         if (!facts.some((fact) => fact.kind === "interaction.changed" && fact.interaction.interactionId === next.interactionId)) {
@@ -221,7 +221,7 @@ export function createLegFollower(context: LegContext): LegFollower {
       interactionId: context.mintId(new Date(startedAtMs)),
       personId: person?.personId ?? null,
       trunkId: trunk.trunkId,
-      user: { ...partyOf(party), name: partyOf(party).name ?? party.address },
+      user: userOf(partyOf(party)),
       mediaStatus: audible ? "Recording" : "Pending",
       startedAtMs,
       releasedAtMs: null,
@@ -284,11 +284,13 @@ export function createLegFollower(context: LegContext): LegFollower {
 
   function holdEvents(facts: CallFacts, atMs: number): CallEventHappened[] {
     const events: CallEventHappened[] = [];
-    for (const party of facts.conversations.flatMap((conversation) => conversation.parties)) {
+    for (const [conversation, party] of facts.conversations.flatMap((each) => each.parties.map((one) => [each.id, one] as const))) {
       const onHold = party.onHold && party.leftAt === null;
-      if (onHold === held.has(party.address)) continue;
-      if (onHold) held.add(party.address);
-      else held.delete(party.address);
+      // Who has a second call on the line is held in the one and speaks in the other.
+      const place = `${conversation}\n${party.address}`;
+      if (onHold === held.has(place)) continue;
+      if (onHold) held.add(place);
+      else held.delete(place);
       if (party.leftAt !== null) continue;
       const who = partyOf(party);
       events.push(event(onHold ? "hold" : "retrieve", atMs, who, `${labelOf(who)} ${onHold ? "on hold" : "back from hold"}`));
@@ -351,6 +353,8 @@ export function createLegFollower(context: LegContext): LegFollower {
 export function unanswered(direction: Direction): ReleaseCause {
   return direction === "Incoming" ? "Missed" : "Abandoned";
 }
+
+const userOf = (party: Party): Party => ({ ...party, name: labelOf(party) });
 
 function labelOf(party: Party): string {
   return party.name ?? party.address;

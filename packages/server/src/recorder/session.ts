@@ -12,6 +12,10 @@ import type { FactLog } from "./fact-log.ts";
 import { createLegFollower, type LegContext } from "./legs.ts";
 import type { MediaPool, RecordingSummary } from "./media.ts";
 
+/** Metadata of a long, busy call is some 100 kB; who sends this much is broken or means harm, and it all waits in memory. */
+const maxKeptBytes = 4 * 1024 * 1024;
+const maxContentType = 200;
+
 export interface SessionParts {
   readonly pool: MediaPool;
   readonly facts: FactLog;
@@ -41,6 +45,7 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   let ended: Promise<void> | null = null;
   /** Facts that the call journal refused; they go before the next ones. */
   let owed: readonly Fact[] = [];
+  let keptBytes = 0;
 
   const mediaMs = (at: Date) => Math.max(0, at.getTime() - recordingStartMs);
   const of = (atMs: number) => ({ tenantId, recordingId, atMs });
@@ -89,13 +94,16 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   }
 
   const bodies = (raw: readonly RawBody[]): BodyReceived[] =>
-    raw.map((body) => ({
-      kind: "body.received",
-      ...of(body.receivedAt.getTime()),
-      contentType: body.contentType,
-      bodyBase64: Buffer.from(body.body).toString("base64"),
-      sha256: createHash("sha256").update(body.body).digest("hex"),
-    }));
+    raw.map(({ receivedAt, contentType, body }) => {
+      keptBytes += body.length;
+      return {
+        kind: "body.received",
+        ...of(receivedAt.getTime()),
+        contentType: contentType.slice(0, maxContentType),
+        bodyBase64: keptBytes > maxKeptBytes ? null : Buffer.from(body).toString("base64"),
+        sha256: createHash("sha256").update(body).digest("hex"),
+      };
+    });
 
   return {
     recordingId,

@@ -31,7 +31,7 @@ export function peaksOf(track: SpeakerTrack, source: TrackSummary): number[] {
 }
 
 function endOf(source: TrackSummary): number {
-  return Math.max(source.offsetMs + source.durationMs, ...source.gaps.map((gap) => gap.toMs));
+  return source.gaps.reduce((latest, gap) => Math.max(latest, gap.toMs), source.offsetMs + source.durationMs);
 }
 
 function spansOf(speakers: readonly SpeakerAssigned[], endMs: number): Span[] {

@@ -196,6 +196,18 @@ describe("a tenant whose store is dead", () => {
   });
 });
 
+test("what a sender says of a call is kept up to a limit, and beyond it by its digest", async () => {
+  const recording = await start();
+  const opened = await recording.recorder.open(offer());
+  if (opened.kind !== "recording") throw new Error("refused");
+  const body = Buffer.alloc(1_500_000, "x");
+  for (let time = 0; time < 3; time += 1) await opened.call.update(offer().facts, new Date(), [{ receivedAt: new Date(), contentType: "application/rs-metadata+xml", body }]);
+  await closeAll();
+  const kept = (await facts()).filter((fact) => fact.kind === "body.received");
+  expect(kept.map(({ bodyBase64 }) => bodyBase64?.length ?? null)).toEqual([2_000_000, 2_000_000, null]);
+  expect(new Set(kept.map(({ sha256 }) => sha256)).size).toBe(1);
+});
+
 test("a node that may record one call records one, and refuses the second", async () => {
   const recording = await start({ limits: { calls: 1, spoolFreeBytes: 0, uploadQuotaBytes: 1e9 } });
   const [one, two] = await Promise.all([recording.recorder.open(offer()), recording.recorder.open(offer())]);
