@@ -15,6 +15,8 @@ export interface Platform {
   readonly sipPort: number;
   readonly dataDir: string;
   readonly key: string;
+  /** Makes the API key, where the start could not because the database was away. */
+  makeKey(): Promise<void>;
   /** What the server wrote to its log in this start. */
   log(): string;
   get<T>(path: string): Promise<T>;
@@ -30,7 +32,8 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-export async function startPlatform(env: Record<string, string> = {}): Promise<Platform> {
+/** With `beforeStart` the world is brought into a state in which no key can be made yet. */
+export async function startPlatform(env: Record<string, string> = {}, { beforeStart }: { beforeStart?: () => Promise<void> } = {}): Promise<Platform> {
   const dataDir = await mkdtemp(join(tmpdir(), "earwitness-e2e-"));
   await chmod(dataDir, 0o711); // as root, PostgreSQL's own account must be able to pass
   const provisionFile = join(dataDir, "provision.json");
@@ -84,6 +87,16 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
     get key() {
       return key;
     },
+    async makeKey() {
+      for (let tries = 0; key === ""; tries++) {
+        try {
+          key = await command(dataDir, ["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
+        } catch (error) {
+          if (tries > 20) throw error;
+          await pause(500);
+        }
+      }
+    },
     log: () => logged,
     fetch: (path, init = {}) => fetch(url + path, { ...init, headers: { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) } }),
     async get<T>(path: string): Promise<T> {
@@ -112,8 +125,9 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<P
     },
   };
   try {
+    await beforeStart?.();
     await start({});
-    key = await command(dataDir, ["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
+    if (beforeStart === undefined) await platform.makeKey();
   } catch (error) {
     await platform.close();
     throw error;

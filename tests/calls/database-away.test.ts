@@ -35,15 +35,16 @@ function createWay(port: number, to: number) {
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let way: ReturnType<typeof createWay>;
 let platform: Platform;
+let wayPort = 0;
 
 beforeAll(async () => {
   const bin = spawnSync("sh", ["-c", "ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1"], { encoding: "utf8" }).stdout.trim();
   postgres = await startPostgres(bin);
-  const port = await freePort();
-  way = createWay(port, Number(new URL(postgres.url).port));
+  wayPort = await freePort();
+  way = createWay(wayPort, Number(new URL(postgres.url).port));
   await way.mend();
   const url = new URL(postgres.url);
-  url.port = String(port);
+  url.port = String(wayPort);
   platform = await startPlatform({ DATABASE_URL: url.href });
 });
 afterAll(async () => {
@@ -116,3 +117,31 @@ test("PLT-03 CAP-25 the database goes away in the middle of a call and the call 
   await way.mend();
   await heard(sipCallId, 1100);
 });
+
+test("PLT-03 a first boot ever, with the database unreachable: what the provision file names is recorded, and is there when the database comes", { timeout: 120_000 }, async () => {
+  const fresh = await startPlatform({ DATABASE_URL: await freshDatabase() }, { beforeStart: () => way.cut() });
+  const previous = platform;
+  platform = fresh;
+  try {
+    expect((await fresh.fetch("/api/v1/health")).status).toBe(200);
+    const sipCallId = await call(1000);
+    await way.mend();
+    await fresh.makeKey();
+    await heard(sipCallId, 1000);
+  } finally {
+    platform = previous;
+    await fresh.close();
+  }
+});
+
+/** A database that nothing was ever done in, behind the same way. */
+async function freshDatabase(): Promise<string> {
+  const client = new Client({ connectionString: postgres.url });
+  await client.connect();
+  await client.query("create database never_seen");
+  await client.end();
+  const url = new URL(postgres.url);
+  url.port = String(wayPort);
+  url.pathname = "/never_seen";
+  return url.href;
+}

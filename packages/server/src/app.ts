@@ -12,7 +12,7 @@ import { messageOf } from "#errors";
 import { createSiprecServer } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
-import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
+import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, snapshotOf, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
@@ -75,14 +75,16 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const url = config.database.url ?? open("database server", await createEmbeddedPostgres({ dataDir, log })).url;
   const db = open("database", createDb({ url, ...(config.database.poolUrl === null ? {} : { poolUrl: config.database.poolUrl }), log }));
   const notifier = open("change notices", createNotifier(db));
-  const snapshots = open("snapshot", await createSnapshotKeeper({ db, node, dir: join(dataDir, "node"), clock, log, ruleVersion, notifier }));
+  const wanted = config.provisionFile === null ? null : parseProvision(await readFile(config.provisionFile, "utf8"));
+  const firstKnown = async () => (wanted === null ? null : await snapshotOf(wanted, ruleVersion, (tenantId) => keyring.ensure(tenantId)));
+  const snapshots = open("snapshot", await createSnapshotKeeper({ db, node, dir: join(dataDir, "node"), clock, log, ruleVersion, notifier, firstKnown }));
 
   const tenantsContext = { db, clock, nodeId: node.nodeId, ensureKey: (tenantId: string) => keyring.ensure(tenantId) };
   const prepare = async (): Promise<void> => {
     await migrate({ url, log });
     await makePartitionsAhead(db, clock.now());
     if (!config.sandbox) await refuseSandbox(db);
-    if (config.provisionFile !== null && (await provision(tenantsContext, parseProvision(await readFile(config.provisionFile, "utf8")))).changes > 0) notifier.announceDirectory();
+    if (wanted !== null && (await provision(tenantsContext, wanted)).changes > 0) notifier.announceDirectory();
     await snapshots.refresh();
   };
   // With the database there, everything is ready when we say so. Without it we record from what was known last, and go on trying.
@@ -187,7 +189,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
   const sessions = createSessions({ db, clock, nodeId });
   const publicUrl = new URL(config.http.publicUrl);
   const sessionCookie = sessionCookieName(publicUrl);
-  const authenticate = async ({ apiKey, session }: Credentials) => (apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session) : null);
+  const authenticate = async ({ apiKey, session }: Credentials, isUse = true) => (apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session, isUse) : null);
   const live = open(
     "live rows",
     createLive({
@@ -211,7 +213,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       publicUrl,
       trustedProxies: config.http.trustedProxies,
       webRoot,
-      authenticate,
+      authenticate: (credentials) => authenticate(credentials),
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
       metrics: {
@@ -229,7 +231,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       },
       routes: [
         accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await installationSecret(join(parts.keyDir, "cookies.key")), oidc: config.oidc, sandbox: config.sandbox }),
-        interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+        interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
       ],
       beforeClose: () => live.close(),

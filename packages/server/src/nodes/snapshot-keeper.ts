@@ -33,13 +33,15 @@ export interface SnapshotKeeperOptions {
   readonly ruleVersion: string;
   readonly notifier?: Notifier;
   readonly beatMs?: number;
+  /** What is known without the database where it was never reached: asked once, when there is no snapshot of an earlier start. */
+  readonly firstKnown?: () => Promise<Snapshot | null>;
 }
 
 /** An unchanged snapshot is written again this often, so that a boot without the database knows how old it is. */
 const rewriteMs = 3_600_000;
 
 /** Keeps the node's snapshot fresh in memory and on disk. A recorder boots and records from the disk alone. */
-export async function createSnapshotKeeper({ db, node, dir, clock, log, ruleVersion, notifier, beatMs = 30_000 }: SnapshotKeeperOptions): Promise<SnapshotKeeper> {
+export async function createSnapshotKeeper({ db, node, dir, clock, log, ruleVersion, notifier, beatMs = 30_000, firstKnown }: SnapshotKeeperOptions): Promise<SnapshotKeeper> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, "snapshot.json");
   const listeners = new Set<(snapshot: Snapshot) => void>();
@@ -56,6 +58,11 @@ export async function createSnapshotKeeper({ db, node, dir, clock, log, ruleVers
       missing = `${missing} (${messageOf(error)})`;
       log.error({ path, error: messageOf(error) }, "the node's snapshot cannot be used");
     }
+  }
+
+  if (current === null && firstKnown !== undefined) {
+    current = await firstKnown();
+    if (current !== null) log.info("no snapshot of an earlier start: recording by the provision file until the database says more");
   }
 
   async function read(): Promise<void> {

@@ -1,0 +1,25 @@
+import type { EnsureKey, Provision } from "#tenants";
+import type { Snapshot } from "./snapshot.ts";
+
+/** A provision file as a node would read it back from the database; the tenants' keys are made here, as they would be there. */
+export async function snapshotOf({ tenants }: Provision, ruleVersion: string, ensureKey: EnsureKey): Promise<Snapshot> {
+  return {
+    ruleVersion,
+    tenants: await Promise.all(
+      tenants.map(async ({ tenantId, slug, displayName, sandbox, keepOriginal, people, trunks }) => {
+        const { publicKey, publicKeyId } = await ensureKey(tenantId);
+        return {
+          tenantId,
+          slug,
+          displayName,
+          sandbox,
+          keepOriginal,
+          publicKey: Buffer.from(publicKey).toString("base64url"),
+          publicKeyId,
+          people: people.map((person) => ({ personId: person.personId, upn: person.upn, displayName: person.displayName, recorded: person.recorded, addresses: [...person.addresses] })),
+          trunks: trunks.map((trunk) => ({ trunkId: trunk.trunkId, name: trunk.name, sourceNetworks: [...trunk.sourceNetworks], personDomains: [...trunk.personDomains], recordAll: trunk.recordAll })),
+        };
+      }),
+    ),
+  };
+}
