@@ -147,6 +147,16 @@ describe("portal sessions", () => {
     expect(await sessions.verify(idle), "8 idle hours").toBeNull();
   });
 
+  test("a page left open does not keep its session from going idle", async () => {
+    const { cookie } = (await sessions.create(tenantId, personId, from))!;
+    for (let hours = 0; hours < 7; hours++) {
+      wait(3_600_000);
+      expect(await sessions.verify(cookie, false)).not.toBeNull();
+    }
+    wait(3_600_000);
+    expect(await sessions.verify(cookie)).toBeNull();
+  });
+
   test("rights that are taken away are gone with the next request, and so is a person", async () => {
     const { cookie } = (await sessions.create(tenantId, personId, from))!;
     await withTenant(database.db, tenantId, (tx) => tx.updateTable("people").set({ access_profile: null }).execute());

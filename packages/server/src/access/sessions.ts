@@ -8,8 +8,11 @@ import { digestOf, isSecret, newSecret, secretForm } from "./secret.ts";
 export interface Sessions {
   /** For a person who just proved to be who they are. Null when there is no such person (any more). */
   create(tenantId: string, personId: string, from: { remoteAddress: string }): Promise<{ cookie: string; expiresAt: Date; principal: Principal } | null>;
-  /** Null for anything that is not a session in force. Rights are read afresh each time. */
-  verify(cookie: string): Promise<Principal | null>;
+  /**
+   * Null for anything that is not a session in force. Rights are read afresh each time. A look that is nobody's doing, such
+   * as at an open stream's rights, is no use: a page left open does not keep its session from going idle.
+   */
+  verify(cookie: string, isUse?: boolean): Promise<Principal | null>;
   /** Does nothing for a session that ended already. */
   end(cookie: string, from: { remoteAddress: string }): Promise<void>;
 }
@@ -59,10 +62,10 @@ export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; no
       });
     },
 
-    async verify(cookie) {
+    async verify(cookie, isUse = true) {
       return await open(cookie, async (tx, { sessionId, seenAt, principal }) => {
         const now = clock.now();
-        if (now.getTime() - seenAt.getTime() >= seenStepMs) await tx.updateTable("portal_sessions").set({ seen_at: now }).where("session_id", "=", sessionId).execute();
+        if (isUse && now.getTime() - seenAt.getTime() >= seenStepMs) await tx.updateTable("portal_sessions").set({ seen_at: now }).where("session_id", "=", sessionId).execute();
         return principal;
       });
     },

@@ -29,6 +29,7 @@ export function createActivityMap(db: Db) {
         )
         .select(["part.media_id", "row.interaction_id", "row.person_id"])
         .where("part.media_id", "in", recordingIds)
+        .where("part.to_ms", "is", null) // who has left the call may not hear who speaks after that (CAP-51)
         .execute(),
     );
     return Map.groupBy(rows, (row) => row.media_id);

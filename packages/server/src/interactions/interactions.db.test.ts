@@ -272,7 +272,7 @@ describe("live", () => {
     const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });
     const stream = await listen({ cookie: `${stage.sessionCookie}=${session!.cookie}` });
     const [mine, others] = [await addInteraction(stage.db, tenantId, { person_id: adele.personId }), await addInteraction(stage.db, tenantId)];
-    const [myMedia, otherMedia] = [await addRecording(stage.db, tenantId, mine, { durationMs: 1, tracks: [] }), await addRecording(stage.db, tenantId, others, { durationMs: 1, tracks: [] })];
+    const [myMedia, otherMedia] = [await addRecording(stage.db, tenantId, mine, { durationMs: 1, toMs: null, tracks: [] }), await addRecording(stage.db, tenantId, others, { durationMs: 1, toMs: null, tracks: [] })];
     stage.announce({ kind: "interactions", tenantId, ids: [mine, others] });
     await expect.poll(() => stream.events.length).toBe(1);
     expect(stream.events[0]!.data.interaction?.id).toBe(mine);
@@ -280,6 +280,20 @@ describe("live", () => {
     stage.hear([{ tenantId, recordingId: myMedia, tracks }, { tenantId, recordingId: otherMedia, tracks }, { tenantId, recordingId: mintId(now), tracks }]);
     await expect.poll(() => stream.events.length).toBe(2);
     expect(stream.events[1]!.data).toEqual({ kind: "activity", recordings: [{ interactionIds: [mine], tracks }] });
+  });
+
+  test("CAP-51 who has left a call no longer hears who speaks in it", async () => {
+    const { tenantId, key } = await newTenant();
+    const [left, stayed] = [await addInteraction(stage.db, tenantId), await addInteraction(stage.db, tenantId)];
+    const recordingId = await addRecording(stage.db, tenantId, left, { durationMs: 9_000, toMs: 4_000, tracks: [] });
+    await withTenant(stage.db, tenantId, (tx) =>
+      tx.insertInto("interaction_media").values({ tenant_id: tenantId, minted_at: mintedAt(stayed), interaction_id: stayed, media_id: recordingId, from_ms: 0, to_ms: null }).execute(),
+    );
+    const stream = await listen(bearer(key));
+    const tracks = [{ track: 1, level: 0.5, speaking: true }];
+    stage.hear([{ tenantId, recordingId, tracks }]);
+    await expect.poll(() => stream.events.length).toBe(1);
+    expect(stream.events[0]!.data).toEqual({ kind: "activity", recordings: [{ interactionIds: [stayed], tracks }] });
   });
 
   test("news that was lost, and coming back, mean reading the page again", async () => {
@@ -310,6 +324,15 @@ describe("live", () => {
     await stage.apiKeys.revoke(tenantId, apiKeyId, by);
     await stage.sessions.end(session!.cookie, { remoteAddress: "127.0.0.1" });
     await expect.poll(() => streams.map((stream) => stream.hasEnded()), { timeout: 5_000 }).toEqual([true, true]);
+  });
+
+  test("a stream ends within 5 s of the right to list", async () => {
+    const { tenantId } = await newTenant();
+    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Global Admin");
+    const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });
+    const stream = await listen({ cookie: `${stage.sessionCookie}=${session!.cookie}` });
+    await withTenant(stage.db, tenantId, (tx) => tx.updateTable("people").set({ access_profile: null }).where("person_id", "=", adele.personId).execute());
+    await expect.poll(() => stream.hasEnded(), { timeout: 5_000 }).toBe(true);
   });
 
   test("no caller holds more than twenty streams; one that is closed makes room", async () => {

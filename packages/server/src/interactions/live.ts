@@ -1,6 +1,6 @@
 /** Tells signed-in clients what changes while they look: rows as they appear and settle, voices as they speak. */
 import type { LiveEvent } from "@earwitness/contract";
-import type { Principal } from "#access";
+import { can, type Principal } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Change, type Db } from "#db";
 import { messageOf } from "#errors";
@@ -72,7 +72,7 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
   async function deliver(tenantId: string, ids: ReadonlySet<string> | null): Promise<void> {
     // Who sees the same rows shares one reading of them.
     const groups = Map.groupBy([...clients].filter((client) => client.principal.tenantId === tenantId), (client) => scopeKey(client.principal));
-    for (const group of groups.values()) {
+    for (const [scope, group] of groups) {
       const [first] = group;
       if (first === undefined) continue;
       try {
@@ -81,7 +81,7 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
         const now = clock.now();
         for (const row of rows) {
           const event: LiveEvent = { kind: "interaction", interaction: toInteraction(row, now) };
-          for (const client of group) client.send(event);
+          for (const client of group) if (scopeKey(client.principal) === scope) client.send(event); // it may have changed meanwhile
         }
       } catch (error) {
         log.warn({ error: messageOf(error) }, "live rows could not be read; clients start over");
@@ -114,7 +114,7 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
   async function recheckClient(client: LiveClient, recheck: () => Promise<Principal | null>): Promise<void> {
     try {
       const principal = await recheck();
-      if (principal === null || principal.tenantId !== client.principal.tenantId) return client.close();
+      if (principal === null || principal.tenantId !== client.principal.tenantId || !can(principal, "interaction.list")) return client.close();
       if (scopeKey(principal) !== scopeKey(client.principal)) client.reset();
       client.principal = principal;
     } catch (error) {

@@ -9,7 +9,7 @@ import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
 import { playbackRoutes, type OpenReader } from "#playback";
-import { createPortal, readCredentials, sessionCookieName, type Portal } from "#portal";
+import { createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { partyText } from "#recorder";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
 import type { Insertable } from "kysely";
@@ -68,15 +68,15 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       onActivity: (listener) => (hearers.add(listener), () => hearers.delete(listener)),
     },
   });
-  const authenticate = async ({ apiKey, session }: { apiKey: string | null; session: string | null }) =>
-    apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session) : null;
+  const authenticate = async ({ apiKey, session }: Credentials, isUse = true) =>
+    apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session, isUse) : null;
   const portal = await createPortal({
     log,
     version: "0.0.0-test",
     publicUrl,
     trustedProxies: [],
     webRoot: options.webRoot ?? null,
-    authenticate,
+    authenticate: (credentials) => authenticate(credentials),
     isDatabaseAway: isConnectionError,
     ready: options.ready ?? (() => ({ ready: true, reasons: [] })),
     metrics: {
@@ -87,7 +87,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     },
     routes: [
       accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
-      interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+      interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
       ...(options.routes ?? []),
     ],
