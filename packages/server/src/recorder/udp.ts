@@ -21,7 +21,8 @@ const receiveBufferBytes = 512 * 1024;
 
 export const openDgramSocket: OpenUdpSocket = (address, port, listener) =>
   new Promise((resolve, reject) => {
-    const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4" });
+    const ipv6 = isIPv6(address);
+    const socket = createSocket({ type: ipv6 ? "udp6" : "udp4" });
     socket.once("error", reject);
     socket.bind({ address, port, exclusive: true }, () => {
       socket.off("error", reject);
@@ -36,10 +37,15 @@ export const openDgramSocket: OpenUdpSocket = (address, port, listener) =>
       resolve({
         port: socket.address().port,
         send: (bytes, toPort, toAddress) => {
-          if (closed === null) socket.send(bytes, toPort, toAddress, () => undefined); // a report that does not arrive is followed by another
+          if (closed === null) socket.send(bytes, toPort, ipv6 && !isIPv6(toAddress) ? `::ffff:${toAddress}` : toAddress, () => undefined); // a report that does not arrive is followed by another
         },
         close: () => (closed ??= new Promise((done) => socket.close(() => done()))),
       });
     });
-    socket.on("message", (bytes, from) => listener(bytes, from.address, from.port));
+    socket.on("message", (bytes, from) => listener(bytes, unmapped(from.address), from.port));
   });
+
+/** On an IPv6 socket an IPv4 sender is written ::ffff:192.0.2.1; the offer it is compared with says 192.0.2.1. */
+function unmapped(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
+}

@@ -25,7 +25,7 @@ export interface Dialog {
   /** Repeats a 200 until `acknowledge`; `lost` when no ACK came for 64·T1 (§13.3.1.4). */
   awaitAck(invite: Incoming, sendAgain: () => void, lost: () => void): void;
   acknowledge(ack: Incoming): void;
-  request(method: "BYE" | "UPDATE", headers: readonly SipHeaderField[]): Promise<Outcome>;
+  request(method: "BYE" | "UPDATE" | "OPTIONS", headers: readonly SipHeaderField[]): Promise<Outcome>;
   /** Stops what the dialog still repeats. Requests under way come to their own end. */
   close(): void;
 }

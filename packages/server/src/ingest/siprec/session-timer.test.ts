@@ -123,3 +123,41 @@ describe("we refresh", () => {
     expect(it.recorder.calls[0]!.ends).toEqual([]);
   });
 });
+
+describe("a client that knows no session timers", () => {
+  async function plain(it: TestServer) {
+    const call = await it.call();
+    await call.establish();
+    await until(() => it.server.stats().requests["ACK"] === 1, "ACK");
+    return call;
+  }
+
+  test("is asked every half hour whether it lives; any answer keeps the recording", async () => {
+    await using it = await createTestServer();
+    const call = await plain(it);
+    for (const status of [200, 405, 503]) {
+      it.time.advance(1_800_000);
+      await replyRead(it, call, await call.client.request("OPTIONS"), status, []);
+    }
+    expect(it.recorder.calls[0]!.ends).toEqual([]);
+  });
+
+  test("that died, or knows of no such call any more, is not recorded for ever", async () => {
+    await using silent = await createTestServer();
+    const dead = await plain(silent);
+    silent.time.advance(1_800_000);
+    await dead.client.request("OPTIONS");
+    silent.time.advance(32_000);
+    await dead.client.next((one) => one.kind === "request" && one.method === "OPTIONS" && one.headers.get("CSeq") === "2 OPTIONS");
+    expect(silent.recorder.calls[0]!.ends).toEqual([]);
+    silent.time.advance(32_000);
+    await until(() => silent.recorder.calls[0]!.ends.length > 0, "end");
+    expect(silent.recorder.calls[0]!.ends).toEqual(["timeout"]);
+
+    await using forgetful = await createTestServer();
+    const call = await plain(forgetful);
+    forgetful.time.advance(1_800_000);
+    call.client.reply(await call.client.request("OPTIONS"), 481);
+    await until(() => forgetful.recorder.calls[0]!.ends.length > 0, "end");
+  });
+});

@@ -62,7 +62,7 @@ export function intervalHeaders(interval: SessionInterval | null): SipHeaderFiel
 }
 
 export interface SessionTimer {
-  /** A refresh succeeded: counts anew. Null: this session does not expire. */
+  /** A refresh succeeded: counts anew. Null: this session does not expire, and we only ask from time to time whether the client lives. */
   restart(interval: SessionInterval | null): void;
   stop(): void;
 }
@@ -71,22 +71,37 @@ export interface SessionTimerOptions {
   readonly timers: Timers;
   /** Sends an UPDATE with these headers. */
   readonly refresh: (headers: readonly SipHeaderField[]) => Promise<Outcome>;
+  /** Sends an OPTIONS. */
+  readonly probe: () => Promise<Outcome>;
   /** The other side is gone. */
   readonly expired: () => void;
 }
 
-export function createSessionTimer({ timers, refresh, expired }: SessionTimerOptions): SessionTimer {
+export function createSessionTimer({ timers, refresh, probe, expired }: SessionTimerOptions): SessionTimer {
   let running: Timer | null = null;
   /** Grows with every restart, so that the answer to an old refresh changes nothing. */
   let turn = 0;
 
   function restart(interval: SessionInterval | null): void {
     stop();
-    if (interval === null) return;
+    if (interval === null) {
+      running = timers.after(ownSeconds * 1000, () => void probeNow());
+      return;
+    }
     const { seconds, refresher } = interval;
     if (refresher === "us") running = timers.after(seconds * 500, () => void refreshNow(interval));
     // RFC 4028 §10: BYE the smaller of 32 seconds and a third of the interval before its end.
     else running = timers.after((seconds - Math.min(32, seconds / 3)) * 1000, expired);
+  }
+
+  /** A client without session timers that died would be recorded for ever. Any answer is a sign of life, except that it knows no such call. */
+  async function probeNow(askedBefore = false): Promise<void> {
+    const mine = (turn += 1);
+    const outcome = await probe();
+    if (mine !== turn) return;
+    if (outcome.kind === "timeout") return askedBefore ? expired() : void probeNow(true); // a network that was cut for half a minute is no death
+    if (isGone(outcome.response.status)) expired();
+    else restart(null);
   }
 
   async function refreshNow(interval: SessionInterval): Promise<void> {
@@ -101,7 +116,7 @@ export function createSessionTimer({ timers, refresh, expired }: SessionTimerOpt
   function settle(interval: SessionInterval, outcome: Outcome): void {
     if (outcome.kind === "timeout") return expired();
     const { status, headers } = outcome.response;
-    if (status === 408 || status === 481) return expired();
+    if (isGone(status)) return expired();
     if (status < 300) {
       const agreed = parseSessionExpires(headers.get("Session-Expires") ?? "");
       // Inside our own request "uac" is us. No Session-Expires: the peer does not expire, but we go on asking whether it lives.
@@ -126,5 +141,7 @@ export function createSessionTimer({ timers, refresh, expired }: SessionTimerOpt
 
   return { restart, stop };
 }
+
+const isGone = (status: number): boolean => status === 408 || status === 481;
 
 const clamp = (seconds: number): number => Math.min(Math.max(seconds, minSeconds), maxSeconds);

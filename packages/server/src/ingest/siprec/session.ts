@@ -173,6 +173,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   const timer = createSessionTimer({
     timers,
     refresh: (headers) => dialog.request("UPDATE", [contact, ...headers, ...capabilities]),
+    probe: () => dialog.request("OPTIONS", []),
     expired: () => {
       log.warn({ callId: invite.callId, recordingId: call.recordingId }, "recording session expired: the client is gone");
       context.onExpired();
