@@ -29,6 +29,8 @@ buildPortal(node);
 const env = { UV_THREADPOOL_SIZE: "8", ...process.env, NODE_ENV: "production" };
 const httpPort = Number(env.EARWITNESS_HTTP_PORT || 8080);
 const publicUrl = env.EARWITNESS_PUBLIC_URL || `http://localhost:${httpPort}`;
+// A port that cannot be is the server's to refuse, in one list with every other mistake; nothing is derived from it here.
+const portCanBe = Number.isInteger(httpPort) && httpPort > 0 && httpPort < 65_535;
 const data = dataDir();
 makeDirectory(data);
 if (sandbox) {
@@ -42,11 +44,15 @@ if (sandbox) {
     EARWITNESS_SANDBOX_DIR: sandboxDir,
     EARWITNESS_SANDBOX_PORT: String(identityPort),
     EARWITNESS_PROVISION_FILE: provisionFile,
-    EARWITNESS_OIDC_ISSUER: `http://localhost:${identityPort}`,
-    EARWITNESS_OIDC_CLIENT_ID: "earwitness-portal",
-    EARWITNESS_OIDC_CLIENT_SECRET: randomBytes(32).toString("base64url"),
-    EARWITNESS_PUBLIC_URL: publicUrl,
   });
+  if (portCanBe) {
+    Object.assign(env, {
+      EARWITNESS_OIDC_ISSUER: `http://localhost:${identityPort}`,
+      EARWITNESS_OIDC_CLIENT_ID: "earwitness-portal",
+      EARWITNESS_OIDC_CLIENT_SECRET: randomBytes(32).toString("base64url"),
+      EARWITNESS_PUBLIC_URL: publicUrl,
+    });
+  }
 }
 
 const children = new Set();
