@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
+import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "#clock";
 import type { Db } from "#db";
@@ -168,6 +169,28 @@ describe("a disk that refuses while calls run", () => {
     expect(finalized(all)).toMatchObject([{ recovered: false, endReason: "released", tracks: [{ packets: 30, gaps: [] }], interactions: [{ mediaStatus: "Available" }, { mediaStatus: "Available" }] }]);
     expect(all.filter((fact) => fact.kind === "piece.stored")).toHaveLength(1);
   });
+});
+
+test("PLT-03 a media worker that dies ends its calls as failed, tells the senders, and what was said is rescued at once", { timeout: 20_000 }, async () => {
+  const workers: Worker[] = [];
+  const noticed = (worker: Worker): void => void workers.push(worker);
+  process.on("worker", noticed);
+  const recording = await start();
+  const told: string[] = [];
+  const calls = await Promise.all([1, 2, 3].map(() => talk(recording, 1_000, { onEnded: (reason) => told.push(reason) })));
+  process.off("worker", noticed);
+  await workers[0]!.terminate();
+  await vi.waitFor(() => expect(told).toHaveLength(3), 2_000);
+  await vi.waitFor(async () => expect(await readdir(join(dir, "spool/pieces", tenantId))).toHaveLength(3), 5_000);
+  expect((await recording.recorder.open(offer())).kind).toBe("recording");
+  await new Promise((later) => setTimeout(later, 500));
+  await closeAll();
+  const done = finalized(await facts()).filter(({ endReason }) => endReason === "fault");
+  expect(done.map(({ recordingId }) => recordingId).toSorted()).toEqual(calls.map(({ recordingId }) => recordingId).toSorted());
+  for (const one of done) {
+    expect(one).toMatchObject({ recovered: true, interactions: [{ mediaStatus: "Available", releaseCause: "Failure", hasGaps: true }, {}] });
+    expect(one.tracks[0]!.packets).toBeGreaterThan(25); // all but the last beat
+  }
 });
 
 describe("a tenant whose store is dead", () => {

@@ -118,18 +118,23 @@ export async function openSession(context: SessionContext, transaction: ServerTr
     // We said no meanwhile: there was a CANCEL, the wait was too long, or we are about to stop.
     if (transaction.answered) return result.call.end(context.isDraining() ? "shutdown" : "cancelled", context.clock.now());
 
-    const dialog = createDialog({
-      ...context,
-      invite: incoming,
-      localTag,
-      host,
-      port: context.transport.address.port,
-      newBranch: () => `z9hG4bK${context.newToken()}`,
-    });
-    const streams = createStreams(result.call, lines, result.ports, log);
-    session = createSession(context, { trunk, dialog, call: result.call, streams, labels, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
-    context.add(session);
-    session.accept(transaction, offer, agreed);
+    try {
+      const dialog = createDialog({
+        ...context,
+        invite: incoming,
+        localTag,
+        host,
+        port: context.transport.address.port,
+        newBranch: () => `z9hG4bK${context.newToken()}`,
+      });
+      const streams = createStreams(result.call, lines, result.ports, log);
+      session = createSession(context, { trunk, dialog, call: result.call, streams, labels, host, metadata, facts, peer, invite: incoming, openedAt: receivedAt });
+      session.accept(transaction, offer, agreed);
+      context.add(session);
+    } catch (thrown) {
+      await result.call.end("fault", context.clock.now()); // nobody else knows of it, and it would run for ever
+      throw thrown;
+    }
   }
 }
 
