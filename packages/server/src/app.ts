@@ -19,7 +19,7 @@ import { createControl, createPortal, readCredentials, sessionCookieName, type C
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, parseProvision, provision, type Tenant } from "#tenants";
 import { matchTrunk } from "#trunks";
-import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
+import { createFileKeyring, createFileKeystore, createLocalStore, createVault, writeFileDurably, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -258,11 +258,13 @@ const tenantInfo = ({ tenantId, slug, displayName, m365TenantId, sandbox }: Tena
 /** 32 random bytes, made once. */
 async function installationSecret(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    const secret = await readFile(path);
+    if (secret.length !== 32) throw new Error(`${path} should hold 32 bytes, not ${secret.length}. Remove it: a new one is made, and everybody signs in again.`);
+    return secret;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     const secret = randomBytes(32);
-    await writeFile(path, secret, { mode: 0o600, flag: "wx", flush: true });
+    await writeFileDurably(path, [secret], "fail"); // whole or not at all: an empty secret would sign anybody's cookie
     return secret;
   }
 }
