@@ -22,6 +22,8 @@ export function controlSocketPath(dataDir: string, temporaryDir: string = tmpdir
 }
 
 const slug = Type.String({ pattern: "^[a-z0-9][a-z0-9-]{0,62}$", description: "Short name of the tenant, as in addresses." });
+/** What people type as a name; control characters are none of it. */
+const name = (description: string) => Type.String({ minLength: 1, maxLength: 200, pattern: "^[^\\u0000-\\u001f\\u007f]*$", description });
 const time = Type.String({ format: "date-time" });
 const timeOrNull = Type.Union([time, Type.Null()]);
 
@@ -29,7 +31,7 @@ export const ApiKeyRequest = Type.Object(
   {
     tenant: slug,
     profile: Type.String({ minLength: 1, maxLength: 100, description: "Access profile whose rights the key has." }),
-    name: Type.String({ minLength: 1, maxLength: 200, description: "What the key is for." }),
+    name: name("What the key is for."),
   },
   { title: "ApiKeyRequest", additionalProperties: false },
 );
@@ -57,7 +59,7 @@ export type ApiKeyInfo = Static<typeof ApiKeyInfo>;
 export const TenantRequest = Type.Object(
   {
     slug,
-    name: Type.String({ minLength: 1, maxLength: 200 }),
+    name: name("Name as people read it."),
     m365TenantId: Type.Optional(Type.String({ format: "uuid", description: "Directory (tenant) id at Microsoft 365." })),
   },
   { title: "TenantRequest", additionalProperties: false },

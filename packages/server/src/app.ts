@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { controlSocketPath } from "@earwitness/contract/control";
-import { accessRoutes, createApiKeys, createSessions } from "#access";
+import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, type Db, type Notifier } from "#db";
 import { matchPerson } from "#directory";
@@ -17,7 +17,7 @@ import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
-import { createTenant, listTenants, parseProvision, provision, type Tenant } from "#tenants";
+import { createTenant, listTenants, parseProvision, provision, type Provision, type Tenant } from "#tenants";
 import { matchTrunk } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, writeFileDurably, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
@@ -60,6 +60,7 @@ export async function startApp(config: Config): Promise<App> {
 type Open = <T extends { close(): Promise<void> }>(name: string, live: T) => T;
 
 async function build(config: Config, log: Log, clock: Clock, open: Open, closers: [string, () => Promise<void>][]): Promise<Omit<App, "close">> {
+  const wanted = config.provisionFile === null ? null : await readProvision(config.provisionFile);
   const { baseDir, dataDir } = config;
   for (const dir of new Set([baseDir, dataDir])) await makeDataDir(dir);
   const lock = await takeRunLock(baseDir);
@@ -75,7 +76,6 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const url = config.database.url ?? open("database server", await createEmbeddedPostgres({ dataDir, log })).url;
   const db = open("database", createDb({ url, ...(config.database.poolUrl === null ? {} : { poolUrl: config.database.poolUrl }), log }));
   const notifier = open("change notices", createNotifier(db));
-  const wanted = config.provisionFile === null ? null : parseProvision(await readFile(config.provisionFile, "utf8"));
   const firstKnown = async () => (wanted === null ? null : await snapshotOf(wanted, ruleVersion, (tenantId) => keyring.ensure(tenantId)));
   const snapshots = open("snapshot", await createSnapshotKeeper({ db, node, dir: join(dataDir, "node"), clock, log, ruleVersion, notifier, firstKnown }));
 
@@ -251,6 +251,14 @@ function recordingTenant(snapshots: SnapshotKeeper, tenantId: string, trunkId: s
   if (tenant === null || trunk === undefined) return null;
   const people = snapshots.current()!.tenants.find((candidate) => candidate.tenantId === tenantId)!;
   return { ...tenant.wrapping, trunk, identify: (address) => matchPerson(people, trunk, address) };
+}
+
+async function readProvision(path: string): Promise<Provision> {
+  try {
+    return parseProvision(await readFile(path, "utf8"), profileNames);
+  } catch (error) {
+    throw new Error(`EARWITNESS_PROVISION_FILE (${path}) cannot be applied. ${messageOf(error)}`, { cause: error });
+  }
 }
 
 const tenantInfo = ({ tenantId, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId, slug, name: displayName, m365TenantId, sandbox });

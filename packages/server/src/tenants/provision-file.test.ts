@@ -6,11 +6,13 @@ const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "AdeleV@c
 const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["192.0.2.0/24"] };
 const contoso = { tenantId, slug: "contoso", displayName: "Contoso" };
 
-const parse = (file: unknown) => parseProvision(JSON.stringify(file));
+const profiles = ["Global Admin", "Own Calls"];
+
+const parse = (file: unknown) => parseProvision(JSON.stringify(file), profiles);
 
 function mistakesOf(text: string): readonly string[] {
   try {
-    parseProvision(text);
+    parseProvision(text, profiles);
   } catch (error) {
     if (error instanceof ProvisionMistakes) return error.mistakes;
     throw error;
@@ -57,6 +59,14 @@ describe("parseProvision", () => {
       "/tenants: the network 192.0.2.0/24 is claimed by contoso and by other",
       "/tenants: the network 192.0.2.0/24 is claimed by contoso and by other",
     ]);
+  });
+
+  test("tells of an access profile that does not exist, and of characters that no name has", () => {
+    const { personId } = adele;
+    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, people: [{ ...adele, accessProfile: "Own Calls" }, { personId: personId.replace("5", "6"), upn: "a@b", displayName: "A", accessProfile: "global admin" }] }] }))).toEqual([
+      "/tenants/0/people/1/accessProfile: there is no access profile “global admin”; there are Global Admin, Own Calls",
+    ]);
+    for (const displayName of ["a\u0000b", "a\u001fb", "a\ud800"]) expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, displayName }] }))).toEqual([expect.stringMatching(/^displayName: .* holds a control character$/)]);
   });
 
   test.each([["{", /not JSON/], ["null", /^\/: /], ["[]", /^\/: /], ["{}", /tenants/]])("refuses %s", (text, words) => {

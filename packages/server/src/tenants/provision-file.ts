@@ -94,17 +94,23 @@ export class ProvisionMistakes extends Error {
   }
 }
 
-/** Reads the text of the file. Throws `ProvisionMistakes` with all of them. */
-export function parseProvision(text: string): Provision {
+/** Reads the text of the file. Throws `ProvisionMistakes` with all of them. `profiles` are the access profiles that there are. */
+export function parseProvision(text: string, profiles: readonly string[]): Provision {
   let file: unknown;
+  const unreadable: string[] = [];
   try {
-    file = JSON.parse(text);
+    file = JSON.parse(text, (key, value: unknown) => {
+      // U+0000 the database does not take at all, and U+001F means something in its search text.
+      if (typeof value === "string" && (/\p{Cc}/u.test(value) || !value.isWellFormed())) unreadable.push(`${key}: ${JSON.stringify(value)} holds a control character`);
+      return value;
+    });
   } catch (error) {
     throw new ProvisionMistakes([`it is not JSON: ${(error as Error).message}`]);
   }
+  if (unreadable.length > 0) throw new ProvisionMistakes(unreadable);
   if (!Value.Check(ProvisionFile, file)) throw new ProvisionMistakes(formMistakes(file));
   const provision = { tenants: file.tenants.map(complete) };
-  const mistakes = [...repetitions(provision), ...provision.tenants.flatMap((tenant, at) => networkMistakes(tenant, `/tenants/${at}`)), ...contested(provision)];
+  const mistakes = [...repetitions(provision), ...provision.tenants.flatMap((tenant, at) => profileMistakes(tenant, `/tenants/${at}`, profiles)), ...provision.tenants.flatMap((tenant, at) => networkMistakes(tenant, `/tenants/${at}`)), ...contested(provision)];
   if (mistakes.length > 0) throw new ProvisionMistakes(mistakes);
   return { tenants: provision.tenants.map(canonical) };
 }
@@ -168,6 +174,13 @@ function repetitions({ tenants }: Provision): string[] {
 function repeated(where: string, what: string, values: readonly string[]): string[] {
   const twice = new Set(values.filter((value, at) => values.indexOf(value) !== at));
   return [...twice].map((value) => `${where}: ${what} ${value} is there more than once`);
+}
+
+/** Whoever has a profile that does not exist may do nothing; nobody writes that on purpose. */
+function profileMistakes({ people }: ProvisionedTenant, where: string, profiles: readonly string[]): string[] {
+  return people.flatMap(({ accessProfile }, at) =>
+    accessProfile === null || profiles.includes(accessProfile) ? [] : `${where}/people/${at}/accessProfile: there is no access profile “${accessProfile}”; there are ${profiles.join(", ")}`,
+  );
 }
 
 function networkMistakes({ trunks }: ProvisionedTenant, where: string): string[] {

@@ -52,7 +52,7 @@ describe("provision", () => {
   const alex = { personId: "5d32fe61-985f-44e7-aa09-5ee82bb29976", upn: "alexw@contoso.example", displayName: "Alex Wilber", addresses: ["sip:alexw@contoso.example"] };
   const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["127.0.0.2/32", "2001:db8::/32"], personDomains: ["contoso.example"] };
   const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string } = {}) =>
-    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }));
+    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }), ["Global Admin", "Own Calls"]);
 
   test("makes what is missing, each with its evidence; a second time nothing happens and nothing is written", async () => {
     expect(await provision(context, file())).toEqual({ changes: 4 });
