@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { can, principalKey, type PortalApp, type Principal, type RouteAccess } from "#access";
 import { Refusal } from "#errors";
 
@@ -48,25 +48,24 @@ export function guardRoutes(app: PortalApp, options: GuardOptions): void {
     // What is at no route is answered 404 by the handler of that; there is nothing to guard.
     if (request.is404) return;
     const access = request.routeOptions.config.access as RouteAccess;
-    if (access !== "public") request.principal = await admit(request, access);
+    if (access !== "public") request.principal = await admit(request, reply, access);
     if (access === "public" && request.routeOptions.config.perMinute === undefined) return;
-    const budget = await requests(request);
-    if (!budget.isAllowed && budget.isExceeded) {
-      reply.header("retry-after", String(budget.ttlInSeconds));
-      throw new Refusal("TOO_MANY_REQUESTS", 429, `Try again in ${budget.ttlInSeconds} s.`);
-    }
+    refuseBeyond(await requests(request), reply, "");
   });
 
-  async function admit(request: FastifyRequest, access: Exclude<RouteAccess, "public">): Promise<Principal> {
+  function refuseBeyond(budget: Awaited<ReturnType<typeof requests>>, reply: FastifyReply, why: string): void {
+    if (budget.isAllowed || !budget.isExceeded) return;
+    reply.header("retry-after", String(budget.ttlInSeconds));
+    throw new Refusal("TOO_MANY_REQUESTS", 429, `${why}Try again in ${budget.ttlInSeconds} s.`);
+  }
+
+  async function admit(request: FastifyRequest, reply: FastifyReply, access: Exclude<RouteAccess, "public">): Promise<Principal> {
     const credentials = readCredentials(request, options.sessionCookie);
     if (credentials.session !== null) refuseForeignOrigin(request, options.publicUrl);
     const isAnonymous = credentials.apiKey === null && credentials.session === null;
     const principal = isAnonymous ? null : await options.authenticate(credentials);
     if (principal === null) {
-      if (!isAnonymous) {
-        const budget = await failures(request);
-        if (!budget.isAllowed && budget.isExceeded) throw new Refusal("TOO_MANY_REQUESTS", 429, "Too many wrong credentials from this address.");
-      }
+      if (!isAnonymous) refuseBeyond(await failures(request), reply, "Too many wrong credentials from this address. ");
       throw new Refusal("UNAUTHENTICATED", 401, "Sign in, or send an API key as `Authorization: Bearer …`.");
     }
     if (access !== "signed-in" && !can(principal, access.permission)) {

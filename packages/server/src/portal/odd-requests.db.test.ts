@@ -111,3 +111,12 @@ test("a HEAD of a page or a file says what a GET would send", async () => {
   expect([head.status, head.type, length.exec(head.headers)?.[1], head.body]).toEqual([200, get.type, length.exec(get.headers)?.[1], ""]);
   expect((await raw("HEAD", "/assets/gone.js")).status).toBe(404);
 });
+
+test("without the database every route that needs it is 503, and health goes on answering", async () => {
+  await stage.db.close();
+  for (const target of ["session", "interactions", `interactions/${id}`, `interactions/${id}/media`, `interactions/${id}/peaks`, `interactions/${id}/manifest`, "live", "metrics"]) {
+    const answer = await raw("GET", `/api/v1/${target}`);
+    expect([target, answer.status, answer.type, JSON.parse(answer.body).code]).toEqual([target, 503, "application/problem+json", "DATABASE_AWAY"]);
+  }
+  expect((await raw("GET", "/api/v1/health")).status).toBe(200);
+});

@@ -143,6 +143,7 @@ describe("the guard", () => {
     const statuses = new Set<number>();
     for (let attempts = 0; attempts < 70; attempts++) statuses.add((await attempt("10.9.9.9")).statusCode);
     expect(statuses).toEqual(new Set([401, 429]));
+    expect(Number((await attempt("10.9.9.9")).headers["retry-after"])).toBeGreaterThan(0);
     expect((await attempt("10.9.9.8")).statusCode).toBe(401);
   });
 });
