@@ -33,7 +33,10 @@ const publicUrl = env.EARWITNESS_PUBLIC_URL || `http://localhost:${httpPort}`;
 const portCanBe = Number.isInteger(httpPort) && httpPort > 0 && httpPort < 65_535;
 const data = dataDir();
 makeDirectory(data);
+if (!sandbox) delete env.EARWITNESS_SANDBOX;
 if (sandbox) {
+  const own = ["EARWITNESS_PROVISION_FILE", "EARWITNESS_OIDC_ISSUER", "EARWITNESS_OIDC_CLIENT_ID", "EARWITNESS_OIDC_CLIENT_SECRET"].filter((key) => env[key]);
+  if (own.length > 0) fail(`${own.join(" and ")} cannot be set with the sandbox, which brings its own. Start without it: npm start -- --no-sandbox`);
   const sandboxDir = join(data, "sandbox", "contoso");
   makeDirectory(sandboxDir);
   const identityPort = Number(env.EARWITNESS_SANDBOX_PORT || httpPort + 1);
