@@ -119,7 +119,10 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),
       notReady: () => {
         const state = snapshots.state();
-        return state.kind === "missing" ? [state.reason] : [];
+        return [
+          ...(config.roles.includes("recorder") ? [] : ["this node does not record: EARWITNESS_ROLES names no recorder"]),
+          ...(state.kind === "missing" ? [state.reason] : []),
+        ];
       },
       activity: (recordings) => activityListeners.forEach((listener) => listener(recordings)),
       changed: (tenantId, ids) => ids.forEach((id) => notifier.announce(tenantId, id)),
