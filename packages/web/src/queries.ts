@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, problemOf } from "./api.ts";
+import { inOwnTime } from "./call/own-time.ts";
 import { seen, type Filter, type RowPage } from "./list/rows.ts";
 import type { ListSearch } from "./paths.ts";
 
@@ -30,7 +31,7 @@ export const interactionsQuery = (filter: Filter) =>
 export const interactionQuery = (id: string) =>
   queryOptions({
     queryKey: ["interaction", id],
-    queryFn: async ({ signal }) => ({ ...(await api.interaction(id, signal)), seenAtMs: Date.now() }),
+    queryFn: async ({ signal }) => ({ ...inOwnTime(await api.interaction(id, signal)), seenAtMs: Date.now() }),
     staleTime: 10_000,
   });
 
@@ -39,10 +40,11 @@ export const peaksQuery = (id: string) =>
 
 /** `onSignInRequired` is called when any request finds the session gone. */
 export function createQueryClient(onSignInRequired: () => void): QueryClient {
-  return new QueryClient({
+  const client = new QueryClient({
     queryCache: new QueryCache({
       onError: (error) => {
-        if (problemOf(error).status === 401) onSignInRequired();
+        // Before the first session there is none to end: the route itself leads to the sign-in.
+        if (problemOf(error).status === 401 && client.getQueryData(sessionQuery.queryKey)) onSignInRequired();
       },
     }),
     defaultOptions: {
@@ -54,4 +56,5 @@ export function createQueryClient(onSignInRequired: () => void): QueryClient {
       },
     },
   });
+  return client;
 }

@@ -4,16 +4,15 @@ import { TipRegion } from "../frame/tip.tsx";
 import { answeringName } from "../list/row.tsx";
 import { CallDuration, Status } from "../list/status.tsx";
 import { partyName, shortAddress } from "../party.ts";
-import { gapWords } from "../player/gaps.tsx";
-import { lanesOf } from "../player/lanes.ts";
-import { groupGaps } from "../player/segments.ts";
+import { missingOf, wallClockOf } from "../player/gap-words.ts";
 import { useReader, useText } from "../text.ts";
 import { formatClock, formatDate, formatDuration, formatOffset, formatPosition } from "../time.ts";
 import { CopyButton } from "./copy.tsx";
+import type { OwnCall } from "./own-time.ts";
 import s from "./facts.module.css";
 
 /** Everything known of the call, in groups. What did not happen has no line. */
-export function Facts({ call }: { call: InteractionDetail & { seenAtMs: number } }) {
+export function Facts({ call }: { call: OwnCall & { seenAtMs: number } }) {
   const text = useText();
   const reader = useReader();
   const running = call.mediaStatus === "Recording";
@@ -23,11 +22,7 @@ export function Facts({ call }: { call: InteractionDetail & { seenAtMs: number }
     </span>
   );
   const holds = call.events.filter((event) => event.kind === "hold" || event.kind === "retrieve");
-  const lanes = useMemo(() => lanesOf(call.tracks), [call.tracks]);
-  const gaps = lanes.flatMap((lane) =>
-    // Two losses within a second are one sentence to a reader.
-    groupGaps(lane.gaps, 1_000).map((group) => gapWords(group, lane.name ?? shortAddress(lane.aor), text)),
-  );
+  const gaps = useMemo(() => missingOf(call, text, wallClockOf(call, reader)), [call, text, reader]);
   const answering = answeringName(call, text);
 
   return (

@@ -13,9 +13,14 @@ export function TipRegion({ children, className }: { children: ReactNode; classN
     const element = region.current;
     if (!element) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    // Who pressed it knows what it is; a new picture under a pointer that rests is no new question.
+    let pressed: HTMLElement | null = null;
+    const tipped = (event: Event) => (event.target instanceof Element ? event.target.closest<HTMLElement>("[data-tip]") : null);
     const show = (event: Event) => {
-      const target = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-tip]") : null;
+      const target = tipped(event);
       clearTimeout(timer);
+      if (target !== null && target === pressed) return;
+      pressed = null;
       const text = target?.dataset["tip"];
       if (!target || !text) setTip(null);
       else timer = setTimeout(() => setTip({ target, text }), event.type === "focusin" ? 0 : 350);
@@ -24,13 +29,21 @@ export function TipRegion({ children, className }: { children: ReactNode; classN
       clearTimeout(timer);
       setTip(null);
     };
+    const leave = () => {
+      pressed = null;
+      hide();
+    };
+    const press = (event: Event) => {
+      pressed = tipped(event);
+      hide();
+    };
     const onFocus = (event: Event) => {
       if (event.target instanceof Element && event.target.matches(":focus-visible")) show(event);
     };
     const onKey = (event: KeyboardEvent) => event.key === "Escape" && hide();
     element.addEventListener("pointerover", show);
-    element.addEventListener("pointerleave", hide);
-    element.addEventListener("pointerdown", hide);
+    element.addEventListener("pointerleave", leave);
+    element.addEventListener("pointerdown", press);
     element.addEventListener("focusin", onFocus);
     element.addEventListener("focusout", hide);
     element.addEventListener("scroll", hide, true);
@@ -38,8 +51,8 @@ export function TipRegion({ children, className }: { children: ReactNode; classN
     return () => {
       clearTimeout(timer);
       element.removeEventListener("pointerover", show);
-      element.removeEventListener("pointerleave", hide);
-      element.removeEventListener("pointerdown", hide);
+      element.removeEventListener("pointerleave", leave);
+      element.removeEventListener("pointerdown", press);
       element.removeEventListener("focusin", onFocus);
       element.removeEventListener("focusout", hide);
       element.removeEventListener("scroll", hide, true);

@@ -138,7 +138,8 @@ export const CardRow = memo(function CardRow(props: RowProps) {
         <Others call={row} />
         {row.hasGaps && <GapsMark />}
         <span className={s.when} data-column="duration">
-          {row.releaseCause && row.releaseCause !== "Normal" ? text(`release.${row.releaseCause}`) : null} <CallDuration call={row} />
+          {row.releaseCause && row.releaseCause !== "Normal" && <span>{text(`release.${row.releaseCause}`)}</span>}
+          <CallDuration call={row} />
         </span>
       </div>
     </div>

@@ -1,7 +1,7 @@
 import type { Interaction } from "@earwitness/contract";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { applyLive, compareNewest, flatten, insertArrivals, matches, seen, type Row, type RowPages } from "./rows.ts";
+import { applyLive, compareNewest, flatten, insertArrivals, matches, seen, totalOf, type Row, type RowPage, type RowPages } from "./rows.ts";
 
 const party = (name: string) => ({ name, address: `sip:${name.toLowerCase()}@contoso.example`, upn: `${name}@contoso.example` });
 
@@ -94,4 +94,11 @@ test("INT-08 whatever arrives in whatever order, the list is newest first, compl
 
 test("rows that came twice, because pages shifted between two requests, are shown once", () => {
   expect(seconds(list([[row(9), row(8)], [row(8), row(7)]], null))).toEqual([9, 8, 7]);
+});
+
+test("the number in the title counts what waits, and stays open where the server stopped counting", () => {
+  const data = (total: RowPage["total"]): RowPages => ({ pages: [{ items: [], next: "more", ...(total && { total }) }], pageParams: [null] });
+  expect(totalOf(data({ count: 312, exact: true }), 3)).toEqual({ count: 315, exact: true });
+  expect(totalOf(data({ count: 10_000, exact: false }), 3)).toEqual({ count: 10_000, exact: false });
+  expect(totalOf(data(undefined), 0)).toEqual({ count: 0, exact: false });
 });

@@ -78,6 +78,12 @@ export function insertArrivals(data: RowPages, arrivals: readonly Row[]): RowPag
 const count = (page: RowPage, change: number): RowPage =>
   page.total?.exact ? { ...page, total: { ...page.total, count: Math.max(0, page.total.count + change) } } : page;
 
+/** How many there are in all, those that wait to be shown included. The server counts them with the first page. */
+export function totalOf(data: RowPages | undefined, waiting: number): { count: number; exact: boolean } {
+  const known = data?.pages[0]?.total ?? { count: flatten(data).length, exact: !data?.pages.at(-1)?.next };
+  return known.exact ? { count: known.count + waiting, exact: true } : known;
+}
+
 /** Pages overlap where rows arrived between two requests; a row is shown once. */
 export function flatten(data: RowPages | undefined): Row[] {
   const ids = new Set<string>();

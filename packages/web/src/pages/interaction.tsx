@@ -4,12 +4,12 @@ import { ChevronUpRegular } from "@fluentui/react-icons/svg/chevron-up";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import { SearchRegular } from "@fluentui/react-icons/svg/search";
 import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
-import type { InteractionDetail } from "@earwitness/contract";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef } from "react";
 import { problemOf } from "../api.ts";
 import { Facts } from "../call/facts.tsx";
+import type { OwnCall } from "../call/own-time.ts";
 import { Fault } from "../frame/notice.tsx";
 import { TipRegion } from "../frame/tip.tsx";
 import { Title } from "../frame/title.tsx";
@@ -59,7 +59,7 @@ export function InteractionPage() {
   );
 }
 
-function Call({ call }: { call: InteractionDetail & { seenAtMs: number } }) {
+function Call({ call }: { call: OwnCall & { seenAtMs: number } }) {
   const text = useText();
   const reader = useReader();
   const navigate = useNavigate();

@@ -13,7 +13,7 @@ import { Fault, Notice } from "../frame/notice.tsx";
 import { Title } from "../frame/title.tsx";
 import { SearchField, StatusFilter } from "../list/filters.tsx";
 import { rememberList } from "../list/neighbors.ts";
-import { applyLive, flatten, insertArrivals, seen, type Row, type RowPage } from "../list/rows.ts";
+import { applyLive, flatten, insertArrivals, seen, totalOf, type Row, type RowPage } from "../list/rows.ts";
 import { isStatus } from "../list/status.tsx";
 import { InteractionTable, TableSkeleton } from "../list/table.tsx";
 import { useLiveEvents, useLiveState } from "../live.ts";
@@ -39,7 +39,7 @@ export function InteractionsPage() {
   useEffect(() => rememberList(search), [search]);
 
   const rows = useMemo(() => flatten(list.data), [list.data]);
-  const total = list.data?.pages[0]?.total ?? (list.hasNextPage ? { count: rows.length, exact: false } : { count: rows.length, exact: true });
+  const total = totalOf(list.data, arrivals.length);
   const change = useCallback(
     (next: ListSearch) => void navigate({ search: (before) => ({ ...before, ...next }), replace: true }),
     [navigate],
@@ -165,7 +165,11 @@ function useLiveRows(name: string, filter: ReturnType<typeof filterOf>) {
   const key = useMemo(() => interactionsKey(filter), [filter]);
 
   useLiveEvents((event) => {
-    if (event.kind === "reset") return void queryClient.invalidateQueries({ queryKey: ["interactions"] });
+    if (event.kind === "reset") {
+      // What waits comes with the pages that are read again.
+      setHeld({ name, rows: [] });
+      return void queryClient.invalidateQueries({ queryKey: ["interactions"] });
+    }
     if (event.kind !== "interaction") return;
     const row = seen(event.interaction, Date.now());
     // Lists that nobody looks at are read again when somebody does.
@@ -174,14 +178,17 @@ function useLiveRows(name: string, filter: ReturnType<typeof filterOf>) {
     if (!data) return;
     const change = applyLive(data, row, filter);
     if (change.kind === "known") queryClient.setQueryData<Pages>(key, change.data as Pages);
-    else if (change.kind === "new") setHeld({ name, rows: [...arrivals.filter((one) => one.id !== row.id), row] });
-    else if (arrivals.some((one) => one.id === row.id)) setHeld({ name, rows: arrivals.filter((one) => one.id !== row.id) });
+    // Both ends of a call arrive in one breath, before anything is drawn again: each adds to what the other left.
+    setHeld((before) => {
+      const others = before.name === name ? before.rows.filter((one) => one.id !== row.id) : [];
+      return { name, rows: change.kind === "new" ? [...others, row] : others };
+    });
   });
 
   const settle = useCallback(() => {
     if (arrivals.length === 0) return;
     queryClient.setQueryData<Pages>(key, (data) => data && (insertArrivals(data, arrivals) as Pages));
-    setHeld({ name, rows: [] });
+    setHeld((before) => ({ name, rows: before.name === name ? before.rows.filter((row) => !arrivals.includes(row)) : [] }));
   }, [arrivals, key, name, queryClient]);
 
   useEffect(() => {

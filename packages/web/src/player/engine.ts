@@ -25,8 +25,9 @@ export interface EngineState {
 export interface EngineOptions {
   /** Track numbers in the order of the channels. */
   readonly tracks: readonly number[];
-  /** Where the media begins and ends on the recording's timeline. */
-  readonly fromMs: number;
+  /** Where in the media the sound begins that is position 0… */
+  readonly mediaFromMs: number;
+  /** …and the position where it ends. The media may go on: it is the whole recording's, silent outside of one person's part. */
   readonly toMs: number;
   readonly volume: number;
   readonly muted: boolean;
@@ -40,6 +41,8 @@ export interface Engine {
   state(): EngineState;
   subscribe(listener: () => void): () => void;
   positionMs(): number;
+  /** Builds what the first sound goes through, without asking for any: the hand is on its way to the button. */
+  prepare(): void;
   toggle(): void;
   play(): void;
   pause(): void;
@@ -69,7 +72,7 @@ export function createEngine(options: EngineOptions): Engine {
   let address: string | null = null;
   let closed = false;
   /** Wanted position while there is no media to have one. */
-  let wantedMs = options.fromMs;
+  let wantedMs = 0;
   let current: EngineState = { phase: "idle", waiting: false, speed: 1, volume: options.volume, muted: options.muted, problem: null };
 
   const become = (change: Partial<EngineState>) => {
@@ -79,7 +82,11 @@ export function createEngine(options: EngineOptions): Engine {
   };
 
   const ready = () => address !== null && audio.readyState >= HTMLMediaElement.HAVE_METADATA;
-  const positionMs = () => (ready() ? Math.min(options.toMs, options.fromMs + audio.currentTime * 1000) : wantedMs);
+  // Before the jump to the part's beginning has been made, the element is still before it.
+  const positionMs = () => (ready() ? Math.max(0, Math.min(options.toMs, audio.currentTime * 1000 - options.mediaFromMs)) : wantedMs);
+  const moveTo = (toMs: number) => {
+    audio.currentTime = (options.mediaFromMs + toMs) / 1000;
+  };
 
   function connect(): AudioContext {
     const made = new AudioContext({ latencyHint: "interactive" });
@@ -113,7 +120,7 @@ export function createEngine(options: EngineOptions): Engine {
     // Inside the click that asked for sound, or the browser keeps the context silent.
     context ??= connect();
     const resumed = context.resume();
-    if (current.phase === "ended") seek(options.fromMs);
+    if (current.phase === "ended") seek(0);
     try {
       if (address === null) {
         become({ phase: "starting", waiting: true, problem: null });
@@ -136,9 +143,9 @@ export function createEngine(options: EngineOptions): Engine {
   const stillWanted = () => current.phase === "starting" || current.phase === "playing";
 
   function seek(toMs: number): void {
-    const bounded = Math.max(options.fromMs, Math.min(toMs, options.toMs));
+    const bounded = Math.max(0, Math.min(toMs, options.toMs));
     wantedMs = bounded;
-    if (ready()) audio.currentTime = (bounded - options.fromMs) / 1000;
+    if (ready()) moveTo(bounded);
     // After the end a seek goes back among the living, but stays silent.
     if (current.phase === "ended" && bounded < options.toMs) become({ phase: "paused" });
     else become({});
@@ -146,14 +153,20 @@ export function createEngine(options: EngineOptions): Engine {
 
   audio.onloadedmetadata = () => {
     // A seek, even to where one is, costs another request and 50 ms of silence.
-    if (wantedMs > options.fromMs) audio.currentTime = (wantedMs - options.fromMs) / 1000;
+    if (options.mediaFromMs + wantedMs > 0) moveTo(wantedMs);
   };
   audio.onplaying = () => become({ phase: "playing", waiting: false });
   audio.onwaiting = () => become({ waiting: true });
   audio.onpause = () => {
-    if (!audio.ended && current.phase !== "failed") become({ phase: "paused", waiting: false });
+    if (!audio.ended && current.phase !== "failed" && current.phase !== "ended") become({ phase: "paused", waiting: false });
   };
-  audio.onended = () => become({ phase: "ended", waiting: false });
+  const end = () => become({ phase: "ended", waiting: false });
+  audio.onended = end;
+  audio.ontimeupdate = () => {
+    if (current.phase !== "playing" || positionMs() < options.toMs) return;
+    end();
+    audio.pause();
+  };
   audio.onerror = () => {
     if (address !== null) void fail(audio.error);
   };
@@ -177,6 +190,9 @@ export function createEngine(options: EngineOptions): Engine {
       return () => void listeners.delete(listener);
     },
     positionMs,
+    prepare() {
+      context ??= connect();
+    },
     play,
     pause,
     toggle: () => (stillWanted() ? pause() : play()),

@@ -8,6 +8,7 @@ import { PlayRegular } from "@fluentui/react-icons/svg/play";
 import type { ReactElement } from "react";
 import { useText, type Text } from "../text.ts";
 import { formatPosition } from "../time.ts";
+import { fitting, groupEvents, leading, placeLabels } from "./event-layout.ts";
 import { lengthOfView, type View } from "./view.ts";
 import s from "./timeline.module.css";
 
@@ -20,27 +21,51 @@ const icons: Readonly<Record<CallEvent["kind"], ReactElement>> = {
   metadata: <InfoRegular />,
 };
 
-/** Room for a mark with a number. */
-const apartPx = 38;
+/** Room for a mark with a number, and half a mark with its distance from the words beside it. */
+const apartPx = 44;
+const markPx = 16;
+const numberPx = 24;
 
-export const eventWords = (event: CallEvent, nameOf: (aor: string | null) => string, text: Text): string =>
-  event.kind === "metadata" && event.text ? event.text : text(`event.${event.kind}`, { who: nameOf(event.participant) });
+type NameOf = (aor: string | null) => string;
 
-/** Marks that would cover each other become one with a number; its words name them all. */
-export function EventMarks({ events, view, widthPx, nameOf, onSeek }: { events: readonly CallEvent[]; view: View; widthPx: number; nameOf: (aor: string | null) => string; onSeek: (toMs: number) => void }) {
+/** The recorder names both sides of a transfer; the event itself only who made it. */
+export const eventWords = (event: CallEvent, nameOf: NameOf, text: Text): string =>
+  (event.kind === "metadata" || event.kind === "transfer") && event.text ? event.text : text(`event.${event.kind}`, { who: nameOf(event.participant) });
+
+/** What may stand beside the mark of a group, the best first. */
+function groupWords(group: readonly CallEvent[], first: CallEvent, nameOf: NameOf, text: Text): string[] {
+  const others = group.filter((event) => event.kind !== first.kind).length;
+  const same = group.length - others;
+  const also = others > 0 ? ` +${others}` : "";
+  const number = also || (same > 1 ? String(same) : "");
+  if (same > 1 && (first.kind === "join" || first.kind === "leave")) return [text(`event.several.${first.kind}`, { count: same }) + also, number];
+  return [eventWords(first, nameOf, text) + also, text(`event.short.${first.kind}`) + also, number];
+}
+
+interface EventMarksProps {
+  readonly events: readonly CallEvent[];
+  readonly view: View;
+  readonly widthPx: number;
+  /** Words stay on this side of it: there a running call has its playhead. */
+  readonly untilMs: number;
+  readonly nameOf: NameOf;
+  readonly onSeek: (toMs: number) => void;
+}
+
+/** Marks that would cover each other become one with a number; its name says them all. Words stand beside it where there is room. */
+export function EventMarks({ events, view, widthPx, untilMs, nameOf, onSeek }: EventMarksProps) {
   const text = useText();
-  const xOf = (ms: number) => ((ms - view.fromMs) / lengthOfView(view)) * widthPx;
-  const groups: CallEvent[][] = [];
-  for (const event of events.filter((one) => one.atMs >= view.fromMs - 500 && one.atMs <= view.toMs + 500)) {
-    const open = groups.at(-1);
-    if (open?.[0] && xOf(event.atMs) - xOf(open[0].atMs) < apartPx) open.push(event);
-    else groups.push([event]);
-  }
-  return groups.map((group) => {
-    const [first] = group;
+  const xOf = (ms: number) => Math.max(11, Math.min(widthPx - 11, ((ms - view.fromMs) / lengthOfView(view)) * widthPx));
+  const shown = events.filter((one) => one.atMs >= view.fromMs - 500 && one.atMs <= view.toMs + 500);
+  const groups = groupEvents(shown, xOf, apartPx);
+  const places = placeLabels(groups.map(([first]) => xOf(first?.atMs ?? 0)), xOf(untilMs) + markPx, markPx);
+  return groups.map((group, n) => {
+    const first = leading(group);
     if (!first) return null;
     const words = group.map((event) => text("event.at", { at: formatPosition(event.atMs), what: eventWords(event, nameOf, text) })).join("; ");
-    const same = group.every((event) => event.kind === first.kind);
+    const x = xOf(group[0]?.atMs ?? 0);
+    const place = places[n] ?? { side: x > xOf(untilMs) / 2 ? "left" : "right", roomPx: numberPx };
+    const label = fitting(groupWords(group, first, nameOf, text), place.roomPx);
     return (
       <button
         key={`${first.atMs} ${first.kind} ${first.participant}`}
@@ -48,11 +73,16 @@ export function EventMarks({ events, view, widthPx, nameOf, onSeek }: { events: 
         className={s.event}
         aria-label={words}
         data-tip={words}
-        style={{ left: Math.max(11, Math.min(widthPx - 11, xOf(first.atMs))) }}
-        onClick={() => onSeek(first.atMs)}
+        data-side={place.side}
+        style={{ left: x }}
+        onClick={() => onSeek(group[0]?.atMs ?? 0)}
       >
-        {same ? icons[first.kind] : null}
-        {group.length > 1 && <span className={s.number} data-number={same ? group.length : `• ${group.length}`} />}
+        <span className={s.mark}>{icons[first.kind]}</span>
+        {label && (
+          <span className={s.label} aria-hidden="true">
+            {label}
+          </span>
+        )}
       </button>
     );
   });

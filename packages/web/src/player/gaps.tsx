@@ -1,32 +1,32 @@
-import { useText, type Text } from "../text.ts";
-import { formatPosition } from "../time.ts";
+import { useText } from "../text.ts";
+import { gapWords, laneName, type WallClock } from "./gap-words.ts";
 import type { Lane } from "./lanes.ts";
-import { groupGaps, type GapGroup } from "./segments.ts";
+import { groupGaps } from "./segments.ts";
 import { lengthOfView, type View } from "./view.ts";
 import s from "./timeline.module.css";
 
 /** Narrower could not be pointed at. */
 const narrowestPx = 10;
 
-export function gapWords(group: GapGroup, who: string, text: Text): string {
-  const reason = group.reasons.map((one) => text(`gap.${one}`)).join(", ");
-  const from = formatPosition(group.fromMs, true);
-  const to = formatPosition(group.toMs, true);
-  return group.count === 1
-    ? text("gap.one", { who, reason, from, to })
-    : text("gap.many", { who, reason, from, to, count: group.count, missing: formatPosition(group.missingMs, true) });
+interface GapMarksProps {
+  readonly lane: Lane;
+  readonly view: View;
+  readonly perPx: number;
+  readonly wallClock: WallClock;
+  readonly onSeek: (toMs: number) => void;
 }
 
 /** Places to point at over the hatching, each with its reason. */
-export function GapMarks({ lane, name, view, perPx, onSeek }: { lane: Lane; name: string; view: View; perPx: number; onSeek: (toMs: number) => void }) {
+export function GapMarks({ lane, view, perPx, wallClock, onSeek }: GapMarksProps) {
   const text = useText();
   const groups = groupGaps(
     lane.gaps.filter((gap) => gap.toMs >= view.fromMs && gap.fromMs <= view.toMs),
     narrowestPx * perPx,
   );
   return groups.map((group) => {
-    const words = gapWords(group, name, text);
-    const widthMs = Math.max(group.toMs - group.fromMs, narrowestPx * perPx);
+    const words = gapWords(group, laneName(lane), text, wallClock);
+    const fromMs = Math.max(group.fromMs, view.fromMs);
+    const widthMs = Math.max(Math.min(group.toMs, view.toMs) - fromMs, narrowestPx * perPx);
     return (
       <button
         key={`${group.fromMs} ${group.reasons[0]}`}
@@ -34,7 +34,7 @@ export function GapMarks({ lane, name, view, perPx, onSeek }: { lane: Lane; name
         className={s.gap}
         aria-label={words}
         data-tip={words}
-        style={{ left: `${((group.fromMs - view.fromMs) / lengthOfView(view)) * 100}%`, width: `${(widthMs / lengthOfView(view)) * 100}%` }}
+        style={{ left: `${((fromMs - view.fromMs) / lengthOfView(view)) * 100}%`, width: `${(widthMs / lengthOfView(view)) * 100}%` }}
         onClick={() => onSeek(group.fromMs)}
       />
     );

@@ -1,6 +1,6 @@
-import type { Track } from "@earwitness/contract";
+import type { CallEvent, Track } from "@earwitness/contract";
 import { expect, test } from "vitest";
-import { extendSpeech, lanesOf } from "./lanes.ts";
+import { extendSpeech, lanesOf, withHolds } from "./lanes.ts";
 
 const track = (number: number, aor: string, speech: [number, number][], offsetMs = 0): Track => ({
   track: number,
@@ -38,6 +38,20 @@ test("the tracks of one person share a lane, and talk over oneself is counted on
   expect(lane?.present).toEqual([[0, 90_000]]);
 });
 
+test("CAP-51 who left before the call was passed on has no lane in what came after; who stayed has theirs from its beginning", () => {
+  const gone = { ...track(2, "sip:joni", [[-9_000, -2_000]], -14_856), durationMs: 14_900 };
+  const stayed = { ...track(1, "sip:caller", [[-5_000, -4_000], [1_000, 2_000]], -14_856), durationMs: 52_961 };
+  const lanes = lanesOf([stayed, gone, track(3, "sip:pradeep", [[3_000, 4_000]])], [0, 38_091]);
+  expect(lanes.map(({ aor, present, speech, color }) => ({ aor, present, speech, color }))).toEqual([
+    { aor: "sip:caller", present: [[0, 38_091]], speech: [[1_000, 2_000]], color: 0 },
+    { aor: "sip:pradeep", present: [[0, 38_091]], speech: [[3_000, 4_000]], color: 2 },
+  ]);
+});
+
+test("who has just come has a lane before the first sound", () => {
+  expect(lanesOf([{ ...track(1, "sip:adele", []), durationMs: 0 }])).toHaveLength(1);
+});
+
 test("live levels make segments that a breath does not end", () => {
   let spans = extendSpeech([], 5_000);
   spans = extendSpeech(spans, 5_400);
@@ -46,5 +60,17 @@ test("live levels make segments that a breath does not end", () => {
   expect(spans).toEqual([
     [4_800, 6_000],
     [8_800, 9_000],
+  ]);
+});
+
+test("who is on hold is dotted until they are back, have left, or the call is over", () => {
+  const lanes = lanesOf([track(1, "sip:adele", []), track(2, "sip:alex", [])]);
+  const event = (atMs: number, kind: CallEvent["kind"], participant: string): CallEvent => ({ atMs, kind, participant, text: "" });
+  const events = [event(5_000, "hold", "sip:alex"), event(6_000, "retrieve", "sip:adele"), event(9_000, "retrieve", "sip:alex"), event(20_000, "hold", "sip:alex")];
+  const [adele, alex] = withHolds(lanes, events, 60_000);
+  expect(adele?.gaps).toEqual([]);
+  expect(alex?.gaps).toEqual([
+    { fromMs: 5_000, toMs: 9_000, reason: "hold" },
+    { fromMs: 20_000, toMs: 60_000, reason: "hold" },
   ]);
 });

@@ -1,25 +1,27 @@
 import { Button, MessageBar, MessageBarActions, MessageBarBody } from "@fluentui/react-components";
-import type { InteractionDetail } from "@earwitness/contract";
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useEffectEvent, useMemo, useState, type ReactNode } from "react";
+import type { OwnCall } from "../call/own-time.ts";
 import { useProblemWords } from "../frame/notice.tsx";
 import { TipRegion } from "../frame/tip.tsx";
 import { isTyping } from "../keyboard.ts";
+import { GapsMark } from "../list/gaps-mark.tsx";
 import { useSecond } from "../second.ts";
 import { peaksQuery } from "../queries.ts";
-import { useText } from "../text.ts";
+import { useReader, useText } from "../text.ts";
 import type { Engine, EngineState } from "./engine.ts";
+import { outagesOf, wallClockOf } from "./gap-words.ts";
 import { nextSpeed, playerCommand, type Command } from "./keys.ts";
-import { lanesOf } from "./lanes.ts";
+import { lanesOf, withHolds } from "./lanes.ts";
 import { nextSegment, previousSegment } from "./segments.ts";
 import { middle, Timeline, type SpeakerState } from "./timeline.tsx";
 import { Transport } from "./transport.tsx";
 import { positionOf, useLiveSpeech, withLiveSpeech } from "./use-speech.ts";
-import { follow, roomFor, zoom, type View } from "./view.ts";
+import { follow, paperFor, roomFor, zoom, type View } from "./view.ts";
 import s from "./player.module.css";
 
 interface PlayerProps {
-  readonly call: InteractionDetail & { seenAtMs: number };
+  readonly call: OwnCall & { seenAtMs: number };
   readonly engine: Engine | null;
   readonly state: EngineState | null;
   readonly onPosition: (atMs: number) => void;
@@ -31,16 +33,18 @@ const heard: SpeakerState = { on: true, level: 1 };
 /** The timeline and what plays it. While the call runs, the same lanes fill by themselves. */
 export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerProps) {
   const text = useText();
+  const reader = useReader();
   const running = call.mediaStatus === "Recording";
   const nowMs = useSecond();
   const live = useLiveSpeech(call);
   const runningMs = running ? positionOf(call, Math.max(nowMs, call.seenAtMs)) : null;
-  const lanes = useMemo(() => lanesOf(withLiveSpeech(call, live, runningMs ?? 0)), [call, live, runningMs]);
+  const endMs = runningMs ?? call.recording?.toMs ?? 0;
+  const lanes = useMemo(() => withHolds(lanesOf(withLiveSpeech(call, live, endMs), [0, endMs]), call.events, endMs), [call, live, endMs]);
   const peaks = useQuery({ ...peaksQuery(call.id), enabled: engine !== null });
 
-  const fromMs = call.recording?.fromMs ?? 0;
-  const toMs = runningMs === null ? (call.recording?.toMs ?? 0) : roomFor(runningMs);
-  const whole = useMemo<View>(() => ({ fromMs, toMs: Math.max(toMs, fromMs + 1) }), [fromMs, toMs]);
+  const wallClock = useMemo(() => wallClockOf(call, reader), [call, reader]);
+  const paperMs = runningMs === null ? paperFor(endMs, Math.max(0, ...lanes.flatMap((lane) => lane.gaps.map((gap) => gap.toMs)))) : roomFor(runningMs);
+  const whole = useMemo<View>(() => ({ fromMs: 0, toMs: Math.max(paperMs, 1) }), [paperMs]);
   const [chosenView, setView] = useState<View | null>(null);
   const view = chosenView ?? whole;
 
@@ -114,9 +118,9 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
       case "skip":
         return seek(engine.positionMs() + command.byMs);
       case "start":
-        return seek(fromMs);
+        return seek(0);
       case "end":
-        return seek(toMs);
+        return seek(endMs);
       case "previousSegment":
         return jump(-1);
       case "nextSegment":
@@ -179,13 +183,20 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
             onSeek={seek}
             levels={live.levels}
             runningMs={runningMs}
+            wallClock={wallClock}
           />
         ) : (
           <p className={s.nothing}>{text(running ? "player.noTracks.Recording" : "player.noTracks")}</p>
         )}
+        {outagesOf(lanes, text, wallClock).map((words) => (
+          <p key={words} className={s.outage}>
+            <GapsMark />
+            {text("gap.down.lost", { down: words })}
+          </p>
+        ))}
         {state?.problem && engine && <PlayFault state={state} engine={engine} />}
         {engine && state && lanes.length > 0 ? (
-          <Transport engine={engine} state={state} fromMs={fromMs} toMs={toMs} onPrevious={() => jump(-1)} onNext={() => jump(1)} />
+          <Transport engine={engine} state={state} toMs={endMs} onPrevious={() => jump(-1)} onNext={() => jump(1)} />
         ) : (
           <p className={s.notice} role="status" data-status={call.mediaStatus}>
             {notice}

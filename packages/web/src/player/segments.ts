@@ -13,6 +13,10 @@ export function mergeSpans(spans: readonly (readonly number[])[], nearerThanMs =
   return merged;
 }
 
+/** What of them lies inside. */
+export const clipSpans = (spans: readonly Span[], [from, to]: Span): Span[] =>
+  spans.flatMap((span): Span[] => (span[1] > from && span[0] < to ? [[Math.max(span[0], from), Math.min(span[1], to)]] : []));
+
 export const lengthOf = (spans: readonly Span[]): number => spans.reduce((sum, [from, to]) => sum + to - from, 0);
 
 export const isInside = (spans: readonly Span[], atMs: number): boolean => spans.some(([from, to]) => from <= atMs && atMs < to);

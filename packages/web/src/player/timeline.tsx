@@ -11,6 +11,7 @@ import { useText } from "../text.ts";
 import { formatPosition } from "../time.ts";
 import { useIsDark } from "../theme.ts";
 import { EventMarks } from "./events.tsx";
+import { laneName, type WallClock } from "./gap-words.ts";
 import { GapMarks } from "./gaps.tsx";
 import { LaneCanvas } from "./lane-canvas.tsx";
 import type { Lane } from "./lanes.ts";
@@ -44,15 +45,14 @@ interface TimelineProps {
   readonly levels: ReadonlyMap<number, number>;
   /** How far a running call has got; null when it is over. */
   readonly runningMs: number | null;
+  readonly wallClock: WallClock;
 }
 
 /** Two speakers have room to be seen well; ten must still fit on a screen. */
 const laneHeightPx = (lanes: number): number => Math.max(36, Math.min(76, Math.round(240 / lanes)));
 
-const laneName = (lane: Lane) => lane.name ?? shortAddress(lane.aor);
-
 export function Timeline(props: TimelineProps) {
-  const { lanes, events, peaks, whole, view, onView, speakers, onSpeaker, onOnly, onEveryone, position, onSeek, levels, runningMs } = props;
+  const { lanes, events, peaks, whole, view, onView, speakers, onSpeaker, onOnly, onEveryone, position, onSeek, levels, runningMs, wallClock } = props;
   const text = useText();
   const dark = useIsDark();
   const surface = useRef<HTMLDivElement>(null);
@@ -149,7 +149,7 @@ export function Timeline(props: TimelineProps) {
               </div>
               <div className={s.body}>
                 <LaneCanvas lane={lane} view={view} peaks={peaks} dark={dark} />
-                <GapMarks lane={lane} name={name} view={view} perPx={perPx} onSeek={onSeek} />
+                <GapMarks lane={lane} view={view} perPx={perPx} wallClock={wallClock} onSeek={onSeek} />
               </div>
               <p className="unseen">
                 {text("player.speaker.summary", { name, count: lane.speech.length, spoken: formatPosition(lane.spokenMs) })}
@@ -161,7 +161,7 @@ export function Timeline(props: TimelineProps) {
         <div className={s.events} style={{ gridRow: lanes.length + 2 }}>
           <span className={s.eventsHead}>{text("player.events")}</span>
           <div className={s.eventsBody}>
-            <EventMarks events={events} view={view} widthPx={widthPx} nameOf={nameOf} onSeek={onSeek} />
+            <EventMarks events={events} view={view} widthPx={widthPx} untilMs={runningMs ?? view.toMs} nameOf={nameOf} onSeek={onSeek} />
           </div>
         </div>
 
@@ -190,7 +190,7 @@ export function Timeline(props: TimelineProps) {
             </button>
           )}
         </div>
-        <ScrollBar view={view} whole={whole} onView={onView} position={position} onSeek={onSeek} />
+        <ScrollBar idle={!position && isFit(view, whole)} view={view} whole={whole} onView={onView} position={position} onSeek={onSeek} />
         <div className={s.zoom}>
           <button type="button" aria-label={text("player.zoomOut")} data-tip={`${text("player.zoomOut")} (−)`} disabled={isFit(view, whole)} onClick={() => onView(zoom(view, 1 / 1.6, middle(view, position), whole))}>
             <SubtractRegular />
@@ -272,7 +272,7 @@ function useZoomKeys(surface: RefObject<HTMLElement | null>, view: View, whole: 
 }
 
 /** The whole call, the part that is shown, and the playhead in it. For the keyboard it is the position (arrows as everywhere). */
-function ScrollBar({ view, whole, onView, position, onSeek }: { view: View; whole: View; onView: (view: View) => void; position: (() => number) | null; onSeek: (toMs: number) => void }) {
+function ScrollBar({ idle, view, whole, onView, position, onSeek }: { idle: boolean; view: View; whole: View; onView: (view: View) => void; position: (() => number) | null; onSeek: (toMs: number) => void }) {
   const text = useText();
   const bar = useRef<HTMLDivElement>(null);
   const grabbed = useRef<number | null>(null);
@@ -321,6 +321,7 @@ function ScrollBar({ view, whole, onView, position, onSeek }: { view: View; whol
       aria-valuemax={position ? Math.round(total / 1000) : undefined}
       aria-valuenow={position ? 0 : undefined}
       data-fit={fit || undefined}
+      data-idle={idle || undefined}
       onPointerDown={move}
       onPointerMove={move}
       onPointerUp={drop}

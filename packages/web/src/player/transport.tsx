@@ -16,21 +16,20 @@ import s from "./transport.module.css";
 interface TransportProps {
   readonly engine: Engine;
   readonly state: EngineState;
-  readonly fromMs: number;
   readonly toMs: number;
   readonly onPrevious: () => void;
   readonly onNext: () => void;
 }
 
-export function Transport({ engine, state, fromMs, toMs, onPrevious, onNext }: TransportProps) {
+export function Transport({ engine, state, toMs, onPrevious, onNext }: TransportProps) {
   const text = useText();
   const playing = state.phase === "playing" || state.phase === "starting";
   const silent = state.muted || state.volume === 0;
   return (
-    <div className={s.transport}>
+    <div className={s.transport} onPointerEnter={engine.prepare}>
       <div className={s.elapsed}>
-        <Elapsed engine={engine} fromMs={fromMs} />
-        <span className={s.total}>/ {formatPosition(toMs - fromMs)}</span>
+        <Elapsed engine={engine} />
+        <span className={s.total}>/ {formatPosition(toMs)}</span>
       </div>
       <div className={s.buttons}>
         <button type="button" className={s.button} aria-label={text("player.previousSegment")} data-tip={`${text("player.previousSegment")} ([)`} onClick={onPrevious}>
@@ -93,18 +92,18 @@ export function Transport({ engine, state, fromMs, toMs, onPrevious, onNext }: T
 }
 
 /** Runs by itself, so that nothing else has to be drawn again four times a second. */
-function Elapsed({ engine, fromMs }: { engine: Engine; fromMs: number }) {
+function Elapsed({ engine }: { engine: Engine }) {
   const place = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     let frame = 0;
     let shown = "";
     const paint = () => {
-      const now = formatPosition(engine.positionMs() - fromMs);
+      const now = formatPosition(engine.positionMs());
       if (now !== shown && place.current) place.current.textContent = shown = now;
       frame = requestAnimationFrame(paint);
     };
     paint();
     return () => cancelAnimationFrame(frame);
-  }, [engine, fromMs]);
+  }, [engine]);
   return <span ref={place} className={s.now} data-elapsed />;
 }

@@ -1,6 +1,6 @@
-import type { InteractionDetail } from "@earwitness/contract";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { api, problemOf, readProblem } from "../api.ts";
+import type { OwnCall } from "../call/own-time.ts";
 import { apiPaths } from "../paths.ts";
 import { createEngine, type Engine, type EngineState } from "./engine.ts";
 
@@ -24,11 +24,10 @@ async function explain(error: unknown, address: string | null) {
 }
 
 /** The sound of one interaction; null as long as there is none to play. */
-export function useEngine(call: InteractionDetail, startMs: number | null): Engine | null {
+export function useEngine(call: OwnCall, startMs: number | null): Engine | null {
   const [engine, setEngine] = useState<Engine | null>(null);
-  const { id, mediaStatus, recording, tracks } = call;
+  const { id, mediaStatus, recording, tracks, partOffsetMs: mediaFromMs } = call;
   const playable = mediaStatus === "Available" && recording !== null && tracks.length > 0;
-  const fromMs = recording?.fromMs ?? 0;
   const toMs = recording?.toMs ?? 0;
   const numbers = tracks.map((track) => track.track).join();
 
@@ -36,7 +35,7 @@ export function useEngine(call: InteractionDetail, startMs: number | null): Engi
     if (!playable) return;
     const made = createEngine({
       tracks: numbers.split(",").map(Number),
-      fromMs,
+      mediaFromMs,
       toMs,
       volume: storedVolume(),
       muted: false,
@@ -48,7 +47,7 @@ export function useEngine(call: InteractionDetail, startMs: number | null): Engi
       made.close();
       setEngine(null);
     };
-  }, [id, playable, fromMs, toMs, numbers]);
+  }, [id, playable, mediaFromMs, toMs, numbers]);
 
   useEffect(() => {
     // Only where the address led; later changes of the address come from the engine itself.

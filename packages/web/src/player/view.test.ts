@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { follow, lengthOfView, pan, roomFor, ticks, zoom } from "./view.ts";
+import { paperFor, follow, lengthOfView, pan, roomFor, ticks, zoom } from "./view.ts";
 
 const whole = { fromMs: 0, toMs: 600_000 };
 
@@ -47,4 +47,12 @@ test("a running call always has room, and the picture changes seldom", () => {
   const rooms = Array.from({ length: 3_600 }, (_, second) => roomFor(second * 1_000));
   rooms.forEach((room, second) => expect(room).toBeGreaterThan(second * 1_000));
   expect(new Set(rooms).size).toBeLessThanOrEqual(12);
+});
+
+test("sound keeps its scale beside a gap of hours: no more than 15 % of it, or five seconds, is drawn of what is missing", () => {
+  expect(paperFor(60_000, 4 * 3_600_000)).toBe(69_000);
+  expect(paperFor(10_000, 4 * 3_600_000)).toBe(15_000);
+  expect(paperFor(60_000, 63_000)).toBe(63_000);
+  expect(paperFor(60_000, 60_400)).toBe(60_000);
+  expect(paperFor(60_000, 0)).toBe(60_000);
 });

@@ -42,6 +42,13 @@ export function ticks(view: View, widthPx: number, apartPx = 84): { stepMs: numb
   return { stepMs, atMs };
 }
 
+/** More of nothing tells nobody more. */
+const mostGapMs = (soundMs: number): number => Math.max(5_000, soundMs * 0.15);
+
+/** How much is drawn of a call that is over: its sound, and the beginning of what is missing after it. A recorder may have been down for hours. */
+export const paperFor = (soundMs: number, missingUntilMs: number): number =>
+  missingUntilMs - soundMs < 1_000 ? soundMs : Math.min(missingUntilMs, soundMs + mostGapMs(soundMs));
+
 const ends = [30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_200_000, 1_800_000, 2_700_000, 3_600_000];
 
 /** A running call is drawn on paper with room left, so that the picture stands still between two larger sheets. */
