@@ -3,5 +3,6 @@ export { principalKey, principalOf, type PortalApp, type RouteAccess } from "./h
 export { permissions, profileNames, type Permission } from "./permissions.ts";
 export { actorOf, can, makePrincipal, scopeOf, type Principal, type Scope } from "./principal.ts";
 export type { OidcSettings } from "./oidc.ts";
+export { createQuota, type Quota } from "./quota.ts";
 export { accessRoutes, type AccessRoutesOptions } from "./routes.ts";
 export { createSessions, type Sessions } from "./sessions.ts";

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { InteractionDetail, InteractionId, InteractionPage, InteractionQuery } from "@earwitness/contract";
-import { principalKey, principalOf, type PortalApp, type Principal } from "#access";
+import { createQuota, principalKey, principalOf, type PortalApp, type Principal } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
@@ -23,7 +23,7 @@ const access = { permission: "interaction.list" } as const;
 const mostStreams = 20;
 
 export function interactionRoutes({ db, clock, live, recheck }: InteractionRoutesOptions) {
-  const streams = new Map<string, number>();
+  const streams = createQuota(mostStreams);
 
   return (app: PortalApp): void => {
     app.get(
@@ -72,17 +72,11 @@ export function interactionRoutes({ db, clock, live, recheck }: InteractionRoute
       },
       async (request, reply) => {
         const principal = principalOf(request);
-        const key = principalKey(principal);
-        const open = streams.get(key) ?? 0;
-        if (open >= mostStreams) throw new Refusal("TOO_MANY_STREAMS", 429, `There are ${open} live streams of yours already.`);
-        streams.set(key, open + 1);
+        const giveBack = streams.take(principalKey(principal));
+        if (giveBack === null) throw new Refusal("TOO_MANY_STREAMS", 429, `There are ${mostStreams} live streams of yours already.`);
         const { headers, cookies } = request;
         const client = live.open(principal, () => recheck({ headers, cookies }), headers["last-event-id"] !== undefined);
-        client.stream.once("close", () => {
-          const left = (streams.get(key) ?? 1) - 1;
-          if (left > 0) streams.set(key, left);
-          else streams.delete(key);
-        });
+        client.stream.once("close", giveBack);
         return reply
           .type("text/event-stream; charset=utf-8")
           .header("cache-control", "no-store")

@@ -185,6 +185,15 @@ describe("ranges", () => {
     expect(sound.reads).toBe(2);
   });
 
+  test("no caller downloads more than 32 recordings at once; one that ends makes room", async () => {
+    sound.waitMs = 300;
+    const answers = await Promise.all(Array.from({ length: 40 }, () => get(`${id}/media/1`, { range: "bytes=44-45" })));
+    expect(answers.filter(({ statusCode }) => statusCode === 206)).toHaveLength(32);
+    expect(answers.find(({ statusCode }) => statusCode === 429)?.json()).toMatchObject({ code: "TOO_MANY_DOWNLOADS" });
+    sound.waitMs = 0;
+    for (let again = 0; again < 40; again++) expect((await get(`${id}/media/1`, { range: "bytes=44-45" })).statusCode).toBe(206);
+  });
+
   test("who hangs up stops the work", async () => {
     sound.waitMs = 40;
     const long = await addInteraction(stage.db, tenantId);

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { InteractionId, Peaks, Play, PlayRequest } from "@earwitness/contract";
-import { actorOf, principalOf, type PortalApp, type Principal } from "#access";
+import { actorOf, createQuota, principalKey, principalOf, type PortalApp, type Principal } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
@@ -43,6 +43,8 @@ const params = Type.Object({ id: InteractionId });
 const trackParams = Type.Object({ id: InteractionId, track: Type.Integer({ minimum: 1, maximum: 10_000, description: "Number of the track, as in the interaction's `tracks`." }) });
 const play = Type.Optional(Type.String({ format: "uuid", description: "`playId` of the play this belongs to; without it, one play is noted for every caller, track and 15 minutes." }));
 const slice = 64 * 1024;
+/** Of one caller at once: sound is decrypted and mixed by the thread that also answers calls. */
+const mostDownloads = 32;
 
 export function playbackRoutes({ db, clock, nodeId, vault, openReader }: PlaybackRoutesOptions) {
   const playFacts = (request: FastifyRequest, interactionId: string, track: number | null): PlayFacts => ({
@@ -54,6 +56,8 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
     now: clock.now(),
   });
 
+  const downloads = createQuota(mostDownloads);
+
   /** Rights, state, range and evidence in one transaction; then the bytes. */
   async function serve(
     request: FastifyRequest,
@@ -63,6 +67,9 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
   ): Promise<FastifyReply> {
     const facts = playFacts(request, id, track);
     const { principal } = facts;
+    const giveBack = downloads.take(principalKey(principal));
+    if (giveBack === null) throw new Refusal("TOO_MANY_DOWNLOADS", 429, `You are downloading ${mostDownloads} recordings already.`);
+    reply.raw.once("close", giveBack);
     const { file, range } = await withTenant(db, principal.tenantId, async (tx) => {
       const playable = await findPlayable(tx, principal, id, facts.now);
       const prepared = await prepare(tx, playable);
