@@ -12,6 +12,7 @@ import type { Vault } from "#vault";
 import { compact } from "./compact.ts";
 import type { StoredObject } from "./facts.ts";
 import { objectPrefix } from "./object-prefix.ts";
+import { writeObjects } from "./write-objects.ts";
 
 export interface CompactionOptions {
   readonly db: Db;
@@ -38,7 +39,7 @@ export function createCompaction({ db, vault, nodeId, clock, tenantOf }: Compact
 
     await withTenant(db, tenantId, async (tx) => {
       if ((await readRecording(tx, recordingId)) === null) return; // another run was faster; its objects count, ours are never read
-      await tx.insertInto("media_objects").values([...objects, second].map((object) => objectRow(tenantId, recordingId, object, clock.now()))).execute();
+      await writeObjects(tx, recordingId, [...objects, second], clock.now());
       await append(tx, {
         actor: { kind: "job", id: "compact_recording", name: "Compaction" },
         action: "Recording Compacted",
@@ -75,21 +76,4 @@ function wireTracks(rows: readonly Selectable<Database["media_tracks"]>[]) {
     const endMs = Math.max(...audible.map((row) => row.offset_ms + row.duration_ms));
     return { track, sampleRate: speakers[0]!.sample_rate, ...(audible.length === 0 ? { offsetMs: 0, durationMs: 0 } : { offsetMs, durationMs: endMs - offsetMs }) };
   });
-}
-
-function objectRow(tenantId: string, recordingId: string, object: StoredObject, storedAt: Date) {
-  return {
-    tenant_id: tenantId,
-    minted_at: mintedAt(recordingId),
-    media_id: recordingId,
-    object_name: object.objectName,
-    kind: object.kind,
-    seq: object.seq,
-    key_id: object.keyId,
-    size_bytes: object.sizeBytes,
-    sha256: Buffer.from(object.sha256, "hex"),
-    from_ms: object.fromMs,
-    to_ms: object.toMs,
-    stored_at: storedAt,
-  };
 }

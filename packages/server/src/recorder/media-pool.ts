@@ -32,7 +32,13 @@ interface Member {
   readonly recordings: Set<string>;
   readonly waiting: Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>;
   stats: MediaStats;
+  /** False from its death until another takes its place. */
+  alive: boolean;
 }
+
+/** Workers that die this young one after the other do not die of a call: the next waits, longer each time. */
+const shortLifeMs = 10_000;
+const longestRestMs = 30_000;
 
 export async function createMediaPool(options: MediaPoolOptions): Promise<MediaPool> {
   const incarnation = `${Date.now().toString(36)}${randomBytes(4).toString("hex")}`;
@@ -42,14 +48,14 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
   let requests = 0;
   let births = 0;
   let closing: Promise<void> | null = null;
-  const members = ranges.map(hire);
+  const members = ranges.map((range, place) => hire(range, place));
   await Promise.all(members.map((member) => new Promise((resolve, reject) => member.worker.once("online", () => resolve(undefined)).once("error", reject))));
 
   function tell(event: MediaEvent): void {
     for (const listener of listeners) listener(event);
   }
 
-  function hire(rtpPorts: readonly [number, number], place: number): Member {
+  function hire(rtpPorts: readonly [number, number], place: number, youngDeaths = 0): Member {
     births += 1;
     const workerData: WorkerOptions = {
       owner: `${incarnation}-${births}`,
@@ -61,16 +67,24 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       silentMs: options.silentMs ?? 0,
     };
     const worker = new Worker(new URL("./media-worker.ts", import.meta.url), { workerData, name: `media ${place + 1}` });
-    const member: Member = { worker, recordings: new Set(), waiting: new Map(), stats: noStats };
+    const member: Member = { worker, recordings: new Set(), waiting: new Map(), stats: noStats, alive: true };
+    const bornAt = performance.now();
     worker.on("message", (message: FromWorker) => hear(member, message));
     worker.on("error", (error) => options.log.error({ err: error.message, worker: place + 1 }, "media worker failed"));
     worker.on("exit", () => {
+      member.alive = false;
+      member.stats = noStats;
       for (const { reject } of member.waiting.values()) reject(new Error("the media worker died"));
       member.waiting.clear();
       if (closing !== null) return;
       const recordingIds = [...member.recordings];
       for (const id of recordingIds) byRecording.delete(id);
-      members[place] = hire(rtpPorts, place);
+      const deaths = performance.now() - bornAt < shortLifeMs ? youngDeaths + 1 : 0;
+      const replace = (): void => {
+        if (closing === null) members[place] = hire(rtpPorts, place, deaths);
+      };
+      if (deaths < 2) replace();
+      else setTimeout(replace, Math.min(longestRestMs, 1_000 * 2 ** (deaths - 2))).unref();
       if (recordingIds.length > 0) tell({ kind: "fault", recordingIds, code: "WORKER_DIED", message: "A media worker died; what it recorded is on disk and is recovered at the next start." });
     });
     return member;
@@ -117,8 +131,9 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
 
   return {
     async open(recording) {
-      const member = members.toSorted((a, b) => a.recordings.size - b.recordings.size)[0];
-      if (member === undefined || closing !== null) throw new Error("the media pool is closed");
+      if (closing !== null) throw new Error("the media pool is closed");
+      const member = members.filter((candidate) => candidate.alive).toSorted((a, b) => a.recordings.size - b.recordings.size)[0];
+      if (member === undefined) throw new Error("no media worker is running");
       if (byRecording.has(recording.recordingId)) throw new Error(`recording ${recording.recordingId} is open already`);
       byRecording.set(recording.recordingId, member);
       member.recordings.add(recording.recordingId);
@@ -155,10 +170,11 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
     onEvent(listener) {
       listeners.add(listener);
     },
+    workers: () => members.filter((member) => member.alive).length,
     stats: () => members.map((member) => member.stats).reduce(addStats, noStats),
     close() {
       closing ??= Promise.all(
-        members.map(async (member) => {
+        members.filter((member) => member.alive).map(async (member) => {
           const exited = new Promise((resolve) => member.worker.once("exit", resolve));
           // A worker that is dying anyway has nothing more to close.
           await ask(member, { kind: "close" }).catch(() => member.worker.terminate());

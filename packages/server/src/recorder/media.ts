@@ -94,6 +94,8 @@ export interface MediaPool {
   /** The recording's pieces are in the store and finalized in the database: spool files may go. */
   release(recordingId: string): Promise<void>;
   onEvent(listener: (event: MediaEvent) => void): void;
+  /** Media workers that are alive; with none nothing can be recorded. */
+  workers(): number;
   stats(): MediaStats;
   close(): Promise<void>;
 }

@@ -7,9 +7,10 @@ import { messageOf } from "#errors";
 import { append, type Actor } from "#evidence";
 import { mintedAt } from "#ids";
 import type { Log } from "#log";
-import type { Fact, InteractionState, RecordingFinalized, SpeakerAssigned, StoredObject } from "./facts.ts";
+import type { Fact, InteractionState, RecordingFinalized, SpeakerAssigned } from "./facts.ts";
 import type { StoredFact } from "./fact-log.ts";
 import { partyText } from "./party-text.ts";
+import { writeObjects } from "./write-objects.ts";
 
 export interface Projector {
   push(facts: readonly StoredFact[]): void;
@@ -195,7 +196,7 @@ async function writeFact(tx: TenantTransaction, fact: Fact, nodeId: string, sand
         .execute();
       return;
     case "piece.stored":
-      await writeObjects(tx, fact, [fact.object]);
+      await writeObjects(tx, fact.recordingId, [fact.object], new Date(fact.atMs));
       return;
     case "recording.ended":
       await updateMedia(tx, fact).set({ state: "finalizing", ended_at: new Date(fact.atMs), end_reason: fact.endReason }).execute();
@@ -219,27 +220,6 @@ function updateMedia(tx: TenantTransaction, fact: { tenantId: string; recordingI
   return tx.updateTable("media").where("tenant_id", "=", key.tenant_id).where("minted_at", "=", key.minted_at).where("media_id", "=", key.media_id);
 }
 
-async function writeObjects(tx: TenantTransaction, fact: { tenantId: string; recordingId: string; atMs: number }, objects: readonly StoredObject[]): Promise<void> {
-  if (objects.length === 0) return;
-  await tx
-    .insertInto("media_objects")
-    .values(
-      objects.map((object) => ({
-        ...mediaKey(fact),
-        object_name: object.objectName,
-        kind: object.kind,
-        seq: object.seq,
-        key_id: object.keyId,
-        size_bytes: object.sizeBytes,
-        sha256: Buffer.from(object.sha256, "hex"),
-        from_ms: object.fromMs,
-        to_ms: object.toMs,
-        stored_at: new Date(fact.atMs),
-      })),
-    )
-    .execute();
-}
-
 /** While the call runs, a track is only a name on a lane; the finished recording brings the rest. */
 async function writeSpeaker(tx: TenantTransaction, fact: SpeakerAssigned): Promise<void> {
   const key = { ...mediaKey(fact), track: fact.track };
@@ -252,7 +232,7 @@ async function writeSpeaker(tx: TenantTransaction, fact: SpeakerAssigned): Promi
 }
 
 async function writeFinalized(tx: TenantTransaction, fact: RecordingFinalized, nodeId: string, sandbox: boolean): Promise<void> {
-  await writeObjects(tx, fact, fact.objects);
+  await writeObjects(tx, fact.recordingId, fact.objects, new Date(fact.atMs));
   const key = mediaKey(fact);
   await tx.deleteFrom("media_tracks").where("minted_at", "=", key.minted_at).where("media_id", "=", key.media_id).execute();
   if (fact.tracks.length > 0) {

@@ -106,6 +106,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const reasons = [...options.notReady()];
     if (draining) reasons.push("This node is being drained.");
     if (spoolFault !== null) reasons.push(spoolFault);
+    if (pool.workers() === 0) reasons.push("No media worker is running.");
     const factFault = facts.fault();
     if (factFault !== null) reasons.push(`The call journal cannot be written: ${factFault}`);
     if (sessions.size + opening >= options.limits.calls) reasons.push(`All ${options.limits.calls} calls that this node may record at once are in use.`);
