@@ -7,12 +7,12 @@ import { withTenant } from "./tenant.ts";
 const coded = (code: string, more: object = {}) => Object.assign(new Error(code), { code, ...more });
 
 describe("isConnectionError", () => {
-  test.each(["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "08006", "08P01", "57P01", "57P03", "53100", "53300", "58030", "28P01", "3D000", "25006"])("%s: the database is away", (code) => {
+  test.each(["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "08006", "08P01", "57P01", "57P03", "53100", "53300", "57014", "58030", "28P01", "3D000", "25006"])("%s: the database is away", (code) => {
     expect(isConnectionError(coded(code))).toBe(true);
     expect(isConnectionError(new Error("wrapped", { cause: coded(code) }))).toBe(true);
   });
 
-  test.each(["23505", "42501", "42P01", "22P02", "40001", "40P01", "57014", "ENOENT", "EACCES"])("%s: it is the statement", (code) => {
+  test.each(["23505", "42501", "42P01", "22P02", "40001", "40P01", "ENOENT", "EACCES"])("%s: it is the statement", (code) => {
     expect(isConnectionError(coded(code))).toBe(false);
   });
 
