@@ -20,7 +20,7 @@ export const en = {
   "frame.appearance.dark": "Dark",
   "frame.sandbox": "Sandbox",
   "frame.sandbox.detail": "Invented people and calls",
-  "frame.live.lost": "Live updates are interrupted; reconnecting. Recording is not affected.",
+  "frame.live.lost": "Live updates are interrupted; reconnecting. What is shown may be out of date.",
 
   "signIn.page": "Sign in",
   "signIn.title": "Sign in to Earwitness",
@@ -42,8 +42,8 @@ export const en = {
   "notFound.back": "Go to Interactions",
 
   "fault.title": "This could not be loaded",
-  "fault.unreachable": "The server does not answer. Nothing is lost: recording does not depend on this page.",
-  "fault.server": "The server reports a fault of its own. Nothing is lost: recording does not depend on this page.",
+  "fault.unreachable": "The server does not answer. What has been recorded is kept; whether calls are being recorded now cannot be seen from here.",
+  "fault.server": "The server reports a fault of its own. What has been recorded is kept.",
   "fault.forbidden.title": "You may not see this",
   "fault.forbidden": "Your access profile “{profile}” does not include it. An administrator of {tenant} can grant it.",
   "fault.missing.title": "No such interaction",

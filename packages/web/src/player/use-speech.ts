@@ -1,4 +1,4 @@
-import type { InteractionDetail } from "@earwitness/contract";
+import type { InteractionDetail, Track } from "@earwitness/contract";
 import { useRef, useState } from "react";
 import { useLiveEvents } from "../live.ts";
 import { runningDurationMs } from "../time.ts";
@@ -45,10 +45,20 @@ export function withLiveSpeech(call: InteractionDetail, live: LiveSpeech, untilM
   if (call.mediaStatus !== "Recording") return call.tracks;
   return call.tracks.map((track) => ({
     ...track,
-    durationMs: Math.max(track.durationMs, untilMs - track.offsetMs),
+    ...presence(call, track, untilMs),
     // Levels come between two ticks of the clock; nobody is drawn ahead of it.
     speech: mergeSpans([...track.speech, ...(live.speech.get(track.track) ?? [])]).flatMap(([from, to]): [number, number][] =>
       from < untilMs ? [[from, Math.min(to, untilMs)]] : [],
     ),
   }));
+}
+
+/** The recorder says where a track lies when it is sealed; until then those who came late or went early are known by the events of it. */
+export function presence(call: Pick<InteractionDetail, "events">, track: Track, untilMs: number): Pick<Track, "offsetMs" | "durationMs"> {
+  const own = call.events.filter((event) => event.participant === track.participant.aor);
+  const joinedMs = own.find((event) => event.kind === "join")?.atMs ?? track.offsetMs;
+  const last = own.findLast((event) => event.kind === "join" || event.kind === "leave");
+  const endMs = last?.kind === "leave" ? last.atMs : untilMs;
+  const offsetMs = track.durationMs > 0 ? track.offsetMs : Math.max(track.offsetMs, joinedMs);
+  return { offsetMs, durationMs: Math.max(track.durationMs, endMs - offsetMs) };
 }
