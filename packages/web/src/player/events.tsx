@@ -65,24 +65,21 @@ export function EventMarks({ events, view, widthPx, untilMs, nameOf, onSeek }: E
     const words = group.map((event) => text("event.at", { at: formatPosition(event.atMs), what: eventWords(event, nameOf, text) })).join("; ");
     const x = xOf(group[0]?.atMs ?? 0);
     const place = places[n] ?? { side: x > xOf(untilMs) / 2 ? "left" : "right", roomPx: numberPx };
+    // The name says what is read beside the mark, so that it can also be asked for by voice.
     const label = fitting(groupWords(group, first, nameOf, text), place.roomPx);
     return (
       <button
         key={`${first.atMs} ${first.kind} ${first.participant}`}
         type="button"
         className={s.event}
-        aria-label={words}
+        aria-label={label && !words.includes(label) ? `${label}: ${words}` : words}
         data-tip={words}
         data-side={place.side}
         style={{ left: x }}
         onClick={() => onSeek(group[0]?.atMs ?? 0)}
       >
         <span className={s.mark}>{icons[first.kind]}</span>
-        {label && (
-          <span className={s.label} aria-hidden="true">
-            {label}
-          </span>
-        )}
+        {label && <span className={s.label}>{label}</span>}
       </button>
     );
   });
