@@ -96,10 +96,12 @@ test("PLT-03 cold boot with the database unreachable: one call, then the databas
   await way.cut();
   await platform.restart();
   expect((await platform.fetch("/api/v1/health")).status).toBe(200);
+  expect((await platform.fetch("/api/v1/health?of=portal")).status).toBe(503);
   const sipCallId = await call(900);
   expect((await platform.fetch("/api/v1/interactions")).status).toBe(503);
   await way.mend();
   await heard(sipCallId, 900);
+  expect((await platform.fetch("/api/v1/health?of=portal")).status).toBe(200);
 
   const rows = await evidence(sipCallId);
   expect(rows.map((row) => row.action)).toEqual(expect.arrayContaining(["Recording Started", "Piece Stored", "Recording Ended", "Recording Finalized"]));

@@ -1,9 +1,9 @@
 import { Type, type Static } from "typebox";
 
-/** `GET /api/v1/health`: may a call be sent here? 200 when ready to record, 503 otherwise. Open to load balancers, so it says no more. */
+/** `GET /api/v1/health`: may calls, or people, be sent here? 200 when ready, 503 otherwise. Open to load balancers, so it says no more. */
 export const Health = Type.Object(
   {
-    ready: Type.Boolean({ description: "True when a call sent now would be recorded." }),
+    ready: Type.Boolean({ description: "True when a call sent now would be recorded; with `of=portal`, when people can be served." }),
     reasons: Type.Array(Type.String(), { description: "Why not, in words; empty when ready." }),
   },
   { title: "Health" },

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { controlSocketPath } from "@earwitness/contract/control";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { systemClock, type Clock } from "#clock";
-import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, type Db, type Notifier } from "#db";
+import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
 import { matchPerson } from "#directory";
 import { messageOf } from "#errors";
 import { createSiprecServer } from "#ingest";
@@ -219,6 +219,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       authenticate: (credentials) => authenticate(credentials),
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
+      portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
       metrics: {
         recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
         uploads: () => {

@@ -82,7 +82,6 @@ describe("the guard", () => {
   test("the public routes are these and no others", () => {
     expect(routes().filter((route) => route.isPublic && !route.url.includes("/test/")).map((route) => route.url)).toEqual([
       "/api/v1/health",
-      "/api/v1/openapi.json",
       "/api/v1/sign-in",
       "/api/v1/sign-in/callback",
     ]);
@@ -132,6 +131,7 @@ describe("the guard", () => {
       authenticate: async () => null,
       isDatabaseAway: () => false,
       ready: () => ({ ready: true, reasons: [] }),
+      portalReady: async () => ({ ready: true, reasons: [] }),
       metrics: { recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }), uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }), facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }), liveStreams: () => 0 },
       routes: [(portal) => void portal.get("/api/v1/open", async () => "for everyone")],
     });

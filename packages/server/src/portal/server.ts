@@ -4,6 +4,7 @@ import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from "fastify";
+import { Type } from "typebox";
 import { Health } from "@earwitness/contract";
 import type { PortalApp } from "#access";
 import type { Log } from "#log";
@@ -14,6 +15,11 @@ import { describeRoutes, type DescribedRoute } from "./openapi.ts";
 import { answerError, answerMalformed } from "./problem.ts";
 import { addSecurityHeaders } from "./security.ts";
 import { serveWeb } from "./static.ts";
+
+interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}
 
 export interface PortalOptions {
   readonly log: Log;
@@ -27,7 +33,9 @@ export interface PortalOptions {
   readonly authenticate: GuardOptions["authenticate"];
   /** True for the errors that say that the database cannot be reached just now. */
   readonly isDatabaseAway: (error: unknown) => boolean;
-  readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] };
+  readonly ready: () => Readiness;
+  /** Whether people and scripts can be served: the database answers. */
+  readonly portalReady: () => Promise<Readiness>;
   readonly metrics: MetricSources;
   /** Routes of the rooms. */
   readonly routes: readonly ((app: PortalApp) => void)[];
@@ -90,13 +98,13 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
     if (request.url.startsWith("/api/") && !reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
   });
 
-  addHealth(app, options.ready);
+  addHealth(app, options.ready, options.portalReady);
   addMetrics(app, options.metrics);
   const describe = () => describeRoutes(routes, options.version);
   let description: string | null = null; // complete once all routes are there
   app.get(
     "/api/v1/openapi.json",
-    { config: { access: "public", produces: ["application/json"] }, schema: { summary: "This description", description: "OpenAPI 3.1.", tags: ["operation"] } },
+    { config: { access: "signed-in", produces: ["application/json"] }, schema: { summary: "This description", description: "OpenAPI 3.1.", tags: ["operation"] } },
     async (_request, reply) => reply.type("application/json").send((description ??= JSON.stringify(describe()))),
   );
   for (const register of options.routes) register(app);
@@ -136,19 +144,20 @@ async function closeWithin(app: PortalApp, graceMs: number): Promise<void> {
 /** Query strings hold what people search for; the log has no business with it. */
 const describeRequest = (request: { method: string; url: string; ip: string }) => ({ method: request.method, path: request.url.split("?")[0], remoteAddress: request.ip });
 
-function addHealth(app: PortalApp, ready: PortalOptions["ready"]): void {
+function addHealth(app: PortalApp, ready: PortalOptions["ready"], portalReady: PortalOptions["portalReady"]): void {
   app.route({
     method: ["GET", "HEAD"],
     url: "/api/v1/health",
     config: { access: "public" },
     schema: {
-      summary: "May calls be sent here?",
-      description: "For load balancers and session border controllers' probes: 200 when a call sent now would be recorded, else 503.",
+      summary: "May calls, or people, be sent here?",
+      description: "For load balancers' and session border controllers' probes: 200 when a call sent now would be recorded, else 503. With `of=portal`: 200 when people and scripts can be served, which needs the database; calls do not.",
       tags: ["operation"],
+      querystring: Type.Object({ of: Type.Optional(Type.Enum(["recording", "portal"], { default: "recording" })) }),
       response: { 200: Health, 503: Health },
     },
-    handler: async (_request, reply) => {
-      const { ready: isReady, reasons } = ready();
+    handler: async (request, reply) => {
+      const { ready: isReady, reasons } = request.query.of === "portal" ? await portalReady() : ready();
       return reply.code(isReady ? 200 : 503).send({ ready: isReady, reasons: [...reasons] });
     },
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { accessRoutes, createApiKeys, createSessions, type ApiKeys, type OidcSettings, type Sessions } from "#access";
 import { systemClock, type Clock } from "#clock";
-import { isConnectionError, withTenant, type Change, type Database, type Db } from "#db";
+import { isConnectionError, pingDb, withTenant, type Change, type Database, type Db } from "#db";
 import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
@@ -79,6 +79,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     authenticate: (credentials) => authenticate(credentials),
     isDatabaseAway: isConnectionError,
     ready: options.ready ?? (() => ({ ready: true, reasons: [] })),
+    portalReady: async () => ({ ready: await pingDb(db), reasons: [] }),
     metrics: {
       recorder: () => ({ calls: 2, recordings: 2, tracks: 4, packets: 1000, packetsLost: 3, packetsDropped: 1, gaps: 1, journalBytes: 4096, journalLagMs: 150, lastSyncMs: 2 }),
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
