@@ -77,7 +77,10 @@ function start(name, file, stdio) {
     if (!stopping) {
       say(`The ${name} stopped (${signal ?? `exit code ${code}`}).`);
       stop(code ?? 1);
-    } else if (children.size === 0) process.exit(exitCode);
+    } else if (children.size === 0) {
+      say("Stopped.");
+      process.exit(exitCode);
+    }
   });
   return child;
 }
@@ -110,7 +113,7 @@ server.on("message", (message) => {
   } else welcome(message);
 });
 
-function welcome({ sipPort }) {
+function welcome({ sipPort, databaseAway }) {
   const lines = [
     "",
     `  Earwitness is ready:  ${publicUrl}`,
@@ -126,6 +129,7 @@ function welcome({ sipPort }) {
           env.EARWITNESS_OIDC_ISSUER ? "  Sign in:  open the address; your identity provider takes over." : "  Sign-in is not set up: set EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID (docs/configuration.md).",
           "  First tenant:  npm run -s earwitness -- tenant create --help",
         ]),
+    ...(databaseAway ? ["", `  The database cannot be reached (${databaseAway}).`, "  Calls are recorded; nobody can sign in until it is there."] : []),
     "",
     `  SIP (UDP and TCP):  port ${sipPort}`,
     `  Data:  ${sandbox ? join(data, "sandbox") : data}`,

@@ -1,6 +1,6 @@
 /** Builds every room by hand, in order, and closes them in reverse. What a room needs from another is a function passed here. */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { controlSocketPath } from "@earwitness/contract/control";
@@ -27,6 +27,8 @@ import { takeRunLock } from "./run-lock.ts";
 export interface App {
   readonly httpPort: number;
   readonly sipPort: number;
+  /** Why the database could not be reached at the start; null when it could. */
+  readonly databaseAway: string | null;
   close(): Promise<void>;
 }
 
@@ -166,11 +168,11 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         notifier.announceDirectory();
         return tenantInfo(made);
       },
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db) }),
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
-  return { httpPort, sipPort: siprec?.address.port ?? config.sip.port };
+  return { httpPort, sipPort: siprec?.address.port ?? config.sip.port, databaseAway: preparation.away };
 }
 
 interface PortalParts {
@@ -285,13 +287,15 @@ async function installationSecret(path: string): Promise<Uint8Array> {
  * Prepares the database, or, when it cannot be reached, leaves that to later: a recorder that knows its tenants records
  * without it. Anything but an unreachable database stops the start.
  */
-async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<{ readonly done: Promise<void>; close(): Promise<void> }> {
+async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<{ readonly away: string | null; readonly done: Promise<void>; close(): Promise<void> }> {
+  let away: string;
   try {
     await prepare();
-    return { done: Promise.resolve(), close: async () => undefined };
+    return { away: null, done: Promise.resolve(), close: async () => undefined };
   } catch (error) {
     if (!isConnectionError(error)) throw error;
-    log.error({ err: messageOf(error) }, "the database cannot be reached; recording from what was known last, and trying again");
+    away = messageOf(error);
+    log.error({ err: away }, "the database cannot be reached; recording from what was known last, and trying again");
   }
   const closing = new AbortController();
   const { promise: done, resolve: isDone } = Promise.withResolvers<void>();
@@ -311,6 +315,7 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
   };
   const running = again();
   return {
+    away,
     done,
     async close() {
       closing.abort();
@@ -330,7 +335,9 @@ async function makeDataDir(dataDir: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o711);
-    await writeFile(join(dataDir, ".writable"), "", { flush: true });
+    const probe = join(dataDir, ".writable");
+    await writeFile(probe, "", { flush: true });
+    await rm(probe);
   } catch (error) {
     throw new Error(`The data directory ${dataDir} cannot be used: ${messageOf(error)}. Set EARWITNESS_DATA_DIR to a directory that this user may write to.`, { cause: error });
   }

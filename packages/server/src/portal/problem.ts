@@ -26,7 +26,7 @@ function problem(request: FastifyRequest, status: number, code: string, detail?:
 /** Every error answer is problem+json (RFC 9457). What was not meant to be shown is answered without its text, and logged under the instance id. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, isDatabaseAway: (error: unknown) => boolean): void {
   const answer = isDatabaseAway(error)
-    ? problem(request, 503, "DATABASE_AWAY", "Calls go on being recorded meanwhile; try again in a moment.")
+    ? problem(request, 503, "DATABASE_AWAY", "The database cannot be reached; try again in a moment.")
     : problemOf(error, request);
   if (answer.status >= 500) request.log.error({ err: error, code: answer.code }, "request failed");
   else request.log.info({ code: answer.code, status: answer.status }, "request refused");

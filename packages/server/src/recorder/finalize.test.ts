@@ -119,6 +119,12 @@ describe("the last word on an interaction", () => {
     expect(settled(state, [torn], { durationMs: 20_100, recovered: true })).toMatchObject({ mediaStatus: "Available", releaseCause: "Failure", releasedAtMs: start + 20_100, toMs: 31_000, hasGaps: true });
   });
 
+  test("who stayed to the end has the last packets too, which come a moment after the message that ended the call", () => {
+    expect(settled(interaction({ toMs: 59_985 }), [source(1)]).toMs).toBe(60_000);
+    expect(settled(interaction({ toMs: 30_000 }), [source(1)]).toMs).toBe(30_000);
+    expect(settled(interaction({ toMs: 60_010 }), [source(1)]).toMs).toBe(60_010);
+  });
+
   test("a gap outside the person's part is not theirs", () => {
     const wire = source(1, { gaps: [{ fromMs: 40_000, toMs: 41_000, reason: "loss" }] });
     expect(settled(interaction({ toMs: 30_000, releasedAtMs: start + 30_000 }), [wire]).hasGaps).toBe(false);

@@ -81,7 +81,7 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
 /** The last word on an interaction: whether its audio is there, and what the call ended as. */
 export function settle(interaction: InteractionState, summary: RecordingSummary, tracks: readonly SpeakerTrack[]): InteractionState {
   // Cut off: what the person's part would have been is not known; it reaches to where the recorder came back.
-  const endMs = interaction.toMs ?? tracks.flatMap((track) => track.gaps).reduce((latest, gap) => Math.max(latest, gap.toMs), summary.durationMs);
+  const endMs = toTheEnd(interaction.toMs, summary.durationMs) ?? tracks.flatMap((track) => track.gaps).reduce((latest, gap) => Math.max(latest, gap.toMs), summary.durationMs);
   const mine = (fromMs: number, toMs: number) => Math.min(toMs, endMs) > Math.max(fromMs, interaction.fromMs);
   const hasAudio = tracks.some((track) => track.durationMs > 0 && mine(track.offsetMs, track.offsetMs + track.durationMs));
   const hasGaps = tracks.some((track) => track.gaps.some((gap) => mine(gap.fromMs, gap.toMs)));
@@ -101,5 +101,9 @@ export function settle(interaction: InteractionState, summary: RecordingSummary,
     releaseCause: hasAudio ? (cause === "Missed" || cause === "Abandoned" ? "Normal" : cause) : answeredAtMs === null ? unanswered(interaction.direction) : cause === "Transferred" ? cause : "Failure",
   };
 }
+
+/** The last packets of a call are a moment behind the message that ends it: who stayed to the end has all of them. */
+const tailMs = 250;
+const toTheEnd = (toMs: number | null, durationMs: number): number | null => (toMs === null || durationMs - toMs > tailMs ? toMs : Math.max(toMs, durationMs));
 
 const iso = (ms: number) => new Date(ms).toISOString();

@@ -157,6 +157,10 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
       return;
     }
     const session = sessionOf(incoming, trunk);
+    if (session === null && trunk === null && !recorder.ready().ready) {
+      // Without a snapshot nobody's trunk is known: the sender must go elsewhere, not take it for a refusal.
+      return answerStateless(incoming, { status: 503, headers: [["Retry-After", "5"]] });
+    }
     if (session === null && trunk === null) {
       if (method === "INVITE") log.info({ remote: flow.remote.address, callId: incoming.callId }, "INVITE refused: this address belongs to no trunk");
       return answerStateless(incoming, { status: 403, headers: [warning(399, "this address belongs to no trunk")] });
