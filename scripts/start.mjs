@@ -91,7 +91,8 @@ function stop(code) {
   stopping = true;
   exitCode = code;
   if (children.size === 0) process.exit(code);
-  // Calls first, then the platform that records them.
+  // No new calls; then the sandbox, whose phones hang up; then the platform that recorded them.
+  if (server.connected) server.send({ kind: "drain" });
   const ordered = [...children].toReversed();
   ordered.forEach((child, index) => setTimeout(() => child.kill("SIGTERM"), index * 1_500));
 }

@@ -29,6 +29,8 @@ export interface App {
   readonly sipPort: number;
   /** Why the database could not be reached at the start; null when it could. */
   readonly databaseAway: string | null;
+  /** Takes no new calls from now on. */
+  drain(): void;
   close(): Promise<void>;
 }
 
@@ -172,7 +174,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
-  return { httpPort, sipPort: siprec?.address.port ?? config.sip.port, databaseAway: preparation.away };
+  return { httpPort, sipPort: siprec?.address.port ?? config.sip.port, databaseAway: preparation.away, drain: () => recording.recorder.drain() };
 }
 
 interface PortalParts {

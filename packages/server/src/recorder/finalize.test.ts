@@ -88,9 +88,9 @@ const interaction = (more: Partial<InteractionState> = {}): InteractionState => 
   toMs: 60_000,
   ...more,
 });
-const settled = (state: InteractionState, tracks: TrackSummary[], more: Partial<RecordingSummary> = {}) => {
+const settled = (state: InteractionState, tracks: TrackSummary[], more: Partial<RecordingSummary> = {}, endedMs: number | null = 60_000) => {
   const done = summary(tracks, more);
-  return settle(state, done, speakerTracks(done, []));
+  return settle(state, done, speakerTracks(done, []), endedMs);
 };
 
 describe("the last word on an interaction", () => {
@@ -119,10 +119,12 @@ describe("the last word on an interaction", () => {
     expect(settled(state, [torn], { durationMs: 20_100, recovered: true })).toMatchObject({ mediaStatus: "Available", releaseCause: "Failure", releasedAtMs: start + 20_100, toMs: 31_000, hasGaps: true });
   });
 
-  test("who stayed to the end has the last packets too, which come a moment after the message that ended the call", () => {
-    expect(settled(interaction({ toMs: 59_985 }), [source(1)]).toMs).toBe(60_000);
-    expect(settled(interaction({ toMs: 30_000 }), [source(1)]).toMs).toBe(30_000);
-    expect(settled(interaction({ toMs: 60_010 }), [source(1)]).toMs).toBe(60_010);
+  test("who stayed to the end has all the audio, also what lies later than the message that ended the call", () => {
+    const ahead = source(1, { durationMs: 64_900 }); // sent five seconds ahead of time
+    expect(settled(interaction({ toMs: 59_985 }), [ahead], { durationMs: 65_000 }).toMs).toBe(65_000);
+    expect(settled(interaction({ toMs: 60_000 }), [source(1)]).toMs).toBe(60_000);
+    expect(settled(interaction({ toMs: 30_000 }), [ahead], { durationMs: 65_000 }).toMs).toBe(30_000);
+    expect(settled(interaction({ toMs: 59_985 }), [ahead], { durationMs: 65_000 }, 600_000).toMs).toBe(59_985); // the dialog went on with others
   });
 
   test("a gap outside the person's part is not theirs", () => {

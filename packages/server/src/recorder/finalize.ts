@@ -24,7 +24,7 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
   const { opened } = entry;
   const { recordingId, tenantId } = opened;
   const tracks = speakerTracks(summary, entry.speakers);
-  const interactions = [...entry.interactions.values()].map((interaction) => settle(interaction, summary, tracks));
+  const interactions = [...entry.interactions.values()].map((interaction) => settle(interaction, summary, tracks, entry.ended === null ? null : entry.ended.atMs - opened.atMs));
   const endReason = entry.ended?.endReason ?? "recorder_restart";
 
   // A key of its own, made in this process: nothing is ever sealed under a key that was read back (core decision 12).
@@ -79,9 +79,9 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
 }
 
 /** The last word on an interaction: whether its audio is there, and what the call ended as. */
-export function settle(interaction: InteractionState, summary: RecordingSummary, tracks: readonly SpeakerTrack[]): InteractionState {
+export function settle(interaction: InteractionState, summary: RecordingSummary, tracks: readonly SpeakerTrack[], endedMs: number | null): InteractionState {
   // Cut off: what the person's part would have been is not known; it reaches to where the recorder came back.
-  const endMs = toTheEnd(interaction.toMs, summary.durationMs) ?? tracks.flatMap((track) => track.gaps).reduce((latest, gap) => Math.max(latest, gap.toMs), summary.durationMs);
+  const endMs = partEnd(interaction.toMs, endedMs, summary.durationMs) ?? tracks.flatMap((track) => track.gaps).reduce((latest, gap) => Math.max(latest, gap.toMs), summary.durationMs);
   const mine = (fromMs: number, toMs: number) => Math.min(toMs, endMs) > Math.max(fromMs, interaction.fromMs);
   const hasAudio = tracks.some((track) => track.durationMs > 0 && mine(track.offsetMs, track.offsetMs + track.durationMs));
   const hasGaps = tracks.some((track) => track.gaps.some((gap) => mine(gap.fromMs, gap.toMs)));
@@ -102,8 +102,12 @@ export function settle(interaction: InteractionState, summary: RecordingSummary,
   };
 }
 
-/** The last packets of a call are a moment behind the message that ends it: who stayed to the end has all of them. */
-const tailMs = 250;
-const toTheEnd = (toMs: number | null, durationMs: number): number | null => (toMs === null || durationMs - toMs > tailMs ? toMs : Math.max(toMs, durationMs));
+/** The message that ends a call says that its parties left, a moment before the end itself. */
+const partingMs = 250;
+
+/** Audio may lie later than the message that ended the call, on its way or sent ahead: who stayed to the end has all of it. */
+function partEnd(toMs: number | null, endedMs: number | null, durationMs: number): number | null {
+  return toMs !== null && endedMs !== null && endedMs - toMs <= partingMs ? Math.max(toMs, durationMs) : toMs;
+}
 
 const iso = (ms: number) => new Date(ms).toISOString();
