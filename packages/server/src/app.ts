@@ -1,5 +1,4 @@
 /** Builds every room by hand, in order, and closes them in reverse. What a room needs from another is a function passed here. */
-import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -19,7 +18,7 @@ import { createControl, createPortal, readCredentials, sessionCookieName, type C
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, parseProvision, provision, type Provision, type Tenant } from "#tenants";
 import { matchTrunk } from "#trunks";
-import { createFileKeyring, createFileKeystore, createLocalStore, createVault, writeFileDurably, type Vault } from "#vault";
+import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -238,7 +237,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         liveStreams: () => live.count(),
       },
       routes: [
-        accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await installationSecret(join(parts.keyDir, "cookies.key")), oidc: config.oidc, sandbox: config.sandbox }),
+        accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
         interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
       ],
@@ -270,20 +269,6 @@ async function readProvision(path: string): Promise<Provision> {
 }
 
 const tenantInfo = ({ tenantId, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId, slug, name: displayName, m365TenantId, sandbox });
-
-/** 32 random bytes, made once. */
-async function installationSecret(path: string): Promise<Uint8Array> {
-  try {
-    const secret = await readFile(path);
-    if (secret.length !== 32) throw new Error(`${path} should hold 32 bytes, not ${secret.length}. Remove it: a new one is made, and everybody signs in again.`);
-    return secret;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const secret = randomBytes(32);
-    await writeFileDurably(path, [secret], "fail"); // whole or not at all: an empty secret would sign anybody's cookie
-    return secret;
-  }
-}
 
 /**
  * Prepares the database, or, when it cannot be reached, leaves that to later: a recorder that knows its tenants records

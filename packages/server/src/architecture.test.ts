@@ -19,7 +19,7 @@ const doors: Record<string, readonly string[]> = {
   directory: ["db", "evidence", "tenants"],
   access: ["db", "evidence", "tenants", "directory"],
   trunks: ["db", "evidence", "tenants", "access"],
-  nodes: ["db", "evidence", "tenants", "access", "trunks"],
+  nodes: ["db", "evidence", "vault", "tenants", "access", "trunks"],
   policy: ["db", "evidence", "directory"],
   recorder: ["db", "evidence", "vault", "policy", "access", "nodes"],
   interactions: ["db", "evidence", "access", "recorder"],

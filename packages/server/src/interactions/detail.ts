@@ -5,6 +5,7 @@ import { Refusal } from "#errors";
 import { mintedAt } from "#ids";
 import { findPart, type RecordingPart } from "./part.ts";
 import { findRow } from "./rows.ts";
+import { readTrackRows } from "./track-rows.ts";
 import { toInteraction } from "./row.ts";
 
 export function noSuchInteraction(): Refusal<"NOT_FOUND"> {
@@ -40,15 +41,8 @@ export async function readDetail(tx: TenantTransaction, principal: Principal, id
 }
 
 /** The recording's tracks, cut to the person's part: who spoke when outside of it is not theirs to know (CAP-51). */
-export async function readTracks(tx: TenantTransaction, part: RecordingPart): Promise<Track[]> {
-  const { media_id: mediaId } = part.media;
-  const rows = await tx
-    .selectFrom("media_tracks")
-    .selectAll()
-    .where("minted_at", "=", mintedAt(mediaId))
-    .where("media_id", "=", mediaId)
-    .orderBy("track")
-    .execute();
+async function readTracks(tx: TenantTransaction, part: RecordingPart): Promise<Track[]> {
+  const rows = await readTrackRows(tx, part.media.media_id);
   return rows.map((row) => ({
     track: row.track,
     participant: { name: row.participant_name, aor: row.participant_aor },

@@ -5,3 +5,4 @@ export { findPart, type RecordingPart } from "./part.ts";
 export { interactionRoutes, type InteractionRoutesOptions } from "./routes.ts";
 export type { InteractionRow } from "./row.ts";
 export { findRow } from "./rows.ts";
+export { readTrackRows, type TrackRow } from "./track-rows.ts";

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, verify, type KeyObject } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeDurably } from "./write-durably.ts";
+import { writeFileDurably } from "#vault";
 
 /** A node's name and its key (Ed25519), which never leaves it. */
 export interface NodeIdentity {
@@ -42,6 +42,6 @@ async function readOrMake(path: string, make: () => string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
   const made = make();
-  await writeDurably(path, `${made.trimEnd()}\n`);
+  await writeFileDurably(path, [Buffer.from(`${made.trimEnd()}\n`)]);
   return made;
 }

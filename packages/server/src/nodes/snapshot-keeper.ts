@@ -5,9 +5,9 @@ import type { Db, Notifier } from "#db";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { contestedNetworks } from "#trunks";
+import { writeFileDurably } from "#vault";
 import type { NodeIdentity } from "./identity.ts";
 import { openSnapshot, readSnapshot, sealSnapshot, type Snapshot } from "./snapshot.ts";
-import { writeDurably } from "./write-durably.ts";
 
 export type SnapshotState =
   /** `ageMs`: since the database last said that this is how things are. */
@@ -71,7 +71,7 @@ export async function createSnapshotKeeper({ db, node, dir, clock, log, ruleVers
     const changed = current === null || JSON.stringify(content) !== JSON.stringify(current);
     // On disk first: what calls are recorded by is never newer than what a restart would know.
     if (changed || now.getTime() - writtenAt.getTime() >= rewriteMs) {
-      await writeDurably(path, sealSnapshot(node, content, now));
+      await writeFileDurably(path, [Buffer.from(sealSnapshot(node, content, now))]);
       writtenAt = now;
     }
     confirmedAt = now;

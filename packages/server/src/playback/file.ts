@@ -1,6 +1,7 @@
 /** The files that can be played of a recording, as the arithmetic that renders them. */
 import { createHash } from "node:crypto";
-import type { ObjectRow, Playable, TrackRow } from "./playable.ts";
+import type { TrackRow } from "#interactions";
+import type { ObjectRow, Playable } from "./playable.ts";
 import type { Rendering, TrackPart } from "./render.ts";
 
 export type Layout = "mixed" | "channels";

@@ -4,9 +4,8 @@ import type { Principal } from "#access";
 import type { Database, TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import { mintedAt } from "#ids";
-import { findPart, findRow, noSuchInteraction, type InteractionRow, type RecordingPart } from "#interactions";
+import { findPart, findRow, noSuchInteraction, readTrackRows, type InteractionRow, type RecordingPart, type TrackRow } from "#interactions";
 
-export type TrackRow = Selectable<Database["media_tracks"]>;
 export type ObjectRow = Selectable<Database["media_objects"]>;
 
 /** A recording that may be played now, by this principal, in this part. */
@@ -31,15 +30,7 @@ export async function findPlayable(tx: TenantTransaction, principal: Principal, 
   if (row.media_status !== "Available") throw new Refusal("NOT_PLAYABLE", 409, `${row.media_status}: ${whyNot[row.media_status]}`);
   const part = await findPart(tx, id, now);
   if (part === null) throw new Error(`interaction ${id} is Available and has no recording`);
-  const { media_id: mediaId } = part.media;
-  const tracks = await tx
-    .selectFrom("media_tracks")
-    .selectAll()
-    .where("minted_at", "=", mintedAt(mediaId))
-    .where("media_id", "=", mediaId)
-    .orderBy("track")
-    .execute();
-  return { row, part, tracks };
+  return { row, part, tracks: await readTrackRows(tx, part.media.media_id) };
 }
 
 /** What of the recording lies in the store, in order. */

@@ -8,10 +8,10 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { open, readdir, readFile, unlink, type FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
-import { makeDirectory, syncDirectory, writeAll, writeFileDurably } from "#vault";
+import { makeDirectory, readOrMakeSecret, syncDirectory, writeAll } from "#vault";
 import type { Fact } from "./facts.ts";
 
 export interface StoredFact {
@@ -64,7 +64,7 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
   const { dir, log } = options;
   const openFile = options.openFile ?? ((path) => open(path, "wx", 0o600));
   await makeDirectory(dir);
-  const nodeKey = await readOrMakeKey(options.keyPath);
+  const nodeKey = await readOrMakeSecret(options.keyPath, "Restore it from a backup: facts that still wait cannot be read without it.");
 
   const files: FileOnDisk[] = [];
   const earlier: StoredFact[] = [];
@@ -239,18 +239,4 @@ export function readFacts(bytes: Buffer, nodeKey: Uint8Array): { facts: StoredFa
     at += 4 + length;
   }
   return { facts, firstSeq, damage: null };
-}
-
-async function readOrMakeKey(path: string): Promise<Uint8Array> {
-  try {
-    const key = await readFile(path);
-    if (key.length !== 32) throw new Error(`${path} should hold 32 bytes, not ${key.length}. Restore it from a backup: facts that still wait cannot be read without it.`);
-    return key;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const key = randomBytes(32);
-    await makeDirectory(dirname(path));
-    await writeFileDurably(path, [key], "fail");
-    return key;
-  }
 }

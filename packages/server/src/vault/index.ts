@@ -4,5 +4,6 @@ export { createOpeningKey, createSealingKey, deriveSubkey, NotAuthentic, nonceBy
 export { createFileKeyring } from "./keyring-file.ts";
 export { createFileKeystore } from "./keystore-file.ts";
 export { KeyMissing, ObjectConflict, ObjectMissing } from "./missing.ts";
+export { readOrMakeSecret } from "./secret-file.ts";
 export { createLocalStore } from "./store-local.ts";
 export type { Keyring, Keystore, ObjectStore, Vault } from "./vault.ts";
