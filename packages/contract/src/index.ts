@@ -1,3 +1,4 @@
+export * from "./directory.ts";
 export * from "./health.ts";
 export * from "./interaction.ts";
 export * from "./live.ts";
@@ -5,3 +6,4 @@ export * from "./play.ts";
 export * from "./problem.ts";
 export * from "./query.ts";
 export * from "./session.ts";
+export * from "./trunk.ts";

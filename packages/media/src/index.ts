@@ -20,6 +20,9 @@ export type { SdpAttribute, SdpConnection, SdpDirection, SdpMedia, SdpMediaAddre
 export { answerSdp } from "./sdp-answer.ts";
 export type { SdpDecision, SdpLocal } from "./sdp-answer.ts";
 
+export { srtpSuites } from "./srtp-keys.ts";
+export type { SrtpKeys, SrtpMasterKey, SrtpSuite } from "./srtp-keys.ts";
+
 export { buildRtp, createRtpFields, parseRtp, readRtp } from "./rtp.ts";
 export type { RtpFields, RtpPacket, RtpToSend } from "./rtp.ts";
 

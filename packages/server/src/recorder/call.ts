@@ -3,6 +3,8 @@
  * adapters turn theirs into these few facts.
  */
 
+import type { SrtpKeys } from "@earwitness/media";
+
 /** One m-line of the offer, as the adapter understood it. */
 export interface StreamOffer {
   /** Ties the stream to `CallParty.sends`; the SDP label, else `m<index>`. Unique inside the call. */
@@ -13,11 +15,22 @@ export interface StreamOffer {
   readonly remote: MediaAddress | null;
   /** False while the sender has the stream on hold (`inactive`, port kept). */
   readonly sending: boolean;
+  /** Payload types of key presses (RFC 4733), with their RTP clock. */
+  readonly keyPresses?: readonly { readonly number: number; readonly clockRateHz: number }[];
+  /** Payload types of comfort noise (RFC 3389). */
+  readonly comfortNoise?: readonly number[];
+  /** RTCP comes on the RTP port (RFC 5761); `LocalPorts.rtcpPort` then equals `rtpPort`. */
+  readonly rtcpMux?: boolean;
+  /** Absent: RTP in the clear. */
+  readonly srtp?: SrtpKeys;
 }
+
+export type CodecName = "PCMU" | "PCMA" | "G722" | "OPUS";
 
 export interface PayloadType {
   readonly number: number;
-  readonly codec: "PCMU" | "PCMA";
+  readonly codec: CodecName;
+  /** As SDP says; 8000 for G.722, which samples at 16000 (RFC 3551 §4.5.2). */
   readonly clockRateHz: number;
 }
 
