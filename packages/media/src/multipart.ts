@@ -83,7 +83,9 @@ function readPart(bytes: Uint8Array): BodyPart {
 }
 
 function describePart(headers: SipHeaders, body: Uint8Array): BodyPart {
-  const type = parseMediaType(headers.get("Content-Type") ?? "text/plain");
+  const written = headers.get("Content-Type") ?? "text/plain";
+  // One module leaves out the first half of `application/rs-metadata+xml`.
+  const type = parseMediaType(written) ?? parseMediaType(`application/${written.trim()}`);
   const disposition = headers.get("Content-Disposition")?.split(";", 1)[0]?.trim().toLowerCase();
   return {
     contentType: type?.type ?? "application/octet-stream",
