@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { createSiprecServer } from "#ingest";
 import { createLog } from "#log";
 import type { CallFacts } from "#recorder";
+import type { DigestCredentials } from "#trunks";
 import { createFakeRecorder } from "../../src/ingest/siprec/fake-recorder.ts";
 import type { FakeCall, FakeRecorder } from "../../src/ingest/siprec/fake-recorder.ts";
 
@@ -22,13 +23,16 @@ function sippIsThere(): boolean {
 
 const present = sippIsThere();
 
-async function withServer<T>(work: (port: number, recorder: FakeRecorder) => Promise<T>): Promise<T> {
+async function withServer<T>(work: (port: number, recorder: FakeRecorder) => Promise<T>, digest: DigestCredentials | null = null): Promise<T> {
   const recorder = createFakeRecorder();
   const server = await createSiprecServer({
     host: "127.0.0.1",
     port: 0,
     recorder,
-    matchTrunk: () => ({ tenantId: "tenant", trunkId: "trunk", trunkName: "sipp" }),
+    tls: null,
+    isTrunkAddress: () => true,
+    identify: () => ({ kind: "trunk", trunk: { tenantId: "tenant", trunkId: "trunk", trunkName: "sipp", media: "any", digest } }),
+    invitations: { answered: () => ({ continue: () => undefined }) },
     log: createLog("silent"),
   });
   try {

@@ -26,6 +26,8 @@ export interface Trunk {
   readonly tenantId: string;
   readonly trunkId: string;
   readonly trunkName: string;
+  /** `srtp`: an offer of media in the clear is refused. */
+  readonly media: "any" | "srtp";
 }
 
 /** What every session of a server shares. */
@@ -65,13 +67,13 @@ export async function openSession(context: SessionContext, transaction: ServerTr
   const { recorder, log, timers } = context;
   const { incoming } = transaction;
   const receivedAt = context.clock.now();
-  const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, context.agent));
+  const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, context.agent), given);
 
   if (context.isDraining()) return answer(unavailable("draining", 30));
   const content = readContent(incoming.request, receivedAt);
   if ("status" in content) return answer(content);
   const { sdp } = content;
-  if (sdp === null) return answer({ status: 488, headers: [warning(399, "an INVITE without an offer is not served")] });
+  if (sdp === null) return answer({ status: 488, headers: [warning(399, "an INVITE without an offer is not served")], reason: "NO_OFFER" });
   const peer = readPeer("INVITE", incoming.request.headers, null);
   const interval = agreeOnInterval(incoming.request.headers, peer);
   if (interval !== null && "status" in interval) return answer(interval);
@@ -100,7 +102,9 @@ export async function openSession(context: SessionContext, transaction: ServerTr
     let gaveUp = false;
     let session: OpenedSession | null = null;
     const result = await recorder.open({
-      ...trunk,
+      tenantId: trunk.tenantId,
+      trunkId: trunk.trunkId,
+      trunkName: trunk.trunkName,
       sipCallId: incoming.callId,
       remoteAddress: incoming.flow.remote.address,
       receivedAt,
@@ -124,7 +128,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
         invite: incoming,
         localTag,
         host,
-        port: context.transport.address.port,
+        port: context.transport.portOf(incoming.flow.kind),
         newBranch: () => `z9hG4bK${context.newToken()}`,
       });
       const streams = createStreams(result.call, lines, result.ports, log);
@@ -187,7 +191,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   });
 
   function answer(transaction: ServerTransaction, given: Answer): void {
-    transaction.respond(replyTo(transaction.incoming, given, dialog.localTag, context.agent));
+    transaction.respond(replyTo(transaction.incoming, given, dialog.localTag, context.agent), given);
   }
 
   function enqueue(work: () => Promise<void>): Promise<void> {
@@ -208,7 +212,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
       dialog.localTag,
       context.agent,
     );
-    transaction.respond(response);
+    transaction.respond(response, { recordingId: call.recordingId });
     timer.restart(interval);
     if (method !== "INVITE") return;
     dialog.awaitAck(
