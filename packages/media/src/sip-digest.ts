@@ -96,7 +96,7 @@ export interface DigestChallenge {
 
 /** One `WWW-Authenticate` value. */
 export function digestChallenge({ realm, nonce, algorithm, stale }: DigestChallenge): string {
-  const quoted = realm.replaceAll(/[\u0000-\u001f\u007f]/g, " ").replaceAll(/["\\]/g, String.raw`\$&`);
+  const quoted = realm.replaceAll(/[^\x20-\x7e\u0080-\uffff]/g, " ").replaceAll(/["\\]/g, String.raw`\$&`);
   return `Digest realm="${quoted}", nonce="${nonce}", qop="auth", algorithm=${algorithm}${stale ? ", stale=true" : ""}`;
 }
 

@@ -22,12 +22,12 @@ function bodyText(body: Uint8Array, room: number): string {
   } catch {
     return `[${body.length} bytes that are not text]\r\n`;
   }
-  // eslint-disable-next-line no-control-regex -- what has such bytes is not for reading
-  if (/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(text)) return `[${body.length} bytes that are not text]\r\n`;
+  if (unprintable.test(text)) return `[${body.length} bytes that are not text]\r\n`;
   const masked = mask(text);
   return masked.length <= room ? masked : `${masked.slice(0, room)}\r\n[${body.length} bytes in all]\r\n`;
 }
 
+const unprintable = /[^\t\n\r\x20-\x7e\u0080-\uffff]/;
 const hidden = "***";
 
 /**
@@ -50,8 +50,7 @@ function maskAuthorization(value: string): string {
 
 /** Terminals and databases do not take every character; line ends and tabs they do. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, "\ufffd");
+  return text.replaceAll(new RegExp(unprintable, "g"), "\ufffd");
 }
 
 function findBody(bytes: Uint8Array): number {
