@@ -127,6 +127,21 @@ describe("digest authentication (RFC 3261 §22, RFC 8760)", () => {
     expect(ask([authorization({ nonce: old.nonce })])).toBeNull();
   });
 
+  test("a client that leaves a challenge unanswered is asked for MD5 first the next time; one that answers by SHA-256 is not", () => {
+    const { ask, time } = setUp();
+    const first = () => /algorithm=([^,]+)/.exec(ask([])!.challenges[0]!)![1];
+    expect([first(), first()]).toEqual(["SHA-256", "SHA-256"]);
+    time.ms += 2_001;
+    expect(first()).toBe("MD5");
+    expect(ask([authorization({ nonce: ask([])!.nonce, algorithm: "MD5" })])).toBeNull();
+    expect(first()).toBe("MD5");
+    expect(ask([authorization({ nonce: ask([])!.nonce })])).toBeNull();
+    expect(first()).toBe("SHA-256");
+    expect(ask([authorization({ nonce: ask([])!.nonce, algorithm: "MD5" })])).toBeNull();
+    time.ms += 2_001;
+    expect(first()).toBe("SHA-256");
+  });
+
   test("a nonce that is not ours, or spelt otherwise, is not taken", () => {
     const { ask } = setUp();
     const { nonce } = ask([])!;

@@ -19,6 +19,12 @@ const maxNonces = 20_000;
 /** RFC 3261 §22.3: a client may carry credentials for other realms as well. */
 const maxAuthorizations = 5;
 const tagBytes = 16;
+/**
+ * Many clients know MD5 alone and read one challenge, the first: they give up over SHA-256 on top, where RFC 8760 wants it. Who has left a
+ * challenge unanswered for so long gets MD5 on top from then on, so its next call works. A client of both can use either.
+ */
+const unansweredMs = 2_000;
+const maxClients = 10_000;
 /** Parallel requests overtake each other over UDP: so many counts behind the highest are still told apart. */
 const window = 64;
 const windowBits = (1n << BigInt(window)) - 1n;
@@ -38,6 +44,17 @@ export function createAuthenticator(nowMs: () => number, secret: Uint8Array = ra
   const used = new Map<string, Uses>();
   /** Nonces from before this are taken for expired: the record of what they were used for had to make room. */
   let oldestMs = 0;
+  /** Clients that have not answered yet, since when; and those that never did until MD5 came first. */
+  const asked = new Map<string, { readonly sinceMs: number; readonly readsOne: boolean }>();
+
+  function algorithmsFor(address: string): readonly DigestAlgorithm[] {
+    const client = asked.get(address) ?? { sinceMs: nowMs(), readsOne: false };
+    const readsOne = client.readsOne || nowMs() - client.sinceMs > unansweredMs;
+    asked.delete(address);
+    asked.set(address, { ...client, readsOne });
+    if (asked.size > maxClients) asked.delete(asked.keys().next().value!);
+    return readsOne ? ["MD5", "SHA-256"] : ["SHA-256", "MD5"];
+  }
 
   const code = (head: Uint8Array, address: string, realm: string): Buffer =>
     createHmac("sha256", secret).update(head).update(JSON.stringify([address, realm])).digest().subarray(0, tagBytes);
@@ -93,8 +110,7 @@ export function createAuthenticator(nowMs: () => number, secret: Uint8Array = ra
       const { address } = flow.remote;
       const refuse = (reason: "CREDENTIALS_MISSING" | "CREDENTIALS_WRONG", words: string, stale = false): Answer => {
         const nonce = newNonce(address, realm);
-        // Most preferred first (RFC 8760 §2.6). A client of MD5 alone takes the second.
-        const challenges = (["SHA-256", "MD5"] as const).map((algorithm): SipHeaderField => ["WWW-Authenticate", digestChallenge({ realm, nonce, algorithm, stale })]);
+        const challenges = algorithmsFor(address).map((algorithm): SipHeaderField => ["WWW-Authenticate", digestChallenge({ realm, nonce, algorithm, stale })]);
         return { status: 401, headers: [...challenges, warning(399, words)], reason };
       };
 
@@ -114,7 +130,10 @@ export function createAuthenticator(nowMs: () => number, secret: Uint8Array = ra
       const issuedMs = issuedAt(claim.nonce, address, realm);
       const fresh = issuedMs !== null && issuedMs >= oldestMs && issuedMs <= nowMs() && nowMs() - issuedMs <= nonceLifeMs;
       // Without a count a nonce is good once. Who has the password learns that it was right, and nobody else gets here.
-      if (fresh && takeCount(claim.nonce, issuedMs, claim.nonceCount ?? 1)) return null;
+      if (fresh && takeCount(claim.nonce, issuedMs, claim.nonceCount ?? 1)) {
+        if (claim.algorithm === "SHA-256" || asked.get(address)?.readsOne === false) asked.delete(address);
+        return null;
+      }
       return refuse("CREDENTIALS_WRONG", "the nonce is used up", true);
     },
   };
