@@ -8,7 +8,7 @@ import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
 import { matchPerson } from "#directory";
 import { messageOf } from "#errors";
-import { createSiprecServer } from "#ingest";
+import { createSiprecServer, type SiprecServerOptions } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
 import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, snapshotOf, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
@@ -137,6 +137,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     const compactRecording = createCompaction({ db, vault, nodeId: node.nodeId, clock, tenantOf: wrappingTenant });
     jobs.work("compact_recording", ({ tenantId, recordingId }) => compactRecording({ tenantId, recordingId: recordingId! }));
   }
+  if (config.roles.includes("recorder") && config.sip.tls === null) log.info("SIP over TLS is off: there is no certificate (EARWITNESS_SIP_TLS_CERT, EARWITNESS_SIP_TLS_KEY)");
   const siprec = config.roles.includes("recorder")
     ? open(
         "siprec",
@@ -145,10 +146,9 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
           port: config.sip.port,
           ...(config.sip.advertisedAddress === null ? {} : { advertisedAddress: config.sip.advertisedAddress }),
           recorder: recording.recorder,
-          matchTrunk: (address) => {
-            const known = snapshots.current();
-            return known === null ? null : matchTrunk(known, address);
-          },
+          tls: config.sip.tls,
+          ...sendersByAddress(snapshots),
+          invitations: { answered: () => ({ continue: () => undefined }) },
           log,
         }),
       )
@@ -244,6 +244,23 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       beforeClose: () => live.close(),
     }),
   );
+}
+
+/** Who sends, told by the address alone. */
+function sendersByAddress(snapshots: SnapshotKeeper): Pick<SiprecServerOptions, "identify" | "isTrunkAddress"> {
+  const trunkOf = (address: string) => {
+    const known = snapshots.current();
+    return known === null ? null : matchTrunk(known, address);
+  };
+  return {
+    isTrunkAddress: (address) => trunkOf(address) !== null,
+    identify({ remoteAddress }) {
+      const trunk = trunkOf(remoteAddress);
+      return trunk === null
+        ? { kind: "refused", reason: "SOURCE_NOT_ALLOWED", explanation: `${remoteAddress} is not among the addresses that may send for a trunk.`, concerns: null }
+        : { kind: "trunk", trunk: { ...trunk, media: "any", digest: null } };
+    },
+  };
 }
 
 /** A tenant as the node's snapshot has it, with its key as bytes; made once for each snapshot. */
