@@ -3,7 +3,7 @@ import type { SdpMedia, SipResponse } from "@earwitness/media";
 import { describe, expect, test } from "vitest";
 import type { StreamOffer } from "#recorder";
 import type { Sdes } from "./protection.ts";
-import { createTestServer, trunk } from "./test-server.ts";
+import { byAddress, createTestServer, trunk } from "./test-server.ts";
 
 function answerOf(response: SipResponse): readonly SdpMedia[] {
   const sdp = parseSdp(response.body);
@@ -139,7 +139,7 @@ describe("SRTP by SDES", () => {
   });
 
   test("a trunk that takes SRTP only refuses media in the clear: all of it 488, one line among others port 0", async () => {
-    await using it = await createTestServer({ sdes: plainSdes, matchTrunk: () => ({ ...trunk, media: "srtp" as const }) });
+    await using it = await createTestServer({ sdes: plainSdes, ...byAddress(() => ({ ...trunk, media: "srtp" })) });
     const refused = await (await it.call()).establish(offerOf("m=audio 30000 RTP/AVP 8", "a=sendonly"));
     expect([refused.status, refused.headers.get("Warning")]).toEqual([488, expect.stringContaining("SRTP only")]);
     const taken = answerOf(await (await it.call()).establish(secured("key", "m=audio 30002 RTP/AVP 8", "a=sendonly")));
@@ -147,7 +147,7 @@ describe("SRTP by SDES", () => {
   });
 
   test("a protected stream does not become a clear one on a trunk that wants SRTP: the whole offer is refused", async () => {
-    await using it = await createTestServer({ sdes: plainSdes, matchTrunk: () => ({ ...trunk, media: "srtp" as const }) });
+    await using it = await createTestServer({ sdes: plainSdes, ...byAddress(() => ({ ...trunk, media: "srtp" })) });
     const call = await it.call();
     await call.establish(secured("key"));
     expect((await call.establish(offerOf("m=audio 30000 RTP/AVP 8", "a=sendonly"))).status).toBe(488);

@@ -30,8 +30,8 @@ import type { Timers } from "./timers.ts";
 import type { ServerTransaction, Transactions } from "./transaction.ts";
 import type { Transport } from "./transport.ts";
 
-/** Who may send to us from an address, and whether its media may come in the clear. */
-export type Trunk = Pick<IdentifiedTrunk, "tenantId" | "trunkId" | "trunkName"> & Partial<Pick<IdentifiedTrunk, "media">>;
+/** Whose call it is, and whether its media may come in the clear. */
+export type Trunk = Pick<IdentifiedTrunk, "tenantId" | "trunkId" | "trunkName" | "media">;
 
 /** What every session of a server shares. */
 export interface SessionContext {
@@ -106,7 +106,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
     const hints = readHints(incoming.request.headers, incoming.from, brought.other);
     const facts = describeCall({ metadata, labels, invite: incoming, hints, before: null, at: receivedAt });
     noteProblems(log, incoming, brought);
-    if (lines.some((line) => line.kind === "stream" && line.crypto !== null) && (incoming.flow.kind as string) !== "tls") {
+    if (lines.some((line) => line.kind === "stream" && line.crypto !== null) && incoming.flow.kind !== "tls") {
       // Private networks are run this way; who can read the signaling can read the calls.
       log.warn({ callId: incoming.callId, remote: incoming.flow.remote.address }, "keys of SRTP came over signaling in the clear");
     }
