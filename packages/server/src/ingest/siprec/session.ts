@@ -1,4 +1,4 @@
-import { answerSdp, mergeRecordingMetadata, parseTokenList } from "@earwitness/media";
+import { answerSdp, mergeRecordingMetadata } from "@earwitness/media";
 import type { RecordingMetadata, SdpSession, SipHeaderField, SipHeaders, SipResponse } from "@earwitness/media";
 import type { Clock } from "#clock";
 import type { Log } from "#log";
@@ -307,7 +307,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   }
 
   function noteAccept(headers: SipHeaders): void {
-    if (headers.has("Accept")) understandsSnapshots = parseTokenList(headers.all("Accept")).some((type) => /^application\/rs-metadata-request\b/i.test(type));
+    if (headers.has("Accept")) understandsSnapshots = headers.list("Accept").some((type) => /^application\/rs-metadata-request\b/i.test(type));
   }
 
   /** Never in the way of the call: what cannot be kept is logged. */
