@@ -374,3 +374,75 @@ describe("several calls in one session (persistent recording)", () => {
     expect(portsOf(await call.establish(siprecBody(undefined, callOf("first", ["ann", "bob"]))))).toEqual([40_002, 40_004]);
   });
 });
+
+describe("a call of which policy cannot decide yet", () => {
+  const placeholder = callOf("avaya", ["ann", "bob"]).replace("sip:bob@bank.example", "sip:ASBCE@asbce.com");
+  const known = callOf("avaya", ["ann", "bob"]);
+
+  /** Records what Bob is in, and nothing else. */
+  async function onlyBobs(it: TestServer): Promise<void> {
+    it.recorder.decide = async ({ facts }) => (facts.conversations.some(({ parties: all }) => all.some(({ address }) => address === "sip:bob@bank.example")) ? null : { kind: "ignored", reasons: ["nobody here is recorded"] });
+  }
+
+  test("its lines are inactive until the client says who it is; then we offer the ports by UPDATE, and it is recorded", async () => {
+    await using it = await createTestServer();
+    await onlyBobs(it);
+    const call = await it.call();
+    const waiting = parseSdp((await call.establish(siprecBody(undefined, placeholder))).body);
+    expect(waiting.ok && waiting.value.media.map(({ port, direction }) => [port, direction])).toEqual([[9, "inactive"], [9, "inactive"]]);
+    expect([it.recorder.calls.length, it.server.stats().dialogs]).toEqual([0, 1]);
+    expect(it.invitations).toMatchObject([{ status: 200, outcome: "ignored", reason: "NOT_TO_BE_RECORDED", recordingId: null }]);
+    // The same people again are no news.
+    let asked = 0;
+    const { decide } = it.recorder;
+    it.recorder.decide = (offer) => ((asked += 1), decide(offer));
+    await update(call, placeholder);
+    expect(asked).toBe(0);
+
+    await update(call, known);
+    const ours = await call.client.request("UPDATE");
+    const offered = parseSdp(ours.body);
+    expect(offered.ok && offered.value.media.map(({ port, direction, label }) => [port, direction, label])).toEqual([[40_002, "recvonly", "1"], [40_004, "recvonly", "2"]]);
+    call.client.reply(ours, 200, [["Content-Type", "application/sdp"]], sdpOf({ label: "1", port: 33_000 }, { label: "2" }));
+    const [recorded] = it.recorder.calls;
+    expect(recorded!.offer.raw.map(({ contentType }) => contentType)).toEqual(["application/sdp", "application/rs-metadata+xml", "application/rs-metadata+xml", "application/rs-metadata+xml"]);
+    expect(parties(recorded!.offer.facts)).toEqual(["sip:ann@bank.example on 1", "sip:bob@bank.example on 2"]);
+    await until(() => recorded!.told.some(({ kind }) => kind === "change"), "their answer");
+    expect(recorded!.told).toMatchObject([{ kind: "change", stream: { label: "1", remote: { rtpPort: 33_000 } } }]);
+    await hangUp(it, call, 0);
+    expect(recorded!.ends).toEqual(["released"]);
+  });
+
+  test("a re-INVITE that says who it is gets the ports in its answer", async () => {
+    await using it = await createTestServer();
+    await onlyBobs(it);
+    const call = await it.call();
+    await call.establish(siprecBody(undefined, placeholder));
+    expect(portsOf(await call.establish(siprecBody(undefined, placeholder)))).toEqual([9, 9]);
+    expect(portsOf(await call.establish(siprecBody(undefined, known)))).toEqual([40_002, 40_004]);
+    await call.client.silence(30, (one) => one.kind === "request");
+  });
+
+  test("a client that does not take our offer gets BYE: it must not believe that it is recorded", async () => {
+    await using it = await createTestServer();
+    await onlyBobs(it);
+    const call = await it.call();
+    await call.establish(siprecBody(undefined, placeholder));
+    await update(call, known);
+    call.client.reply(await call.client.request("UPDATE"), 488);
+    call.client.reply(await call.client.request("BYE"), 200);
+    await until(() => it.recorder.calls[0]!.ends.length > 0, "end");
+    expect(it.recorder.calls[0]!.ends).toEqual(["no_media"]);
+  });
+
+  test("that turns out to be nobody's ends without a recording", async () => {
+    await using it = await createTestServer();
+    await onlyBobs(it);
+    const call = await it.call();
+    await call.establish(siprecBody(undefined, placeholder));
+    await update(call, callOf("avaya", ["ann", "eve"]));
+    call.send("BYE");
+    await until(() => it.server.stats().dialogs === 0, "end");
+    expect(it.recorder.calls).toEqual([]);
+  });
+});

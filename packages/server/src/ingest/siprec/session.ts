@@ -1,4 +1,4 @@
-import { answerSdp, mergeRecordingMetadata } from "@earwitness/media";
+import { answerSdp, mergeRecordingMetadata, parseSdp } from "@earwitness/media";
 import type { RecordingMetadata, SdpSession, SipHeaderField, SipHeaders, SipResponse } from "@earwitness/media";
 import type { Clock } from "#clock";
 import type { Log } from "#log";
@@ -27,6 +27,7 @@ import { createSnapshots } from "./snapshots.ts";
 import { createStreams, streamLabels, streamsOf } from "./streams.ts";
 import type { Streams } from "./streams.ts";
 import type { Timers } from "./timers.ts";
+import { isPlaceholder } from "./vendor-metadata.ts";
 import type { ServerTransaction, Transactions } from "./transaction.ts";
 import type { Transport } from "./transport.ts";
 
@@ -66,6 +67,8 @@ export interface Session {
 
 /** A recorder that has not answered by then has a disk that hangs; the client had better ask another one. */
 const openWaitMs = 10_000;
+/** Of a call that policy cannot decide on yet. */
+const maxWaitingBodies = 40;
 
 /** Answers an INVITE that asks for a new recording session. Resolves when it is decided; rejects, unanswered, where the recorder fails. */
 export async function openSession(context: SessionContext, transaction: ServerTransaction, trunk: Trunk, localTag: string): Promise<void> {
@@ -114,11 +117,13 @@ export async function openSession(context: SessionContext, transaction: ServerTr
     const key = dialogKey(incoming.callId, localTag, incoming.from.params.get("tag") ?? "");
     const carrier = createCarrier(context, { trunk, invite: incoming, hints, key });
     const result = await carrier.open(lines, facts, brought.raw, receivedAt);
-    if (result.kind !== "recording") return answer(refusalFor(result));
+    const waits = result.kind === "ignored" && isIncomplete(metadata, facts);
+    if (result.kind !== "recording" && !waits) return answer(refusalFor(result));
+    const opened = result.kind === "recording" ? result : nothingYet;
     if (carrier.hasGivenUp()) answer(unavailable("the recorder cannot go on with the call", 10));
     if (context.isDraining()) answer(unavailable("draining", 30));
     // We said no meanwhile: there was a CANCEL, the wait was too long, or we are about to stop.
-    if (transaction.answered) return result.call.end(context.isDraining() ? "shutdown" : "cancelled", context.clock.now());
+    if (transaction.answered) return opened.call.end(context.isDraining() ? "shutdown" : "cancelled", context.clock.now());
 
     try {
       const dialog = createDialog({
@@ -129,20 +134,44 @@ export async function openSession(context: SessionContext, transaction: ServerTr
         port: context.transport.portOf(incoming.flow.kind),
         newBranch: () => `z9hG4bK${context.newToken()}`,
       });
-      const session = createSession(context, { trunk, dialog, carrier, opened: result, lines, host, metadata, facts, hints, peer, protection, invite: incoming, openedAt: receivedAt });
+      const session = createSession(context, { trunk, dialog, carrier, opened, waitingFor: waits ? brought.raw : null, lines, host, metadata, facts, hints, peer, protection, invite: incoming, openedAt: receivedAt });
       carrier.onEnded((cause) => void session.hangUp(cause));
       session.accept(transaction, offer, agreed);
       session.noteMetadata(brought, null);
       context.add(session);
       carrier.takeOver();
     } catch (thrown) {
-      await result.call.end("fault", context.clock.now()); // nobody else knows of it, and it would run for ever
+      await opened.call.end("fault", context.clock.now()); // nobody else knows of it, and it would run for ever
       throw thrown;
     }
   }
 }
 
 type Opened = Extract<OpenResult, { kind: "recording" }>;
+
+/** In place of a call where policy cannot decide yet, because the client has not said who is there. */
+const nothingYet: Opened = {
+  kind: "recording",
+  ports: new Map(),
+  call: {
+    recordingId: "",
+    addStream: () => Promise.reject(new Error("nothing is recorded yet")),
+    changeStream: () => Promise.reject(new Error("nothing is recorded yet")),
+    removeStream: async () => undefined,
+    update: async () => undefined,
+    keep: async () => undefined,
+    end: async () => undefined,
+  },
+};
+
+/** True where others may still come: one party alone is no call, and a placeholder is nobody. */
+function isIncomplete(metadata: RecordingMetadata | null, facts: CallFacts): boolean {
+  if (metadata === null) return false;
+  return partiesOf(facts).length < 2 || metadata.participants.some(({ names }) => names.some(({ aor }) => isPlaceholder(aor)));
+}
+
+const partiesOf = (facts: CallFacts): string[] =>
+  [...new Set(facts.conversations.filter(({ endedAt }) => endedAt === null).flatMap(({ parties }) => parties.flatMap(({ address, leftAt }) => (leftAt === null ? [address] : []))))].toSorted();
 
 /** How a session comes to its recorded call: a new one, or one that another session of the same call has already. */
 interface Carrier {
@@ -231,6 +260,8 @@ interface Start {
   readonly dialog: Dialog;
   readonly carrier: Carrier;
   readonly opened: Opened;
+  /** Bodies that came so far, where policy cannot decide before the client says who is there; null where it has decided. */
+  readonly waitingFor: readonly RawBody[] | null;
   readonly lines: readonly Line[];
   /** Our address in SDP. */
   readonly host: string;
@@ -273,8 +304,12 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   let labels = streamLabels(start.lines);
   /** Conversations of recordings that are finished: one session may carry call after call. */
   const closed = new Set<string>();
-  /** True between two calls of a persistent session: there is nothing to record. */
-  let idle = false;
+  /** Bodies for a recording that may still come to be; null once policy has decided. */
+  let waitingFor = start.waitingFor;
+  /** Who was there when policy was asked last. */
+  let askedAbout = partiesOf(facts);
+  /** True while there is nothing to record: between two calls of a persistent session, and before policy could decide. */
+  let idle = waitingFor !== null;
   let lastOffer: SdpSession | null = null;
   let sdpVersion = 0;
   let ended = false;
@@ -324,16 +359,16 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     lastOffer = offer ?? lastOffer;
     // An INVITE without an offer wants ours (RFC 3261 §14.2): what we took last, as if the call began anew.
     const ours = method === "INVITE" && offer === null;
-    const described = ours && lastOffer !== null ? { ...lastOffer, media: lastOffer.media.map((line) => (line.port === 0 ? line : { ...line, direction: "sendonly" as const })) } : offer;
+    const described = ours && lastOffer !== null ? asOffer(lastOffer) : offer;
     sdpVersion += 1;
-    const body = described === null ? null : new TextEncoder().encode(answerSdp(described, streams.decisions(), { address: host, sessionId: sdpSessionId, version: sdpVersion }));
+    const body = described === null ? null : new TextEncoder().encode(answerSdp(described, streams.decisions(waitingFor !== null), { address: host, sessionId: sdpSessionId, version: sdpVersion }));
     const response = replyTo(
       incoming,
       body === null ? { status: 200, headers: common } : { status: 200, headers: [...common, ["Content-Type", "application/sdp"]], body },
       dialog.localTag,
       context.agent,
     );
-    transaction.respond(response, { recordingId: call.recordingId });
+    transaction.respond(response, idle ? { reason: "NOT_TO_BE_RECORDED", explanation: "Nobody who is recorded is in the call yet; the client has not said who else is." } : { recordingId: call.recordingId });
     timer.restart(interval);
     if (body !== null) {
       const at = clock.now();
@@ -401,14 +436,20 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
       const refused = await follow(content, at);
       pending.delete(working);
       if (transaction.answered) return; // BYE came meanwhile
-      if (refused === null) accept(transaction, sdp, interval);
-      else answer(transaction, refused);
+      if (refused !== null) return answer(transaction, refused);
+      accept(transaction, sdp, interval);
+      if (beganUnasked) offerOurs();
     });
   }
+
+  /** Set by a message without an offer that began the recording: the client must hear of our ports by an offer of ours. */
+  let beganUnasked = false;
 
   /** Brings the recorder to what a message says; an answer means that it could not be served. */
   async function follow(content: Content, at: Date): Promise<Answer | null> {
     const { sdp } = content;
+    if (waitingFor !== null) waitingFor = [...waitingFor, ...content.raw].slice(-maxWaitingBodies);
+    if (sdp === null && waitingFor !== null) return decideAgain(content, at);
     const next = sdp === null ? null : nextCall(content, sdp, at);
     if (next !== null) return begin(next, content, at);
     const refused = sdp === null ? null : await followOffer(sdp, at);
@@ -418,12 +459,60 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     return refused;
   }
 
+  /** Policy is asked again as soon as somebody else is there (a client that first names a placeholder, or the caller alone). */
+  async function decideAgain(content: Content, at: Date): Promise<Answer | null> {
+    await followFacts(content, at);
+    if (lastOffer === null || waitingFor === null || String(partiesOf(facts)) === String(askedAbout)) return null;
+    askedAbout = partiesOf(facts);
+    const lines = readLines(lastOffer, streams.labels, protection);
+    const result = await carrier.open(lines, facts, waitingFor, at);
+    if (result.kind === "ignored") return null;
+    if (result.kind === "unavailable") {
+      void hangUp("fault");
+      return unavailable(result.reason, result.retryAfterSeconds);
+    }
+    beginRecording(result, lines);
+    beganUnasked = true;
+    return null;
+  }
+
+  function beginRecording(result: Opened, lines: readonly Line[]): void {
+    idle = false;
+    waitingFor = null;
+    ({ call } = result);
+    streams = createStreams(call, lines, result.ports, log);
+  }
+
+  /** RFC 7866 §7.1 lets a recorder take a line as inactive and ask for its media later. By UPDATE, which needs no ACK (RFC 3311). */
+  function offerOurs(): void {
+    beganUnasked = false;
+    if (lastOffer === null) return;
+    sdpVersion += 1;
+    const at = clock.now();
+    const body = new TextEncoder().encode(answerSdp(asOffer(lastOffer), streams.decisions(false), { address: host, sessionId: sdpSessionId, version: sdpVersion }));
+    void enqueue(() => keep([{ receivedAt: at, contentType: "application/sdp", body: maskKeys(body), origin: "recorder" }], at));
+    const waiting = { transaction: null, offers: true };
+    pending.add(waiting);
+    const asked = dialog.request("UPDATE", [contact, ...capabilities, ["Content-Type", "application/sdp"]], body);
+    const followed = asked.then((outcome) => {
+      pending.delete(waiting);
+      if (ended) return;
+      const theirs = outcome.kind === "answered" && outcome.response.status < 300 ? parseSdp(outcome.response.body) : null;
+      if (theirs?.ok) return enqueue(async () => void (await followOffer(theirs.value, clock.now())));
+      // It sends nothing then, and must not believe that it is recorded.
+      log.error({ callId: invite.callId, recordingId: call.recordingId, status: outcome.kind === "answered" ? outcome.response.status : null }, "the client did not take our offer of the ports to send to");
+      return hangUp("no_media");
+    });
+    followed.catch((thrown: unknown) => log.error({ err: thrown, callId: invite.callId, recordingId: call.recordingId }, "our offer could not be sent"));
+  }
+
   /** Brings the recorder's streams to what an offer says. */
   async function followOffer(sdp: SdpSession, at: Date): Promise<Answer | null> {
     const lines = readLines(sdp, streams.labels, protection);
     const refused = refusalOf(lines, streams.isOpen);
     if (refused !== null) return refused;
-    await streams.apply(lines, at);
+    if (idle) streams = createStreams(call, lines, new Map(), log);
+    else await streams.apply(lines, at);
     labels = [...new Set([...labels, ...streamLabels(lines)])];
     return null;
   }
@@ -457,10 +546,12 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     const described = describe(content, streamLabels(lines), at);
     const isOld = ({ id }: Conversation): boolean => facts.conversations.some((old) => old.id === id);
     const [old, news] = [described.facts.conversations.filter(isOld), described.facts.conversations.filter((one) => !isOld(one) && one.endedAt === null)];
+    const live = { conversations: described.facts.conversations.filter(({ endedAt }) => endedAt === null) };
+    if (waitingFor !== null && String(partiesOf(live)) === String(askedAbout)) return null;
     const begins = idle ? streamsOf(lines).length > 0 : metadata !== null && isOver(old) && news.length > 0 && !news.some((one) => isTied(one, facts));
     if (!begins) return null;
     const standIn = (): CallFacts => describeCall({ metadata: null, labels: streamLabels(lines), invite, hints, before: null, at });
-    return { lines, protection: fresh, metadata: described.metadata, old: { conversations: old }, facts: news.length > 0 ? { conversations: news } : standIn() };
+    return { lines, protection: fresh, metadata: described.metadata, old: { conversations: old }, facts: news.length > 0 && !idle ? { conversations: news } : live.conversations.length > 0 ? live : standIn() };
   }
 
   async function begin(next: NextCall, content: Content, at: Date): Promise<Answer | null> {
@@ -475,11 +566,10 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
     await finishCall(at);
     ({ metadata, facts, protection } = next);
     labels = streamLabels(next.lines);
-    const result = await carrier.open(next.lines, facts, content.raw, at);
+    askedAbout = partiesOf(facts);
+    const result = await carrier.open(next.lines, facts, waitingFor ?? content.raw, at);
     if (result.kind === "recording") {
-      idle = false;
-      ({ call } = result);
-      streams = createStreams(call, next.lines, result.ports, log);
+      beginRecording(result, next.lines);
       return null;
     }
     // Policy does not want this call; the next one may be another matter, so the session stays and the lines are refused.
@@ -562,6 +652,9 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   };
   return session;
 }
+
+/** What we took, to be said by us first: all of it is to be received. */
+const asOffer = (taken: SdpSession): SdpSession => ({ ...taken, media: taken.media.map((line) => (line.port === 0 ? line : { ...line, direction: "sendonly" as const })) });
 
 const isOver = (conversations: readonly Conversation[]): boolean => conversations.length > 0 && conversations.every(({ endedAt }) => endedAt !== null);
 

@@ -11,7 +11,8 @@ export interface Streams {
   isOpen(label: string): boolean;
   /** Brings the recorder to what an offer asks for, and answers it line by line. Never fails: a stream the recorder refuses is refused in SDP. */
   apply(lines: readonly Line[], at: Date): Promise<void>;
-  decisions(): SdpDecision[];
+  /** `waiting`: streams that are not open are neither taken nor refused, but inactive until it is known whether they are wanted. */
+  decisions(waiting: boolean): SdpDecision[];
 }
 
 /** `opened`: what the recorder opened for the first offer; a stream without ports was refused. */
@@ -53,15 +54,19 @@ export function createStreams(call: RecordedCall, first: readonly Line[], opened
         if (ports !== null) open.set(stream.label, { stream, ports });
       }
     },
-    decisions: () =>
+    decisions: (waiting) =>
       lines.map((line) => {
         if (line.kind !== "stream") return { kind: "refuse" };
         const taken = open.get(line.stream.label);
-        if (taken === undefined) return { kind: "refuse" };
-        return { kind: "take", ...taken.ports, payloadTypes: answeredPayloads(taken.stream), ...(line.crypto === null ? {} : { crypto: line.crypto }) };
+        const crypto = line.crypto === null ? {} : { crypto: line.crypto };
+        if (taken === undefined) return waiting ? { kind: "take", rtpPort: discardPort, rtcpPort: discardPort + 1, payloadTypes: answeredPayloads(line.stream), inactive: true, ...crypto } : { kind: "refuse" };
+        return { kind: "take", ...taken.ports, payloadTypes: answeredPayloads(taken.stream), ...crypto };
       }),
   };
 }
+
+/** RFC 863. A line that is inactive needs a port other than zero, and nobody sends to it. */
+const discardPort = 9;
 
 export const streamsOf = (lines: readonly Line[]): StreamOffer[] => lines.flatMap((line) => (line.kind === "stream" ? [line.stream] : []));
 

@@ -21,7 +21,7 @@ export interface TestClient {
   /** Rejects if anything that fits comes within `forMs`. */
   silence(forMs: number, fits?: (message: SipMessage) => boolean): Promise<void>;
   /** Answers a request of the server. */
-  reply(request: SipRequest, status: number, headers?: readonly SipHeaderField[]): void;
+  reply(request: SipRequest, status: number, headers?: readonly SipHeaderField[], body?: string): void;
   close(): Promise<void>;
 }
 
@@ -92,11 +92,11 @@ export async function createTestClient(kind: "udp" | "tcp" | "tls", serverPort: 
       const came = await client.next(fits, forMs).catch(() => null);
       if (came !== null) throw new Error(`not silent: ${came.kind === "request" ? came.method : came.status}`);
     },
-    reply(request, status, headers = []) {
+    reply(request, status, headers = [], body = "") {
       const answer = new SipHeaders();
       for (const name of ["Via", "From", "To", "Call-ID", "CSeq"]) for (const value of request.headers.all(name)) answer.add(name, value);
       for (const [name, value] of headers) answer.add(name, value);
-      write(serializeSip({ kind: "response", status, reason: "Because", headers: answer, body: new Uint8Array() }));
+      write(serializeSip({ kind: "response", status, reason: "Because", headers: answer, body: new TextEncoder().encode(body) }));
     },
     close: () => close(),
   };
