@@ -24,8 +24,24 @@ export function describeCall(state: CallState): CallFacts {
   const { metadata, before, at } = state;
   const described = metadata === null || metadata.participants.length === 0 ? [withoutMetadata(state)] : withMetadata(metadata, state);
   // Metadata that comes late names its own conversations; the stand-in ends, because nothing vanishes from the facts.
-  const gone = (before?.conversations ?? []).filter((old) => !described.some(({ id }) => id === old.id));
-  return { conversations: [...described, ...gone.map((old) => ({ ...old, endedAt: old.endedAt ?? at }))] };
+  const present = new Set(described.map(({ id }) => id));
+  const gone = (before?.conversations ?? []).filter(({ id }) => !present.has(id));
+  const all = [...described, ...gone.map((old) => ({ ...old, endedAt: old.endedAt ?? at }))];
+  return { conversations: bounded(all, maxConversations, ({ endedAt }) => endedAt === null) };
+}
+
+/**
+ * Everybody in a call stands in every interaction of it, so that a document of a few thousand people would become millions. No conference that is
+ * recorded voice by voice has as many; of conversations, those that have long ended are done with.
+ */
+const maxParties = 200;
+const maxConversations = 200;
+
+/** In their order, at most so many; those that still matter before the others. */
+function bounded<T>(all: readonly T[], most: number, matters: (one: T) => boolean): readonly T[] {
+  if (all.length <= most) return all;
+  const kept = new Set([...all.filter(matters), ...all.filter((one) => !matters(one))].slice(0, most));
+  return all.filter((one) => kept.has(one));
 }
 
 /** A plain INVITE: From calls To, and by convention the caller is on the first stream. One stream carries both. Some say better in headers. */
@@ -60,18 +76,24 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
   const strays = metadata.participants.filter(({ id }) => !associated.has(id));
   const labelsSent = readVoices(metadata, state.labels);
   const hints = state.hints ?? noHints;
+  const vendorOf = readVendorFacts(metadata);
+  const conversationsBefore = new Map(state.before?.conversations.map((conversation) => [conversation.id, conversation]));
+  const placeholders = metadata.participants.filter(({ names }) => isPlaceholder(names[0]?.aor ?? ""));
+  // Until the client knows who is there, whom it vouches for in SIP stands in: unless it is the other party.
+  const { asserted } = hints;
+  const isOther = asserted !== null && placeholders.length > 0 && metadata.participants.some(({ names }) => normalizeAddress(names[0]?.aor ?? "") === asserted.address);
+  const standIn = isOther ? null : asserted;
 
   return sessions.map((session) => {
-    const before = new Map(state.before?.conversations.find(({ id }) => id === session.id)?.parties.map((party) => [party.id, party]));
-    const vendor = readVendorFacts(metadata, session);
+    const before = new Map(conversationsBefore.get(session.id)?.parties.map((party) => [party.id, party]));
+    const vendor = vendorOf(session);
     function party(participant: MetadataParticipant, association: ParticipantSessionAssociation | null): CallParty[] {
       const sends = labelsSent(participant, session);
       const leftAt = association?.disassociatedAt ?? session.stoppedAt;
       const known = before.get(participant.id);
       const aor = participant.names[0]?.aor ?? "";
-      // Until the client knows who is there, whom it vouches for in SIP stands in: unless it is the other party.
-      const standsIn = isPlaceholder(aor) ? hints.asserted : null;
-      if (isPlaceholder(aor) && (standsIn === null || leftAt !== null || metadata.participants.some(({ names }) => normalizeAddress(names[0]?.aor ?? "") === standsIn.address))) return [];
+      const standsIn = isPlaceholder(aor) ? standIn : null;
+      if (isPlaceholder(aor) && (standsIn === null || leftAt !== null)) return [];
       const one: CallParty = {
         id: participant.id,
         name: standsIn === null ? (participant.names.find(({ name }) => name !== null)?.name ?? null) : standsIn.name,
@@ -85,7 +107,9 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
       };
       return [one];
     }
-    const named = (associations.get(session.id) ?? []).flatMap((association) => {
+    // Said twice, the later word counts.
+    const members = new Map((associations.get(session.id) ?? []).map((association) => [association.participantId, association]));
+    const named = [...members.values()].flatMap((association) => {
       const participant = participants.get(association.participantId);
       return participant === undefined ? [] : party(participant, association);
     });
@@ -98,7 +122,7 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
       sipCallId: vendor.sipCallId,
       startedAt: session.startedAt ?? recorded.get(session.id)?.associatedAt ?? null,
       endedAt: session.stoppedAt ?? recorded.get(session.id)?.disassociatedAt ?? null,
-      parties,
+      parties: bounded(parties, maxParties, ({ leftAt }) => leftAt === null),
       ...(caller === undefined ? {} : { callingPartyId: caller.id }),
     };
   });

@@ -37,8 +37,9 @@ export const conversationKeys = (facts: CallFacts): string[] =>
 interface Member {
   readonly keys: Set<string>;
   readonly listener: MemberListener;
-  /** The recorder's label of each of the session's own. */
+  /** The recorder's label of each stream of the session. */
   readonly labels: Map<string, string>;
+  /** As the session tells them. */
   facts: CallFacts;
 }
 
@@ -53,7 +54,21 @@ export function createJointCalls(): JointCalls {
     let joined = 0;
 
     const keyOf = (key: string): string => `${trunkId} ${key}`;
-    const everybody = (): CallFacts => merge([...[...members].toReversed().map(({ facts }) => facts), past]);
+    const everybody = (): CallFacts => merge([...[...members].toReversed().map(translate), past]);
+
+    /** With the recorder's labels. One that no stream of the session has (yet) is not another session's. */
+    function translate({ facts, labels }: Member): CallFacts {
+      const labelOf = (label: string): string[] => {
+        const own = labels.get(label);
+        return own !== undefined ? [own] : labelsTaken.has(label) ? [] : [label];
+      };
+      return {
+        conversations: facts.conversations.map((conversation) => ({
+          ...conversation,
+          parties: conversation.parties.map((party) => ({ ...party, sends: party.sends.flatMap(labelOf) })),
+        })),
+      };
+    }
 
     function claim(member: Member, keys: readonly string[]): void {
       for (const key of keys) {
@@ -67,7 +82,7 @@ export function createJointCalls(): JointCalls {
       members.delete(member);
       for (const key of member.keys) byKey.delete(keyOf(key));
       for (const other of members) claim(other, [...conversationKeys(other.facts)]);
-      past = merge([past, ended(member.facts, at)]);
+      past = merge([past, ended(translate(member), at)]);
     }
 
     const joint: JointCall = {
@@ -87,14 +102,8 @@ export function createJointCalls(): JointCalls {
           return free;
         }
         const translated = (stream: StreamOffer): StreamOffer => ({ ...stream, label: recorderLabel(stream.label) });
-        const withLabels = (facts: CallFacts): CallFacts => ({
-          conversations: facts.conversations.map((conversation) => ({
-            ...conversation,
-            parties: conversation.parties.map((party) => ({ ...party, sends: party.sends.map(recorderLabel) })),
-          })),
-        });
         for (const label of labels) recorderLabel(label);
-        member.facts = withLabels(facts);
+        member.facts = facts;
         members.add(member);
         claim(member, keys);
         return {
@@ -104,7 +113,7 @@ export function createJointCalls(): JointCalls {
           removeStream: (label, at) => call.removeStream(recorderLabel(label), at),
           keep: (raw, at) => call.keep(raw, at),
           update(news, at, raw) {
-            member.facts = withLabels(news);
+            member.facts = news;
             // Who spoke last is merged last, and so first below.
             if (members.delete(member)) members.add(member);
             claim(member, conversationKeys(news));

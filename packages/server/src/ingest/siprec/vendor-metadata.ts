@@ -17,17 +17,32 @@ export interface VendorFacts {
 /** Not a party of any call: what Avaya's controller names until it knows who is there. */
 export const isPlaceholder = (aor: string): boolean => /^(sips?:)?asbce@/i.test(aor.trim());
 
-export function readVendorFacts(metadata: RecordingMetadata, session: MetadataSession): VendorFacts {
-  const participants = new Set(metadata.participantSessionAssociations.filter(({ sessionId }) => sessionId === session.id).map(({ participantId }) => participantId));
-  const concerned = metadata.extensions.filter(({ owner: { kind, id } }) => {
-    if (kind === "session") return id === session.id;
-    if (kind === "group") return id === session.groupId;
-    return kind === "participant" ? participants.has(id) : kind === "recording";
-  });
-  const first = <T>(read: (text: string) => T | null, ...names: readonly string[]): T | null => {
+/** Extensions by the last name of their path. */
+type Said = ReadonlyMap<string, readonly MetadataExtension[]>;
+type First = <T>(read: (text: string) => T | null, ...names: readonly string[]) => T | null;
+
+/** Reads the document once; answers for each of its sessions. There may be thousands of them, and of extensions. */
+export function readVendorFacts(metadata: RecordingMetadata): (session: MetadataSession) => VendorFacts {
+  const said = new Map([...Map.groupBy(metadata.extensions, ({ owner }) => ownerKey(owner.kind, owner.id))].map(([key, extensions]): [string, Said] => [key, Map.groupBy(extensions, ({ path }) => lastOf(path))]));
+  // What stands in the document itself is said of all.
+  const general = [...said].flatMap(([key, extensions]) => (key.startsWith("recording ") ? [extensions] : []));
+  const participants = Map.groupBy(metadata.participantSessionAssociations, ({ sessionId }) => sessionId);
+  return (session) => {
+    const owners = [ownerKey("session", session.id), ...(session.groupId === null ? [] : [ownerKey("group", session.groupId)])];
+    const members = [...new Set((participants.get(session.id) ?? []).map(({ participantId }) => ownerKey("participant", participantId)))];
+    const places = [...[...owners, ...members].flatMap((key) => said.get(key) ?? []), ...general];
+    return readSession(session, places);
+  };
+}
+
+const ownerKey = (kind: string, id: string): string => `${kind} ${id}`;
+
+function readSession(session: MetadataSession, places: readonly Said[]): VendorFacts {
+  const all = (name: string): MetadataExtension[] => places.flatMap((place) => place.get(name) ?? []);
+  const first: First = (read, ...names) => {
     for (const name of names) {
-      for (const { path, value } of concerned) {
-        const found = lastOf(path) === name ? read(value) : null;
+      for (const { value } of all(name)) {
+        const found = read(value);
         if (found !== null) return found;
       }
     }
@@ -41,14 +56,14 @@ export function readVendorFacts(metadata: RecordingMetadata, session: MetadataSe
   return {
     globalCallId: vendorId ?? sessionId,
     chainId: first(readOpaqueId, "xferredgroupid") ?? session.groupId ?? vendorId,
-    sipCallId: concerned.find(({ path }) => path.toLowerCase() === "calldata/callid")?.value || null,
-    calls: readCaller(concerned, first),
+    sipCallId: all("callid").find(({ path }) => path.toLowerCase() === "calldata/callid")?.value || null,
+    calls: readCaller(all, first),
   };
 }
 
 /** Oracle marks the participant or says whether the first one called; the others name the numbers. */
-function readCaller(concerned: readonly MetadataExtension[], first: <T>(read: (text: string) => T | null, ...names: readonly string[]) => T | null): VendorFacts["calls"] {
-  const marked = concerned.find(({ owner, path, value }) => owner.kind === "participant" && lastOf(path) === "callingparty" && value.toLowerCase() === "true")?.owner.id;
+function readCaller(all: (name: string) => MetadataExtension[], first: First): VendorFacts["calls"] {
+  const marked = all("callingparty").find(({ owner, value }) => owner.kind === "participant" && value.toLowerCase() === "true")?.owner.id;
   if (marked !== undefined) return ({ id }) => id === marked;
   const caller = first(readAddress, "callingpartynumber", "fromhdr");
   if (caller !== null) return ({ address }) => sameParty(caller, address);
