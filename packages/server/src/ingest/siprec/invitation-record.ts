@@ -31,7 +31,7 @@ export interface InvitationRecord {
 
 export interface Owner {
   readonly tenantId: string;
-  readonly trunkId: string;
+  readonly trunkId: string | null;
 }
 
 /** What has to be known of an INVITE to tell of it: malformed ones have no more. */
@@ -55,7 +55,7 @@ const maxRecords = 20_000;
 /** 401 and 422 are steps: who can go on does within a round trip, and then there is one invitation to tell of, not two. */
 const stepMs = 5_000;
 const maxSteps = 1_000;
-/** INVITEs of addresses that are nobody's: of a flood a page needs to show only that there is one. */
+/** INVITEs that are no trunk's: of a flood a page needs to show only that there is one. */
 const strangersRate = { perSecond: 20, burst: 100 };
 
 export interface InvitationRecordsOptions {
@@ -106,7 +106,7 @@ export function createInvitationRecords({ log, clock, timers, invitations }: Inv
       waitingBytes -= waiting.reduce((sum, { text }) => sum + text.length, 0);
       const trace = waiting;
       waiting = [];
-      if (owner === null && !guard.admit("")) return;
+      if ((owner === null || owner.trunkId === null) && !guard.admit("")) return;
       const reason = why.reason ?? reasons[response.status] ?? "INTERNAL";
       try {
         sink = invitations.answered({
@@ -208,6 +208,7 @@ const reasons: Readonly<Record<number, InvitationReason>> = {
   488: "NO_USABLE_MEDIA",
   500: "INTERNAL",
   503: "CANNOT_RECORD_NOW",
+  505: "MALFORMED",
   603: "NOT_TO_BE_RECORDED",
 };
 
@@ -241,11 +242,9 @@ function explain(reason: InvitationReason, { status, headers }: SipResponse): st
         ? `Session-Expires is below ${headers.get("Min-SE") ?? ""} seconds`
         : status === 482
           ? "it came twice along different ways"
-          : status === 483
-            ? "Max-Forwards is used up"
-            : status === 416
-              ? "Request-URI of a scheme that is not sip, sips or tel"
-              : said;
+          : status === 416
+            ? "Request-URI of a scheme that is not sip, sips or tel"
+            : said;
   return detail === undefined || detail === "" ? sentences[reason] : `${sentences[reason]} (${printable(detail)})`;
 }
 
