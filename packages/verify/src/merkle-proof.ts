@@ -56,7 +56,7 @@ export async function proveInclusion(hash: Hash, index: number, size: number, re
       from = split;
     }
   }
-  return await readRanges(hash, siblings.reverse(), read);
+  return await readRanges(hash, siblings.toReversed(), read);
 }
 
 /** That the tree of `first` leaves is a beginning of the tree of `second`. Empty where one of them says nothing about the other: equal sizes, or none. */
@@ -79,7 +79,7 @@ export async function proveConsistency(hash: Hash, first: number, second: number
   }
   // A subtree that is the whole smaller tree is known to whoever checks: its root.
   if (from !== 0) ranges.push([from, to]);
-  return await readRanges(hash, ranges.reverse(), read);
+  return await readRanges(hash, ranges.toReversed(), read);
 }
 
 async function readRanges(hash: Hash, ranges: readonly (readonly [from: number, to: number])[], read: ReadHashes): Promise<Uint8Array[]> {
