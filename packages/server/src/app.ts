@@ -235,6 +235,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           return { facts, oldestMs: oldestMs === null ? 0 : clock.now().getTime() - oldestMs, rejected };
         },
         liveStreams: () => live.count(),
+        ready: () => recording.recorder.ready().ready,
       },
       routes: [
         accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),

@@ -31,6 +31,7 @@ export async function describeApi(): Promise<string> {
       uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
       facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
       liveStreams: () => 0,
+      ready: () => true,
     },
     routes: [
       accessRoutes({ db, clock, sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),

@@ -52,6 +52,8 @@ export interface LiveRecorder extends Recorder {
 }
 
 const spoolCheckMs = 2_000;
+/** A sync takes some milliseconds; one that takes this long means a disk that hangs, and whoever asks now had better go elsewhere. */
+const slowDiskMs = 1_000;
 
 export function createRecorder(options: RecorderOptions): LiveRecorder {
   const { pool, vault, facts, clock, log } = options;
@@ -109,6 +111,8 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     if (pool.workers() === 0) reasons.push("No media worker is running.");
     const factFault = facts.fault();
     if (factFault !== null) reasons.push(`The call journal cannot be written: ${factFault}`);
+    const lagMs = Math.max(facts.waitingMs(), pool.stats().journalLagMs);
+    if (lagMs > slowDiskMs) reasons.push(`The spool's disk is slow: what came ${(lagMs / 1000).toFixed(1)} s ago is not yet synced.`);
     if (sessions.size + opening >= options.limits.calls) reasons.push(`All ${options.limits.calls} calls that this node may record at once are in use.`);
     return { ready: reasons.length === 0, reasons };
   }
@@ -126,7 +130,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
   async function unavailable(offer: CallOffer, reason: string): Promise<OpenResult> {
     counters.refused += 1;
     log.error({ sipCallId: offer.sipCallId, reason }, "call refused: cannot record");
-    await notRecorded(offer, "unavailable", [reason], offer.trunkName);
+    void notRecorded(offer, "unavailable", [reason], offer.trunkName); // a disk that hangs must not keep the client from its next recorder
     return { kind: "unavailable", reason, retryAfterSeconds: 5 };
   }
 

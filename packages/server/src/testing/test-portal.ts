@@ -85,6 +85,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
       liveStreams: () => live.count(),
+      ready: () => true,
     },
     routes: [
       accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
