@@ -130,7 +130,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       activity: (recordings) => activityListeners.forEach((listener) => listener(recordings)),
       changed: (tenantId, ids) => ids.forEach((id) => notifier.announce(tenantId, id)),
       databaseReady: Promise.all([preparation.done, heartbeat.registered(), jobs.ready()]),
-      finalizing: (tx, recordingId) => jobs.enqueue(tx, "compact_recording", { recordingId }),
+      finalizing: (tx, recordingIds) => jobs.enqueue(tx, "compact_recording", recordingIds.map((recordingId) => ({ recordingId }))),
     }),
   );
   if (config.roles.includes("worker")) {

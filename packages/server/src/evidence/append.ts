@@ -24,25 +24,30 @@ export interface EvidenceEntry {
 
 /** Writes the act's one evidence row, in the act's own transaction (core decision 13). */
 export async function append(tx: TenantTransaction, entry: EvidenceEntry): Promise<string> {
-  const evidenceId = randomUUID();
-  await tx
-    .insertInto("evidence")
-    .values({
-      tenant_id: tx.tenantId,
-      recorded_at: new Date(),
-      evidence_id: evidenceId,
-      occurred_at: entry.occurredAt,
-      node_id: entry.nodeId,
-      actor_kind: entry.actor.kind,
-      actor_id: entry.actor.id,
-      actor_name: entry.actor.name,
-      action: entry.action,
-      item: entry.item,
-      subject: entry.subject ?? null,
-      remote_address: entry.remoteAddress ?? null,
-      reason: entry.reason ?? null,
-      detail: JSON.stringify(entry.detail ?? {}),
-    })
-    .execute();
-  return evidenceId;
+  const [evidenceId] = await appendAll(tx, [entry]);
+  return evidenceId!;
+}
+
+/** One row for each act of the transaction; answers their ids in order. */
+export async function appendAll(tx: TenantTransaction, entries: readonly EvidenceEntry[]): Promise<string[]> {
+  if (entries.length === 0) return [];
+  const recordedAt = new Date();
+  const rows = entries.map((entry) => ({
+    tenant_id: tx.tenantId,
+    recorded_at: recordedAt,
+    evidence_id: randomUUID(),
+    occurred_at: entry.occurredAt,
+    node_id: entry.nodeId,
+    actor_kind: entry.actor.kind,
+    actor_id: entry.actor.id,
+    actor_name: entry.actor.name,
+    action: entry.action,
+    item: entry.item,
+    subject: entry.subject ?? null,
+    remote_address: entry.remoteAddress ?? null,
+    reason: entry.reason ?? null,
+    detail: JSON.stringify(entry.detail ?? {}),
+  }));
+  await tx.insertInto("evidence").values(rows).execute();
+  return rows.map(({ evidence_id }) => evidence_id);
 }

@@ -53,7 +53,7 @@ export interface LiveRecorder extends Recorder {
 
 const spoolCheckMs = 2_000;
 /** A sync takes some milliseconds; one that takes this long means a disk that hangs, and whoever asks now had better go elsewhere. */
-const slowDiskMs = 1_000;
+const slowDiskMs = 2_000;
 
 export function createRecorder(options: RecorderOptions): LiveRecorder {
   const { pool, vault, facts, clock, log } = options;

@@ -37,8 +37,8 @@ export interface RecordingOptions {
   /** Interactions of the tenant whose rows have just changed. */
   changed(tenantId: string, interactionIds: readonly string[]): void;
   readonly databaseReady: Promise<unknown>;
-  /** In the transaction that finishes a recording: what has to follow. */
-  finalizing(tx: TenantTransaction, recordingId: string): Promise<void>;
+  /** In the transaction that finishes recordings: what has to follow. */
+  finalizing(tx: TenantTransaction, recordingIds: readonly string[]): Promise<void>;
 }
 
 export interface Recording {
