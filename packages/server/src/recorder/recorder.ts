@@ -7,6 +7,7 @@ import type { Clock } from "#clock";
 import { messageOf } from "#errors";
 import { mintId } from "#ids";
 import type { Log } from "#log";
+import type { PolicyTrunk } from "#policy";
 import type { Vault } from "#vault";
 import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
 import type { FactLog } from "./fact-log.ts";
@@ -20,7 +21,7 @@ export interface RecordingTenant {
   readonly tenantId: string;
   readonly publicKey: Uint8Array;
   readonly publicKeyId: string;
-  readonly trunk: { readonly trunkId: string; readonly name: string; readonly recordAll: boolean };
+  readonly trunk: PolicyTrunk & { readonly trunkId: string };
   identify(address: string): KnownPerson | null;
 }
 
