@@ -6,7 +6,7 @@ import { controlSocketPath } from "@earwitness/contract/control";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
-import { matchPerson } from "#directory";
+import { matchPerson, readAddress } from "#directory";
 import { messageOf } from "#errors";
 import { createSiprecServer } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
@@ -257,7 +257,14 @@ function recordingTenant(snapshots: SnapshotKeeper, tenantId: string, trunkId: s
   const trunk = tenant?.trunks.find((candidate) => candidate.trunkId === trunkId);
   if (tenant === null || trunk === undefined) return null;
   const people = snapshots.current()!.tenants.find((candidate) => candidate.tenantId === tenantId)!;
-  return { ...tenant.wrapping, trunk, identify: (address) => matchPerson(people, trunk, address) };
+  // A call says the same few addresses again with every update of its metadata.
+  const addresses = new Map<string, string>();
+  const addressOf = (written: string): string => {
+    const address = addresses.get(written) ?? readAddress(trunk.numbers, written).address;
+    if (addresses.size < 1_000) addresses.set(written, address);
+    return address;
+  };
+  return { ...tenant.wrapping, trunk, addressOf, identify: (address) => matchPerson(people, trunk, address) };
 }
 
 async function readProvision(path: string): Promise<Provision> {

@@ -22,6 +22,8 @@ export interface RecordingTenant {
   readonly publicKey: Uint8Array;
   readonly publicKeyId: string;
   readonly trunk: PolicyTrunk & { readonly trunkId: string };
+  /** What the trunk's rules make of an address as its sender wrote it; absent: nothing. */
+  addressOf?(written: string): string;
   identify(address: string): KnownPerson | null;
 }
 
@@ -149,7 +151,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const tenantFault = options.tenantFault(offer.tenantId);
     if (tenantFault !== null) return unavailable(offer, tenantFault);
 
-    const decision = decideCall(tenant.trunk, offer.facts, tenant.identify);
+    const decision = decideCall(tenant.trunk, offer.facts, tenant);
     if (!decision.record) {
       counters.ignored += 1;
       await notRecorded(offer, "ignored", decision.reasons, tenant.trunk.name);
@@ -165,7 +167,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
       const call = { ...offer, facts: withSomeParty(offer.facts, offer.remoteAddress) };
       session = createSession(
         call,
-        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, mintId },
+        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, ...(tenant.addressOf === undefined ? {} : { addressOf: tenant.addressOf }), mintId },
         {
           pool,
           facts,
