@@ -17,7 +17,7 @@ import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, parseProvision, provision, type Provision, type Tenant } from "#tenants";
-import { matchTrunk } from "#trunks";
+import { createInvitationLog, createTrunkStore, matchTrunk, recordingAddresses, trunkRoutes, type SipEntrance } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
@@ -137,6 +137,8 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     const compactRecording = createCompaction({ db, vault, nodeId: node.nodeId, clock, tenantOf: wrappingTenant });
     jobs.work("compact_recording", ({ tenantId, recordingId }) => compactRecording({ tenantId, recordingId: recordingId! }));
   }
+  // What became of invitations, for the trunks' pages; SIP writes, whichever node answers the page reads.
+  const invitations = open("invitation log", createInvitationLog({ db, clock, nodeId: node.nodeId, log }));
   const siprec = config.roles.includes("recorder")
     ? open(
         "siprec",
@@ -154,7 +156,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       )
     : null;
 
-  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, recording, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, recording, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -184,6 +186,7 @@ interface PortalParts {
   readonly keyDir: string;
   readonly vault: Vault;
   readonly notifier: Notifier;
+  readonly snapshots: SnapshotKeeper;
   readonly recording: Recording;
   readonly activityListeners: Set<(recordings: readonly RecordingActivity[]) => void>;
   readonly open: Open;
@@ -239,11 +242,24 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       routes: [
         accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
         interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
+        trunkRoutes({
+          db,
+          trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => parts.notifier.announceDirectory() }),
+          peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
+        }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
       ],
       beforeClose: () => live.close(),
     }),
   );
+}
+
+/** What people are told to send calls to: the address that answers advertise, the portal's own host, or where SIP listens. */
+function sipEntrance({ sip, http }: Config): SipEntrance {
+  const { hostname } = new URL(http.publicUrl);
+  const isEverywhere = sip.host === "0.0.0.0" || sip.host === "::";
+  const host = sip.advertisedAddress ?? (isEverywhere ? hostname.replace(/^\[|\]$/g, "") : sip.host);
+  return { host, port: sip.port, tlsPort: null };
 }
 
 /** A tenant as the node's snapshot has it, with its key as bytes; made once for each snapshot. */
