@@ -12,6 +12,7 @@ import { createSiprecServer } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
 import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, snapshotOf, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
+import { peopleRoutes } from "#people";
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
@@ -138,7 +139,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     jobs.work("compact_recording", ({ tenantId, recordingId }) => compactRecording({ tenantId, recordingId: recordingId! }));
   }
   // What became of invitations, for the trunks' pages; SIP writes, whichever node answers the page reads.
-  const invitations = open("invitation log", createInvitationLog({ db, clock, nodeId: node.nodeId, log }));
+  open("invitation log", createInvitationLog({ db, clock, nodeId: node.nodeId, log }));
   const siprec = config.roles.includes("recorder")
     ? open(
         "siprec",
@@ -242,6 +243,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       routes: [
         accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
         interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
+        peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
         trunkRoutes({
           db,
           trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => parts.notifier.announceDirectory() }),

@@ -10,5 +10,5 @@ export function unstorableTexts(value: unknown, path = ""): { readonly where: st
 }
 
 export function isStorable(text: string): boolean {
-  return text.isWellFormed() && !/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text);
+  return text.isWellFormed() && !/[^\P{Cc}\t\n\v\f\r]/u.test(text);
 }

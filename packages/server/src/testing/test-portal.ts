@@ -9,6 +9,7 @@ import type { KnownPeople } from "#directory";
 import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
+import { peopleRoutes } from "#people";
 import { playbackRoutes, type OpenReader } from "#playback";
 import { createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { partyText } from "#recorder";
@@ -95,6 +96,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
       interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
+      peopleRoutes({ db, clock, nodeId, announce: () => void directoryChanges.push(clock.now()) }),
       trunkRoutes({
         db,
         trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses({ host: "sip.example", port: 5060, tlsPort: null }, user), announce: () => void directoryChanges.push(clock.now()) }),

@@ -79,7 +79,7 @@ const closeMs = 2_000;
 
 interface Entry {
   readonly id: string;
-  readonly invitation: Omit<AnsweredInvitation, "trace"> & { readonly tenantId: string };
+  readonly invitation: AnsweredInvitation & { readonly tenantId: string };
   readonly place: string;
   /** Messages that no row has yet. */
   text: string[];
@@ -150,8 +150,9 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
     return entry;
   }
 
-  function newEntry({ trace: _, ...invitation }: AnsweredInvitation & { tenantId: string }, place: string): Entry {
-    return { id: newUuid(), invitation, place, text: [], traceLength: 0, repeated: -1, isStored: false, isDropped: false };
+  function newEntry(answered: AnsweredInvitation & { tenantId: string }, place: string): Entry {
+    // The messages are kept as text until they are written, and not beside it.
+    return { id: newUuid(), invitation: { ...answered, trace: [] }, place, text: [], traceLength: 0, repeated: -1, isStored: false, isDropped: false };
   }
 
   function record(invitation: AnsweredInvitation & { tenantId: string }): Entry | null {
