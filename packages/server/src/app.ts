@@ -17,8 +17,8 @@ import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
-import { createTenant, listTenants, parseProvision, provision, type Provision, type Tenant } from "#tenants";
-import { createInvitationLog, createTrunkStore, matchTrunk, recordingAddresses, trunkRoutes, type SipEntrance } from "#trunks";
+import { createTenant, listTenants, newTrunk, parseProvision, provision, type Provision, type Tenant } from "#tenants";
+import { createInvitationLog, createTrunkStore, matchTrunk, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
@@ -157,7 +157,8 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       )
     : null;
 
-  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, recording, activityListeners, open }) : null;
+  const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
+  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -171,6 +172,11 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         await snapshots.refresh();
         notifier.announceDirectory();
         return tenantInfo(made);
+      },
+      trunks: {
+        list: (tenantId) => trunks.list(tenantId),
+        create: (tenantId, { name, networks }, by) => trunks.create({ tenantId, by }, newTrunk(name, networks)),
+        allow: (tenantId, trunkId, network, by) => trunks.allow({ tenantId, by }, trunkId, network),
       },
       status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
@@ -188,6 +194,7 @@ interface PortalParts {
   readonly vault: Vault;
   readonly notifier: Notifier;
   readonly snapshots: SnapshotKeeper;
+  readonly trunks: TrunkStore;
   readonly recording: Recording;
   readonly activityListeners: Set<(recordings: readonly RecordingActivity[]) => void>;
   readonly open: Open;
@@ -246,7 +253,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
         trunkRoutes({
           db,
-          trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => parts.notifier.announceDirectory() }),
+          trunks: parts.trunks,
           peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
         }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),

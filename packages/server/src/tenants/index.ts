@@ -6,4 +6,4 @@ export { newRecordingUser } from "./recording-user.ts";
 export { isStorable, unstorableTexts } from "./storable-text.ts";
 export { createTenant, listTenants, type EnsureKey, type NewTenant, type Tenant, type TenantsContext } from "./tenants.ts";
 export { storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
-export { checkTrunkSettings, plainMatching, plainNumbers, type SettingsMistake } from "./trunk-settings.ts";
+export { checkTrunkSettings, newTrunk, plainMatching, plainNumbers, type SettingsMistake } from "./trunk-settings.ts";

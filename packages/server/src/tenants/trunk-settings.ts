@@ -13,6 +13,11 @@ export interface SettingsMistake {
 export const plainNumbers: NumberRules = { countryCode: null, internationalPrefix: null, nationalPrefix: null, rewrites: [] };
 export const plainMatching: readonly PersonMatch[] = [{ by: "address" }, { by: "number" }];
 
+/** Settings of a trunk of which nothing but this is said. */
+export function newTrunk(name: string, sourceNetworks: readonly string[]): TrunkSettings {
+  return { name, enabled: true, sourceNetworks: [...sourceNetworks], transport: "any", media: "any", certificates: [], personDomains: [], numbers: plainNumbers, matching: [...plainMatching], unknown: "ignore" };
+}
+
 /** All expressions of a trunk together: what one participant may cost while a call is being answered, 15 ms for the worst ones. */
 const mostInstructions = 600;
 const mostCertificates = 20;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "#clock";
 import { createNotifier, type Notifier } from "#db";
 import { createSnapshotKeeper, loadNodeIdentity, type SnapshotKeeper } from "#nodes";
-import { plainMatching, plainNumbers } from "#tenants";
+import { newTrunk } from "#tenants";
 import { addTenant, createTestDatabase, quietLog, type TestDatabase } from "../testing/index.ts";
 import { identify, type Claim } from "./identify.ts";
 import { createTrunkStore } from "./trunk-store.ts";
@@ -34,7 +34,7 @@ test("a trunk that refused an address takes calls from it within a second of bei
   const trunks = createTrunkStore({ db: database.db, clock: systemClock, nodeId: "n1", addressesOf: () => [], announce: () => notifier.announceDirectory() });
   const act = { tenantId, by: { kind: "machine", id: "test", name: "Test" } as const };
   await keeper.refresh();
-  const trunk = await trunks.create(act, { name: "SBC", enabled: true, sourceNetworks: ["192.0.2.1"], transport: "any", media: "any", certificates: [], personDomains: [], numbers: plainNumbers, matching: [...plainMatching], unknown: "ignore" });
+  const trunk = await trunks.create(act, newTrunk("SBC", ["192.0.2.1"]));
   const claim: Claim = { remoteAddress: "::ffff:192.0.2.7", transport: "udp", recordingUser: trunk.recordingUser, certificates: [] };
   const answer = () => identify(keeper.current()!, claim);
   await expect.poll(() => answer(), { timeout: 3_000, interval: 10 }).toMatchObject({ kind: "refused", reason: "SOURCE_NOT_ALLOWED", concerns: { tenantId, trunkId: trunk.id, trunkName: "SBC" }, explanation: expect.stringContaining("came from 192.0.2.7, which trunk “SBC” does not allow. It allows 192.0.2.1.") });
