@@ -24,17 +24,24 @@ export interface EvidenceEntry {
 
 /** Writes the act's one evidence row, in the act's own transaction (core decision 13). */
 export async function append(tx: TenantTransaction, entry: EvidenceEntry): Promise<string> {
-  const [evidenceId] = await appendAll(tx, [entry]);
-  return evidenceId!;
+  const row = rowOf(tx, entry);
+  await tx.insertInto("evidence").values(row).execute();
+  return row.evidence_id;
 }
 
-/** One row for each act of the transaction; answers their ids in order. */
-export async function appendAll(tx: TenantTransaction, entries: readonly EvidenceEntry[]): Promise<string[]> {
-  if (entries.length === 0) return [];
-  const recordedAt = new Date();
-  const rows = entries.map((entry) => ({
+const rowsPerStatement = 500;
+
+/** The rows of many acts that are one transaction, such as an import's. */
+export async function appendMany(tx: TenantTransaction, entries: readonly EvidenceEntry[]): Promise<void> {
+  for (let at = 0; at < entries.length; at += rowsPerStatement) {
+    await tx.insertInto("evidence").values(entries.slice(at, at + rowsPerStatement).map((entry) => rowOf(tx, entry))).execute();
+  }
+}
+
+function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
+  return {
     tenant_id: tx.tenantId,
-    recorded_at: recordedAt,
+    recorded_at: new Date(),
     evidence_id: randomUUID(),
     occurred_at: entry.occurredAt,
     node_id: entry.nodeId,
@@ -47,7 +54,5 @@ export async function appendAll(tx: TenantTransaction, entries: readonly Evidenc
     remote_address: entry.remoteAddress ?? null,
     reason: entry.reason ?? null,
     detail: JSON.stringify(entry.detail ?? {}),
-  }));
-  await tx.insertInto("evidence").values(rows).execute();
-  return rows.map(({ evidence_id }) => evidence_id);
+  };
 }

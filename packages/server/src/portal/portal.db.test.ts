@@ -117,7 +117,8 @@ describe("the guard", () => {
       const partial = await stage.portal.app.inject({ method, url, headers: bearer(powerlessKey), ...(method === "POST" ? { payload: {} } : {}) });
       expect([url, partial.statusCode === 403]).toEqual([url, !own.has(permission!)]);
       const admitted = await stage.portal.app.inject({ method, url, headers: bearer(adminKey), ...(method === "POST" ? { payload: {} } : {}) });
-      expect([url, admitted.statusCode]).toEqual([url, admitted.statusCode === 404 ? 404 : 200]);
+      // There is nothing of this id, and an empty form is none: but whoever may not come in is not told so.
+      expect([200, 404, ...(method === "GET" && !url.includes("0123456789abcdef") ? [] : [400, 415])], `${method} ${url}`).toContain(admitted.statusCode);
     }
   });
 

@@ -15,7 +15,7 @@ function follower(recordAll = false): LegFollower {
     tenantId: "t",
     recordingId: mintId(at(0)),
     recordingStartMs: start,
-    trunk: { trunkId: "trunk", name: "SBC", recordAll },
+    trunk: { trunkId: "trunk", name: "SBC", unknown: recordAll ? "record" : "ignore" },
     sipCallId: "rs@sbc",
     identify: (address) => people.get(address) ?? null,
     mintId,

@@ -4,7 +4,7 @@
  */
 import { ensurePartitions, isConnectionError, withSystem, withTenant, type Db, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
-import { append, appendAll, type Actor } from "#evidence";
+import { append, appendMany, type Actor } from "#evidence";
 import { mintedAt } from "#ids";
 import type { Log } from "#log";
 import type { Fact } from "./facts.ts";
@@ -65,7 +65,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       // Facts below the mark were applied by an earlier start, before it could say so.
       const facts = batch.filter(({ seq }) => seq > mark).map(({ fact }) => fact);
       await writeFacts(tx, facts, nodeId, options.isSandboxTenant(tenantId));
-      await appendAll(tx, facts.map((fact) => evidenceOf(fact, nodeId)));
+      await appendMany(tx, facts.map((fact) => evidenceOf(fact, nodeId)));
       const finished = facts.flatMap((fact) => (fact.kind === "recording.finalized" ? [fact.recordingId] : []));
       if (finished.length > 0) await options.finalizing(tx, finished);
       await moveMark(tx, nodeId, batch.at(-1)!.seq);

@@ -7,6 +7,7 @@ import type { Clock } from "#clock";
 import { messageOf } from "#errors";
 import { mintId } from "#ids";
 import type { Log } from "#log";
+import type { PolicyTrunk } from "#policy";
 import type { Vault } from "#vault";
 import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
 import type { FactLog } from "./fact-log.ts";
@@ -20,7 +21,9 @@ export interface RecordingTenant {
   readonly tenantId: string;
   readonly publicKey: Uint8Array;
   readonly publicKeyId: string;
-  readonly trunk: { readonly trunkId: string; readonly name: string; readonly recordAll: boolean };
+  readonly trunk: PolicyTrunk & { readonly trunkId: string };
+  /** What the trunk's rules make of an address as its sender wrote it; absent: nothing. */
+  addressOf?(written: string): string;
   identify(address: string): KnownPerson | null;
 }
 
@@ -152,7 +155,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const tenantFault = options.tenantFault(offer.tenantId);
     if (tenantFault !== null) return unavailable(offer, tenantFault);
 
-    const decision = decideCall(tenant.trunk, offer.facts, tenant.identify);
+    const decision = decideCall(tenant.trunk, offer.facts, tenant);
     if (!decision.record) {
       counters.ignored += 1;
       await notRecorded(offer, "ignored", decision.reasons, tenant.trunk.name);
@@ -168,7 +171,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
       const call = { ...offer, facts: withSomeParty(offer.facts, offer.remoteAddress) };
       session = createSession(
         call,
-        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, mintId },
+        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, ...(tenant.addressOf === undefined ? {} : { addressOf: tenant.addressOf }), mintId },
         {
           pool,
           facts,

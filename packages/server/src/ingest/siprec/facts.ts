@@ -30,6 +30,7 @@ function withoutMetadata({ labels, invite }: CallState): Conversation {
     id,
     name: displayName || null,
     address: normalizeAddress(uri),
+    writtenAddress: uri,
     joinedAt: null,
     leftAt: null,
     sends,
@@ -64,6 +65,7 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
         name: participant.names.find(({ name }) => name !== null)?.name ?? null,
         // RFC 3323's way to say that nobody says who.
         address: aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor),
+        ...(aor === "" ? {} : { writtenAddress: aor }),
         joinedAt: association?.associatedAt ?? null,
         leftAt,
         sends,
