@@ -38,7 +38,7 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     stepMs: peakStepMs,
     tracks: tracks.map((track) => ({ track: track.track, peaks: peaksOf(track, summary.tracks.find((source) => source.track === track.sourceTrack)!) })),
   });
-  const sealingMetadata = seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256 }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256 })));
+  const sealingMetadata = seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256, ...(origin === undefined ? {} : { origin }) })));
   const [peaks, metadata] = await Promise.all([sealingPeaks, sealingMetadata]);
   const manifest = {
     manifest: "earwitness/1",
@@ -59,7 +59,7 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks })),
     pieces: entry.pieces.map(({ object }) => object).toSorted((a, b) => a.seq - b.seq),
     objects: [peaks, metadata],
-    bodies: entry.bodies.map(({ atMs, contentType, sha256 }) => ({ receivedAt: iso(atMs), contentType, sha256 })),
+    bodies: entry.bodies.map(({ atMs, contentType, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, sha256, ...(origin === undefined ? {} : { origin }) })),
     events: entry.events.map(({ mediaMs, event, participant, text }) => ({ atMs: mediaMs, kind: event, participant, text })),
   };
   return {

@@ -22,10 +22,10 @@ export interface Dialog {
   readonly flow: Flow;
   /** Takes the request's place in the order of CSeq (§12.2.2) and the new remote target it may bring; an answer means it was out of order. */
   take(incoming: Incoming): Answer | null;
-  /** Repeats a 200 until `acknowledge`; `lost` when no ACK came for 64·T1 (§13.3.1.4). */
-  awaitAck(invite: Incoming, sendAgain: () => void, lost: () => void): void;
+  /** Repeats a 200 until `acknowledge`; `lost` when no ACK came for 64·T1 (§13.3.1.4). `came`: with the ACK itself, which may answer our offer. */
+  awaitAck(invite: Incoming, sendAgain: () => void, lost: () => void, came?: (ack: Incoming) => void): void;
   acknowledge(ack: Incoming): void;
-  request(method: "BYE" | "UPDATE" | "OPTIONS", headers: readonly SipHeaderField[]): Promise<Outcome>;
+  request(method: "BYE" | "UPDATE" | "OPTIONS", headers: readonly SipHeaderField[], body?: Uint8Array): Promise<Outcome>;
   /** Stops what the dialog still repeats. Requests under way come to their own end. */
   close(): void;
 }
@@ -65,7 +65,7 @@ export function createDialog(options: DialogOptions): Dialog {
   let remoteSequence = invite.cseq.sequence;
   let localSequence = 0;
   /** The 200 whose ACK is awaited, by the INVITE's CSeq; one at a time. */
-  let unacknowledged: { readonly sequence: number; readonly stop: () => void } | null = null;
+  let unacknowledged: { readonly sequence: number; readonly stop: () => void; readonly came: (ack: Incoming) => void } | null = null;
 
   function acknowledged(): void {
     unacknowledged?.stop();
@@ -90,19 +90,22 @@ export function createDialog(options: DialogOptions): Dialog {
       if (method === "INVITE") acknowledged();
       return null;
     },
-    awaitAck(accepted, sendAgain, lost) {
+    awaitAck(accepted, sendAgain, lost, came = () => undefined) {
       acknowledged();
       const again = retransmit(timers, sendAgain);
       const end = timers.after(lifetimeMs, () => {
         acknowledged();
         lost();
       });
-      unacknowledged = { sequence: accepted.cseq.sequence, stop: () => [again, end].forEach((timer: Timer) => timer.cancel()) };
+      unacknowledged = { sequence: accepted.cseq.sequence, stop: () => [again, end].forEach((timer: Timer) => timer.cancel()), came };
     },
     acknowledge(ack) {
-      if (ack.cseq.sequence === unacknowledged?.sequence) acknowledged();
+      if (ack.cseq.sequence !== unacknowledged?.sequence) return;
+      const { came } = unacknowledged;
+      acknowledged();
+      came(ack);
     },
-    async request(method, extra) {
+    async request(method, extra, body = new Uint8Array()) {
       localSequence += 1;
       const { kind, reliable } = flow;
       const branch = options.newBranch();
@@ -113,7 +116,7 @@ export function createDialog(options: DialogOptions): Dialog {
       headers.add("User-Agent", agent);
 
       const { uri, hop } = route(target, routes, headers);
-      const request: SipRequest = { kind: "request", method, uri, headers, body: new Uint8Array() };
+      const request: SipRequest = { kind: "request", method, uri, headers, body };
       const to = await resolveHop(hop, flow, log);
       const bytes = serializeSip(request);
       return transactions.request(branch, request, reliable, () => transport.sendRequest(bytes, kind, to, flow));

@@ -2,6 +2,9 @@
 import { normalizeAddress } from "@earwitness/media";
 import type { MetadataParticipant, MetadataSession, NameAddr, ParticipantSessionAssociation, RecordingMetadata } from "@earwitness/media";
 import type { CallFacts, CallParty, Conversation } from "#recorder";
+import { noHints } from "./invite-hints.ts";
+import type { InviteHints } from "./invite-hints.ts";
+import { isPlaceholder, readVendorFacts } from "./vendor-metadata.ts";
 
 export interface CallState {
   /** All documents of the session, merged; null where none came or none could be read. */
@@ -10,6 +13,8 @@ export interface CallState {
   readonly labels: readonly string[];
   /** The INVITE that opened the session: its parties stand in where metadata names none. */
   readonly invite: { readonly callId: string; readonly from: NameAddr; readonly to: NameAddr };
+  /** What its other headers said. */
+  readonly hints?: InviteHints;
   /** What was said last; tells one on hold from one who only listens. */
   readonly before: CallFacts | null;
   readonly at: Date;
@@ -23,21 +28,24 @@ export function describeCall(state: CallState): CallFacts {
   return { conversations: [...described, ...gone.map((old) => ({ ...old, endedAt: old.endedAt ?? at }))] };
 }
 
-/** A plain INVITE: From calls To, and by convention the caller is on the first stream. One stream carries both. */
-function withoutMetadata({ labels, invite }: CallState): Conversation {
+/** A plain INVITE: From calls To, and by convention the caller is on the first stream. One stream carries both. Some say better in headers. */
+function withoutMetadata({ labels, invite, hints = noHints }: CallState): Conversation {
   const { callId, from, to } = invite;
-  const party = (id: string, { displayName, uri }: NameAddr, sends: readonly string[]): CallParty => ({
+  const party = (id: string, name: string | null, written: string, sends: readonly string[]): CallParty => ({
     id,
-    name: displayName || null,
-    address: normalizeAddress(uri),
-    writtenAddress: uri,
+    name: name || null,
+    address: normalizeAddress(written),
+    writtenAddress: written,
     joinedAt: null,
     leftAt: null,
     sends,
     onHold: false,
   });
-  const parties = [party("from", from, labels.slice(0, 1)), party("to", to, labels.length === 1 ? labels : labels.slice(1, 2))];
-  return { id: callId, chainId: null, originalCallId: null, sipCallId: null, startedAt: null, endedAt: null, parties };
+  const parties =
+    hints.parties.length > 0
+      ? hints.parties.map(({ id, name, address, lines }) => party(id, name, address, lines.flatMap((line) => labels[line] ?? (labels.length === 1 && line > 0 ? labels : []))))
+      : [party("from", from.displayName, from.uri, labels.slice(0, 1)), party("to", to.displayName, to.uri, labels.length === 1 ? labels : labels.slice(1, 2))];
+  return { id: hints.joinKey ?? callId, chainId: hints.chainId, originalCallId: hints.globalCallId, sipCallId: null, startedAt: null, endedAt: null, parties };
 }
 
 function withMetadata(metadata: RecordingMetadata, state: CallState): Conversation[] {
@@ -52,39 +60,48 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
   const associated = new Set(metadata.participantSessionAssociations.map(({ participantId }) => participantId));
   const strays = metadata.participants.filter(({ id }) => !associated.has(id));
   const labelsSent = readVoices(metadata, state.labels);
+  const hints = state.hints ?? noHints;
 
   return sessions.map((session) => {
     const before = new Map(state.before?.conversations.find(({ id }) => id === session.id)?.parties.map((party) => [party.id, party]));
-    function party(participant: MetadataParticipant, association: ParticipantSessionAssociation | null): CallParty {
+    const vendor = readVendorFacts(metadata, session);
+    function party(participant: MetadataParticipant, association: ParticipantSessionAssociation | null): CallParty[] {
       const sends = labelsSent(participant, session);
       const leftAt = association?.disassociatedAt ?? session.stoppedAt;
       const known = before.get(participant.id);
       const aor = participant.names[0]?.aor ?? "";
-      return {
+      // Until the client knows who is there, whom it vouches for in SIP stands in: unless it is the other party.
+      const standsIn = isPlaceholder(aor) ? hints.asserted : null;
+      if (isPlaceholder(aor) && (standsIn === null || leftAt !== null || metadata.participants.some(({ names }) => normalizeAddress(names[0]?.aor ?? "") === standsIn.address))) return [];
+      const one: CallParty = {
         id: participant.id,
-        name: participant.names.find(({ name }) => name !== null)?.name ?? null,
+        name: standsIn === null ? (participant.names.find(({ name }) => name !== null)?.name ?? null) : standsIn.name,
         // RFC 3323's way to say that nobody says who.
-        address: aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor),
-        ...(aor === "" ? {} : { writtenAddress: aor }),
+        address: standsIn?.address ?? (aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor)),
+        ...(aor === "" || standsIn !== null ? {} : { writtenAddress: aor }),
         joinedAt: association?.associatedAt ?? null,
         leftAt,
         sends,
         // Who never sent only listens (a supervisor); who did and no longer does is on hold (RFC 8068 §3.2).
         onHold: leftAt === null && sends.length === 0 && known !== undefined && (known.onHold || known.sends.length > 0),
       };
+      return [one];
     }
     const named = (associations.get(session.id) ?? []).flatMap((association) => {
       const participant = participants.get(association.participantId);
-      return participant === undefined ? [] : [party(participant, association)];
+      return participant === undefined ? [] : party(participant, association);
     });
+    const parties = session === current ? [...named, ...strays.flatMap((stray) => party(stray, null))] : named;
+    const caller = parties.find((one, index) => vendor.calls(one, index) === true);
     return {
       id: session.id,
-      chainId: session.groupId,
-      originalCallId: localSessionId(session.sipSessionIds),
-      sipCallId: namedCallId(metadata, session),
+      chainId: vendor.chainId ?? hints.chainId,
+      originalCallId: vendor.globalCallId ?? hints.globalCallId,
+      sipCallId: vendor.sipCallId,
       startedAt: session.startedAt ?? recorded.get(session.id)?.associatedAt ?? null,
       endedAt: session.stoppedAt ?? recorded.get(session.id)?.disassociatedAt ?? null,
-      parties: session === current ? [...named, ...strays.map((stray) => party(stray, null))] : named,
+      parties,
+      ...(caller === undefined ? {} : { callingPartyId: caller.id }),
     };
   });
 }
@@ -93,9 +110,9 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
 function readVoices(metadata: RecordingMetadata, labels: readonly string[]): (participant: MetadataParticipant, session: MetadataSession) => string[] {
   const labelled = metadata.streams.filter(({ label }) => label !== null);
   if (labelled.length === 0) {
-    // Nothing ties participants to streams but their order: the first is on the first line.
-    const byOrder = new Map(metadata.participants.map(({ id }, index) => [id, labels.slice(index, index + 1)]));
-    return ({ id }) => byOrder.get(id) ?? [];
+    // Nothing ties participants to streams but their order: the first is on the first line, or all on the only one.
+    const byOrder = new Map(metadata.participants.map(({ id }, index) => [id, labels.length === 1 ? labels : labels.slice(index, index + 1)]));
+    return ({ id }) => [...(byOrder.get(id) ?? [])];
   }
   // An SDP without labels: the first labelled stream is the first line.
   const known = new Set(labels);
@@ -111,19 +128,4 @@ function readVoices(metadata: RecordingMetadata, labels: readonly string[]): (pa
     });
     return [...new Set(sent)];
   };
-}
-
-/** RFC 7989: `<local>;remote=<remote>`. Null where there is none, or only the nil identifier of one who does not know his own. */
-function localSessionId(values: readonly string[]): string | null {
-  for (const value of values) {
-    const local = value.split(";", 1)[0]!.trim().toLowerCase();
-    if (/^[0-9a-f]{32}$/.test(local) && !/^0+$/.test(local)) return local;
-  }
-  return null;
-}
-
-/** Ribbon copies the Call-ID of the recorded call into its group's `callData`. */
-function namedCallId(metadata: RecordingMetadata, session: MetadataSession): string | null {
-  const extension = metadata.extensions.find(({ owner, path }) => (owner.id === session.groupId || owner.id === session.id) && path.toLowerCase() === "calldata/callid");
-  return extension?.value || null;
 }

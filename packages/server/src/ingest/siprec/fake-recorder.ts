@@ -10,6 +10,8 @@ export type Told =
 export interface FakeCall {
   readonly offer: CallOffer;
   readonly told: Told[];
+  /** Bodies that changed nothing. */
+  readonly kept: RawBody[];
   /** Causes of the end: exactly one in a call that went well. */
   readonly ends: EndCause[];
 }
@@ -45,7 +47,7 @@ export function createFakeRecorder(): FakeRecorder {
     async open(offer) {
       const decided = await recorder.decide(offer);
       if (decided !== null) return decided;
-      const call: FakeCall = { offer, told: [], ends: [] };
+      const call: FakeCall = { offer, told: [], kept: [], ends: [] };
       calls.push(call);
       const open = new Map(offer.streams.map((stream) => [stream.label, ports()]));
       const mayFail = (label: string): void => {
@@ -76,6 +78,9 @@ export function createFakeRecorder(): FakeRecorder {
           async update(facts, _at, raw) {
             if (recorder.failUpdate) throw new Error("no");
             call.told.push({ kind: "update", facts, raw });
+          },
+          async keep(raw) {
+            call.kept.push(...raw);
           },
           async end(cause) {
             call.told.push({ kind: "end", cause });

@@ -1,5 +1,6 @@
 import { SipHeaders } from "@earwitness/media";
 import type { SipHeaderField, SipResponse } from "@earwitness/media";
+import type { InvitationReason } from "@earwitness/contract";
 import type { Incoming } from "./incoming.ts";
 import type { Flow } from "./transport.ts";
 
@@ -30,6 +31,8 @@ export type Status = keyof typeof phrases;
 
 export interface Answer {
   readonly status: Status;
+  /** Why an invitation is refused, for the trunk's page. */
+  readonly reason?: InvitationReason;
   readonly headers?: readonly SipHeaderField[];
   readonly body?: Uint8Array;
 }
@@ -77,7 +80,7 @@ export function warning(code: 305 | 399, text: string): SipHeaderField {
 export const methodsKnown = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"] as const;
 export const methodsRefused: readonly string[] = ["REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"];
 /** Option tags we understand; whatever else is required is answered 420. */
-export const supported = ["siprec", "timer"] as const;
+export const supported = ["siprec", "timer", "replaces"] as const;
 const acceptedTypes = ["application/sdp", "multipart/mixed", "application/rs-metadata", "application/rs-metadata+xml"] as const;
 
 export const allowHeader: SipHeaderField = ["Allow", methodsKnown.join(", ")];

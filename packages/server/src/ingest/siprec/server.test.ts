@@ -14,7 +14,7 @@ describe("outside a dialog", () => {
     const ok = await call.client.response(200);
     expect(ok.headers.get("Allow")).toBe("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
     expect(ok.headers.get("Accept")).toBe("application/sdp, multipart/mixed, application/rs-metadata, application/rs-metadata+xml");
-    expect(ok.headers.get("Supported")).toBe("siprec, timer");
+    expect(ok.headers.get("Supported")).toBe("siprec, timer, replaces");
     it.recorder.isReady = false;
     call.send("OPTIONS");
     const refused = await call.client.response(503);

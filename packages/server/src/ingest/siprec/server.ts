@@ -8,6 +8,9 @@ import type { Recorder } from "#recorder";
 import { dialogKeyOf } from "./dialog.ts";
 import { fromTag, readIncoming, toTag, topVia } from "./incoming.ts";
 import type { Incoming } from "./incoming.ts";
+import { createJointCalls } from "./joint-calls.ts";
+import { noSdes } from "./protection.ts";
+import type { Sdes } from "./protection.ts";
 import { allowHeader, capabilities, methodsKnown, methodsRefused, replyTo, supported, warning } from "./reply.ts";
 import type { Answer } from "./reply.ts";
 import { openSession } from "./session.ts";
@@ -28,6 +31,8 @@ export interface SiprecServerOptions {
   readonly recorder: Recorder;
   /** Whose trunk sends from this address; null: nobody's, and the request is refused. */
   readonly matchTrunk: (remoteAddress: string) => Trunk | null;
+  /** Keys of SRTP by SDES; absent: media is taken in the clear only. */
+  readonly sdes?: Sdes;
   readonly log: Log;
   readonly clock?: Clock;
   readonly timers?: Timers;
@@ -98,6 +103,8 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     timers,
     transport,
     transactions,
+    jointCalls: createJointCalls(),
+    sdes: options.sdes ?? noSdes,
     agent,
     advertisedAddress: options.advertisedAddress ?? null,
     newToken: () => randomBytes(9).toString("base64url"),

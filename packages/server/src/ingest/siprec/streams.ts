@@ -1,7 +1,7 @@
 import type { SdpDecision } from "@earwitness/media";
 import type { Log } from "#log";
 import type { LocalPorts, RecordedCall, StreamOffer } from "#recorder";
-import { labelOf, sameStream } from "./lines.ts";
+import { answeredPayloads, labelOf, sameStream } from "./lines.ts";
 import type { Line } from "./lines.ts";
 
 /** The streams of one call as the recorder has them now. */
@@ -55,10 +55,10 @@ export function createStreams(call: RecordedCall, first: readonly Line[], opened
     },
     decisions: () =>
       lines.map((line) => {
-        const taken = line.kind === "stream" ? open.get(line.stream.label) : undefined;
+        if (line.kind !== "stream") return { kind: "refuse" };
+        const taken = open.get(line.stream.label);
         if (taken === undefined) return { kind: "refuse" };
-        // One codec per line: the one the client likes best of those we can play back.
-        return { kind: "take", ...taken.ports, payloadTypes: taken.stream.payloads.slice(0, 1).map(({ number }) => number) };
+        return { kind: "take", ...taken.ports, payloadTypes: answeredPayloads(taken.stream), ...(line.crypto === null ? {} : { crypto: line.crypto }) };
       }),
   };
 }
