@@ -2,7 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { InvitationReason } from "@earwitness/contract";
 import { checkClientCertificate, pinnedCertificates } from "./client-certificate.ts";
-import { createNetworkIndex, plainAddress, type NetworkIndex } from "./network-index.ts";
+import { createNetworkIndex, networkOf, plainAddress, type NetworkIndex } from "./network-index.ts";
 
 export interface Claim {
   /** As the kernel saw it. */
@@ -106,22 +106,21 @@ function indexOf(snapshot: KnownSenders): Index {
 export function identify(snapshot: KnownSenders, claim: Claim, now: Date = new Date()): Identified {
   const { networks, byRecordingUser, onlyTenantId } = indexOf(snapshot);
   const matches = networks.find(claim.remoteAddress);
-  const address = plainAddress(claim.remoteAddress);
   const named = claim.recordingUser === null || claim.recordingUser.length > 64 ? undefined : byRecordingUser.get(claim.recordingUser.toLowerCase());
   if (named !== undefined) {
     const isAllowed = matches.some(({ claims }) => claims.includes(named));
-    return isAllowed ? admit(named, claim, now) : refused("SOURCE_NOT_ALLOWED", notAllowed(named, address), concerning(named));
+    return isAllowed ? admit(named, claim, now) : refused("SOURCE_NOT_ALLOWED", notAllowed(named, plainAddress(claim.remoteAddress)), concerning(named));
   }
   const [best] = matches;
   if (best === undefined) {
     const concerns = onlyTenantId === null ? null : { tenantId: onlyTenantId, trunkId: null, trunkName: null };
-    return refused("SOURCE_NOT_ALLOWED", `The call came from ${address}, which no trunk allows. Allow it on the trunk that it belongs to, or have the client call that trunk's recording address.`, concerns);
+    return refused("SOURCE_NOT_ALLOWED", `The call came from ${plainAddress(claim.remoteAddress)}, which no trunk allows. Allow it on the trunk that it belongs to, or have the client call that trunk's recording address.`, concerns);
   }
   // A trunk that is off gives way to one of the same tenant that is not, and contests nothing.
   const on = best.claims.filter(({ known }) => known.enabled);
   const claims = on.length > 0 ? on : best.claims;
   if (new Set(claims.map(({ trunk }) => trunk.tenantId)).size > 1) {
-    return refused("SOURCE_NOT_ALLOWED", `The call came from ${address}. More than one tenant claims ${best.network}: nobody is recorded from there until the operator has settled whose it is.`, null);
+    return refused("SOURCE_NOT_ALLOWED", `The call came from ${plainAddress(claim.remoteAddress)}. More than one tenant claims ${networkOf(claim.remoteAddress, best.bits)}: nobody is recorded from there until the operator has settled whose it is.`, null);
   }
   return admit(claims.toSorted((a, b) => (a.trunk.trunkId < b.trunk.trunkId ? -1 : 1))[0]!, claim, now);
 }

@@ -73,6 +73,8 @@ const longestTrace = 256 * 1024;
 const waitingPerTrunk = keptPerTrunk;
 const waitingRows = 5_000;
 const waitingTextLength = 16 * 1024 * 1024;
+/** What stands around a message in a trace; also what keeps a dialog of empty messages within bounds. */
+const headLength = 160;
 const rowsPerStatement = 100;
 /** A database that is away does not hold up a server that stops. */
 const closeMs = 2_000;
@@ -81,8 +83,8 @@ interface Entry {
   readonly id: string;
   readonly invitation: AnsweredInvitation & { readonly tenantId: string };
   readonly place: string;
-  /** Messages that no row has yet. */
-  text: string[];
+  /** Messages that no row has yet; most of a flood's are never written, so they become text only then. */
+  messages: TraceEntry[];
   /** Length of all messages so far, written or not. */
   traceLength: number;
   repeated: number;
@@ -119,20 +121,17 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
   function forget(entry: Entry): void {
     waiting.delete(entry.id);
     perPlace.get(entry.place)?.delete(entry);
-    textLength -= lengthOf(entry.text);
-    entry.text = [];
+    textLength -= lengthOf(entry.messages);
+    entry.messages = [];
     entry.isDropped = !entry.isStored; // of a row that is there only the newest messages are lost
     dropped += 1;
   }
 
-  function add(entry: Entry, trace: TraceEntry): void {
+  function add(entry: Entry, message: TraceEntry): void {
     if (entry.isDropped || entry.traceLength >= longestTrace) return;
-    const whole = traceText(trace);
-    const rest = longestTrace - entry.traceLength;
-    const text = whole.length <= rest ? whole : `${whole.slice(0, rest)}\n… the trace is cut here: it has reached ${longestTrace / 1024} kB\n`;
-    entry.traceLength += whole.length;
-    entry.text.push(text);
-    textLength += text.length;
+    entry.messages.push(message);
+    entry.traceLength += lengthOf([message]);
+    textLength += lengthOf([message]);
   }
 
   function repeatOf(invitation: AnsweredInvitation & { tenantId: string }, place: string): Entry | null {
@@ -152,7 +151,7 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
 
   function newEntry(answered: AnsweredInvitation & { tenantId: string }, place: string): Entry {
     // The messages are kept as text until they are written, and not beside it.
-    return { id: newUuid(), invitation: { ...answered, trace: [] }, place, text: [], traceLength: 0, repeated: -1, isStored: false, isDropped: false };
+    return { id: newUuid(), invitation: { ...answered, trace: [] }, place, messages: [], traceLength: 0, repeated: -1, isStored: false, isDropped: false };
   }
 
   function record(invitation: AnsweredInvitation & { tenantId: string }): Entry | null {
@@ -171,12 +170,12 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
     waiting = new Map();
     perPlace = new Map();
     for (const [tenantId, entries] of Map.groupBy(batch, ({ invitation }) => invitation.tenantId)) {
-      const parts: { entry: Entry; taken: string[]; trace: Buffer | null }[] = [];
+      const parts: { entry: Entry; taken: TraceEntry[]; trace: Buffer | null }[] = [];
       for (const entry of entries) {
-        const taken = entry.text.splice(0);
+        const taken = entry.messages.splice(0);
         textLength -= lengthOf(taken);
         // One after the other: the pool that compresses is the one that syncs journals.
-        parts.push({ entry, taken, trace: taken.length === 0 ? null : await promisify(gzip)(taken.join("")) });
+        parts.push({ entry, taken, trace: taken.length === 0 ? null : await promisify(gzip)(textOf(entry, taken)) });
       }
       try {
         await withTenant(db, tenantId, (tx) => writeRows(tx, nodeId, parts));
@@ -194,7 +193,7 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
         waiting = new Map();
         perPlace = new Map();
         for (const { entry, taken } of parts) {
-          entry.text.unshift(...taken);
+          entry.messages.unshift(...taken);
           textLength += lengthOf(taken);
           wait(entry);
         }
@@ -255,11 +254,19 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
   };
 }
 
-const lengthOf = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + text.length, 0);
+const lengthOf = (messages: readonly TraceEntry[]): number => messages.reduce((sum, { text }) => sum + text.length + headLength, 0);
 
-/** U+0000 the database does not take; everything else of a message is shown as it came. */
-function traceText({ at, direction, transport, remote, text }: TraceEntry): string {
-  return `${at.toISOString()} ${direction === "in" ? "received from" : "sent to"} ${remote} (${transport.toUpperCase()})\n\n${text.slice(0, longestTrace).replaceAll("\r\n", "\n").trimEnd()}\n\n${"-".repeat(72)}\n`;
+/** Everything of a message is shown as it came; the last one that fits is cut. */
+function textOf({ traceLength }: Entry, messages: readonly TraceEntry[]): string {
+  const surplus = Math.max(0, traceLength - longestTrace);
+  return messages
+    .map(({ at, direction, transport, remote, text }, place) => {
+      const isCut = surplus > 0 && place === messages.length - 1;
+      const shown = (isCut ? text.slice(0, Math.max(0, text.length - surplus)) : text).replaceAll("\r\n", "\n").trimEnd();
+      const end = isCut ? `\n… the trace is cut here: it has reached ${longestTrace / 1024} kB` : "";
+      return `${at.toISOString()} ${direction === "in" ? "received from" : "sent to"} ${remote} (${transport.toUpperCase()})\n\n${shown}${end}\n\n${"-".repeat(72)}\n`;
+    })
+    .join("");
 }
 
 const column = (text: string, longest: number): string => text.slice(0, longest).toWellFormed().replaceAll("\0", "\ufffd");

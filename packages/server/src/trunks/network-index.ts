@@ -7,12 +7,17 @@ interface Prefix<T> {
   readonly entries: Map<bigint, T[]>;
 }
 
+export interface NetworkFound<T> {
+  readonly bits: number;
+  readonly claims: readonly T[];
+}
+
 /**
  * Which networks an address is in, the most specific first. A look costs one step for each length of prefix that is in use,
  * however many networks there are: it is made for every request, a stranger's too.
  */
 export interface NetworkIndex<T> {
-  find(remoteAddress: string): { readonly network: string; readonly claims: readonly T[] }[];
+  find(remoteAddress: string): readonly NetworkFound<T>[];
 }
 
 export function createNetworkIndex<T>(networks: Iterable<readonly [cidr: string, claim: T]>): NetworkIndex<T> {
@@ -33,7 +38,7 @@ export function createNetworkIndex<T>(networks: Iterable<readonly [cidr: string,
       const value = valueOf(address);
       return ordered[address.kind()].flatMap(({ bits, shift, entries }) => {
         const claims = entries.get(value >> shift);
-        return claims === undefined ? [] : [{ network: `${nameOf(address, bits)}/${bits}`, claims }];
+        return claims === undefined ? [] : [{ bits, claims }];
       });
     },
   };
@@ -43,7 +48,7 @@ const mostSpecificFirst = <T>(prefixes: Map<number, Prefix<T>>): Prefix<T>[] => 
 
 /** An IPv4 sender on a dual-stack socket looks like ::ffff:10.0.0.1; a zone says which interface, not who. */
 export function readAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
-  const plain = text.length > 64 ? "" : text.replace(/%.*$/s, "");
+  const plain = text.length > 64 ? "" : text.replace(/%.*$/s, "").replace(/^::ffff:(?=[0-9.]+$)/i, "");
   return ipaddr.IPv4.isValidFourPartDecimal(plain) || (plain.includes(":") && ipaddr.IPv6.isValid(plain)) ? ipaddr.process(plain) : null;
 }
 
@@ -59,10 +64,16 @@ function unmapped(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): [ipaddr.IPv
 const widthOf = (address: ipaddr.IPv4 | ipaddr.IPv6): number => (address.kind() === "ipv4" ? 32 : 128);
 
 function valueOf(address: ipaddr.IPv4 | ipaddr.IPv6): bigint {
-  return address.toByteArray().reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  if (address instanceof ipaddr.IPv6) return address.parts.reduce((value, part) => (value << 16n) | BigInt(part), 0n);
+  const [a = 0, b = 0, c = 0, d = 0] = address.octets;
+  return BigInt(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
 }
 
-function nameOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
+/** The network of so many bits that an address is in. */
+export function networkOf(remoteAddress: string, bits: number): string {
+  const address = readAddress(remoteAddress);
+  if (address === null) return remoteAddress.slice(0, 64);
   const cidr = `${address.toString()}/${bits}`;
-  return (address.kind() === "ipv4" ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr)).toString();
+  const base = (address.kind() === "ipv4" ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr)).toString();
+  return `${base}/${bits}`;
 }
