@@ -11,6 +11,8 @@ export { parseSipUri } from "./sip-uri.ts";
 export type { SipUri } from "./sip-uri.ts";
 export { parseCSeq, parseNameAddr, parseRAck, parseRSeq, parseSessionExpires, parseTokenList, parseVia } from "./sip-fields.ts";
 export type { CSeq, NameAddr, RAck, SessionExpires, Via } from "./sip-fields.ts";
+export { digestChallenge, digestHa1, digestResponse, parseDigestAuthorization } from "./sip-digest.ts";
+export type { DigestAlgorithm, DigestAuthorization, DigestChallenge } from "./sip-digest.ts";
 
 export { parseMediaType } from "./media-type.ts";
 export type { MediaType } from "./media-type.ts";

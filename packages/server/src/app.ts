@@ -18,7 +18,7 @@ import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, type Provision, type Tenant } from "#tenants";
-import { createInvitationLog, createTrunkStore, matchTrunk, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
+import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
@@ -139,7 +139,8 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     jobs.work("compact_recording", ({ tenantId, recordingId }) => compactRecording({ tenantId, recordingId: recordingId! }));
   }
   // What became of invitations, for the trunks' pages; SIP writes, whichever node answers the page reads.
-  open("invitation log", createInvitationLog({ db, clock, nodeId: node.nodeId, log }));
+  const invitations = open("invitation log", createInvitationLog({ db, clock, nodeId: node.nodeId, log }));
+  if (config.roles.includes("recorder") && config.sip.tls === null) log.info("SIP over TLS is off: there is no certificate (EARWITNESS_SIP_TLS_CERT, EARWITNESS_SIP_TLS_KEY)");
   const siprec = config.roles.includes("recorder")
     ? open(
         "siprec",
@@ -148,10 +149,16 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
           port: config.sip.port,
           ...(config.sip.advertisedAddress === null ? {} : { advertisedAddress: config.sip.advertisedAddress }),
           recorder: recording.recorder,
-          matchTrunk: (address) => {
+          tls: config.sip.tls,
+          identify(claim) {
             const known = snapshots.current();
-            return known === null ? null : matchTrunk(known, address);
+            return known === null ? { kind: "refused", reason: "SOURCE_NOT_ALLOWED", explanation: "No trunk is known on this recorder yet.", concerns: null } : identify(known, claim, clock.now());
           },
+          isTrunkAddress(address) {
+            const known = snapshots.current();
+            return known !== null && isTrunkAddress(known, address);
+          },
+          invitations,
           log,
         }),
       )
@@ -269,7 +276,7 @@ function sipEntrance({ sip, http }: Config): SipEntrance {
   const { hostname } = new URL(http.publicUrl);
   const isEverywhere = sip.host === "0.0.0.0" || sip.host === "::";
   const host = sip.advertisedAddress ?? (isEverywhere ? hostname.replace(/^\[|\]$/g, "") : sip.host);
-  return { host, port: sip.port, tlsPort: null };
+  return { host, port: sip.port, tlsPort: sip.tls?.port ?? null };
 }
 
 /** A tenant as the node's snapshot has it, with its key as bytes; made once for each snapshot. */

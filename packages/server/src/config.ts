@@ -5,7 +5,13 @@ import { join, resolve } from "node:path";
 
 export interface Config {
   readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string; readonly trustedProxies: readonly string[] };
-  readonly sip: { readonly host: string; readonly port: number; readonly advertisedAddress: string | null };
+  readonly sip: {
+    readonly host: string;
+    readonly port: number;
+    readonly advertisedAddress: string | null;
+    /** Null: no certificate, so no port. */
+    readonly tls: { readonly port: number; readonly certificatePath: string; readonly keyPath: string; readonly authoritiesPath: string | null } | null;
+  };
   readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null };
   /** As configured: process lock and control socket, one for whatever runs here. */
   readonly baseDir: string;
@@ -30,7 +36,11 @@ export const keys = {
   EARWITNESS_HTTP_HOST: { about: "Address the portal and the API listen on. Put a TLS proxy in front before opening it to others.", fallback: "127.0.0.1" },
   EARWITNESS_PUBLIC_URL: { about: "Address under which browsers reach the portal; sign-in returns here.", fallback: "http://localhost:<EARWITNESS_HTTP_PORT>" },
   EARWITNESS_TRUSTED_PROXIES: { about: "Addresses or networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, separated by commas.", fallback: "none: the address that connects is the caller's" },
-  EARWITNESS_SIP_PORT: { about: "Port for SIP over UDP and TCP. TLS, when it comes, takes the next one.", fallback: "5060" },
+  EARWITNESS_SIP_PORT: { about: "Port for SIP over UDP and TCP.", fallback: "5060" },
+  EARWITNESS_SIP_TLS_PORT: { about: "Port for SIP over TLS 1.2 and 1.3. It is open where there is a certificate.", fallback: "5061" },
+  EARWITNESS_SIP_TLS_CERT: { about: "PEM file with this recorder's certificate for SIP over TLS, followed by those between it and its root. It is read again when it changes, without a restart.", fallback: "none: no SIP over TLS" },
+  EARWITNESS_SIP_TLS_KEY: { about: "PEM file with the certificate's private key, without a passphrase.", fallback: "none" },
+  EARWITNESS_SIP_TLS_CA: { about: "PEM file with authorities. Where the recorder has to connect to a client, because its connection died in the middle of a call, the client must show a certificate of one of them, or the one it had shown.", fallback: "none: a client that had shown a certificate must show the same, others are not checked" },
   EARWITNESS_SIP_HOST: { about: "Address SIP listens on.", fallback: "0.0.0.0 (127.0.0.1 with the sandbox)" },
   EARWITNESS_MEDIA_ADDRESS: { about: "Address written into SDP answers, where recorders sit behind a translated address.", fallback: "the local address that faces the sender" },
   EARWITNESS_RTP_PORTS: { about: "Range of UDP ports for RTP and RTCP, first-last.", fallback: "20000-29999" },
@@ -93,6 +103,15 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   const httpPort = whole("EARWITNESS_HTTP_PORT", 8080, 1, 65_535);
   const sipPort = whole("EARWITNESS_SIP_PORT", 5060, 1, 65_535);
   if (httpPort === sipPort) mistakes.push(`EARWITNESS_HTTP_PORT and EARWITNESS_SIP_PORT are both ${httpPort}; SIP also listens on TCP, so they must differ.`);
+  const tlsPort = whole("EARWITNESS_SIP_TLS_PORT", 5061, 1, 65_535);
+  const [certificatePath, keyPath, authoritiesPath] = [text("EARWITNESS_SIP_TLS_CERT"), text("EARWITNESS_SIP_TLS_KEY"), text("EARWITNESS_SIP_TLS_CA")];
+  if ((certificatePath === null) !== (keyPath === null)) mistakes.push("EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY belong together: set both or neither.");
+  if (certificatePath === null && keyPath === null) {
+    const idle = (["EARWITNESS_SIP_TLS_PORT", "EARWITNESS_SIP_TLS_CA"] as const).filter((key) => text(key) !== null);
+    if (idle.length > 0) mistakes.push(`${idle.join(" and ")} need EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY beside ${idle.length === 1 ? "it" : "them"}.`);
+  } else if (tlsPort === httpPort || tlsPort === sipPort) {
+    mistakes.push(`EARWITNESS_SIP_TLS_PORT is ${tlsPort}, which ${tlsPort === httpPort ? "EARWITNESS_HTTP_PORT" : "EARWITNESS_SIP_PORT"} has; they must differ.`);
+  }
 
   const publicUrl = url("EARWITNESS_PUBLIC_URL", ["https:", "http:"]) ?? `http://localhost:${httpPort}`;
   const { pathname, search, hash, username } = URL.parse(publicUrl) ?? new URL("http://localhost");
@@ -127,7 +146,12 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   const baseDir = resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data")));
   const config: Config = {
     http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: publicUrl.replace(/\/$/, ""), trustedProxies },
-    sip: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), port: sipPort, advertisedAddress: mediaAddress },
+    sip: {
+      host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"),
+      port: sipPort,
+      advertisedAddress: mediaAddress,
+      tls: certificatePath === null || keyPath === null ? null : { port: tlsPort, certificatePath, keyPath, authoritiesPath },
+    },
     rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64) },
     baseDir,
     dataDir: sandbox ? join(baseDir, "sandbox") : baseDir,

@@ -10,6 +10,7 @@ import type { Answer } from "./reply.ts";
 import { lifetimeMs, retransmit } from "./timers.ts";
 import type { Timer, Timers } from "./timers.ts";
 import type { Outcome, Transactions } from "./transaction.ts";
+import { defaultPort } from "./transport.ts";
 import type { Endpoint, Flow, Transport } from "./transport.ts";
 
 /** Our end of a dialog that an INVITE began (RFC 3261 §12): how requests in it are ordered, and where ours go. */
@@ -55,7 +56,9 @@ export const retryLater = (): SipHeaderField => ["Retry-After", String(Math.floo
 export function createDialog(options: DialogOptions): Dialog {
   const { invite, localTag, timers, transport, transactions, log, agent } = options;
   const hostPort = `${isIP(options.host) === 6 ? `[${options.host}]` : options.host}:${options.port}`;
-  const contact = `<sip:srs@${hostPort};transport=${invite.flow.kind}>;+sip.srs`;
+  // Who called a SIPS URI gets one back (RFC 3261 §12.1.1); it says TLS by itself.
+  const secure = invite.flow.kind === "tls" && /^sips:/i.test(invite.request.uri);
+  const contact = `<${secure ? `sips:srs@${hostPort}` : `sip:srs@${hostPort};transport=${invite.flow.kind}`}>;+sip.srs`;
   const routes = invite.request.headers.list("Record-Route");
   const remote = invite.request.headers.get("From") ?? "";
   const local = `${invite.request.headers.get("To") ?? ""};tag=${localTag}`;
@@ -142,7 +145,8 @@ function route(target: string, routes: readonly string[], headers: SipHeaders): 
 async function resolveHop(hop: string, flow: Flow, log: Log): Promise<Endpoint> {
   const uri = parseSipUri(hop);
   if (!uri.ok || uri.value.host === "") return flow.remote;
-  const port = uri.value.port ?? 5060;
+  const secure = uri.value.scheme === "sips" || uri.value.params.get("transport")?.toLowerCase() === "tls";
+  const port = uri.value.port ?? defaultPort(secure ? "tls" : flow.kind);
   if (isIP(uri.value.host) !== 0) return { address: uri.value.host, port };
   try {
     const { address } = await lookup(uri.value.host, { family: isIP(flow.remote.address) });

@@ -30,8 +30,8 @@ import type { Timers } from "./timers.ts";
 import type { ServerTransaction, Transactions } from "./transaction.ts";
 import type { Transport } from "./transport.ts";
 
-/** Who may send to us from an address, and whether its media may come in the clear. */
-export type Trunk = Pick<IdentifiedTrunk, "tenantId" | "trunkId" | "trunkName"> & Partial<Pick<IdentifiedTrunk, "media">>;
+/** Who sends, and whether its media may come in the clear. */
+export type Trunk = Pick<IdentifiedTrunk, "tenantId" | "trunkId" | "trunkName" | "media">;
 
 /** What every session of a server shares. */
 export interface SessionContext {
@@ -72,7 +72,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
   const { log, timers } = context;
   const { incoming } = transaction;
   const receivedAt = context.clock.now();
-  const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, context.agent));
+  const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, context.agent), given);
 
   if (context.isDraining()) return answer(unavailable("draining", 30));
   const content = readContent(incoming.request, receivedAt);
@@ -126,7 +126,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
         invite: incoming,
         localTag,
         host,
-        port: context.transport.address.port,
+        port: context.transport.portOf(incoming.flow.kind),
         newBranch: () => `z9hG4bK${context.newToken()}`,
       });
       const session = createSession(context, { trunk, dialog, carrier, opened: result, lines, host, metadata, facts, hints, peer, protection, invite: incoming, openedAt: receivedAt });
@@ -298,7 +298,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   noteAccept(invite.request.headers);
 
   function answer(transaction: ServerTransaction, given: Answer): void {
-    transaction.respond(replyTo(transaction.incoming, given, dialog.localTag, context.agent));
+    transaction.respond(replyTo(transaction.incoming, given, dialog.localTag, context.agent), given);
   }
 
   function enqueue(work: () => Promise<void>): Promise<void> {
@@ -333,7 +333,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
       dialog.localTag,
       context.agent,
     );
-    transaction.respond(response);
+    transaction.respond(response, { recordingId: call.recordingId });
     timer.restart(interval);
     if (body !== null) {
       const at = clock.now();
