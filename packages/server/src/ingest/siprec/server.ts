@@ -126,16 +126,16 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     if (!result.ok) {
       count.malformed += 1;
       log.debug({ remote: flow.remote.address, reason: result.reason }, "SIP message refused");
-      if (result.partial !== undefined && matchTrunk(flow.remote.address) !== null) answerMalformed(result.partial, flow, result.reason);
+      if (result.partial !== undefined && matchTrunk(flow.remote.address) !== null) answerMalformed(result.partial, flow, result.reason, result.otherVersion ? 505 : 400);
     } else if (result.message.kind === "response") {
       if (!transactions.receiveResponse(result.message)) count.stray += 1;
     } else receiveRequest(result.message, flow, oversized);
   }
 
-  function answerMalformed({ method, headers }: { readonly method: string; readonly headers: SipHeaders }, flow: Flow, reason: string): void {
+  function answerMalformed({ method, headers }: { readonly method: string; readonly headers: SipHeaders }, flow: Flow, reason: string, status: 400 | 505 = 400): void {
     const via = topVia(headers);
     const request: SipRequest = { kind: "request", method, uri: "", headers, body: new Uint8Array() };
-    if (via !== null) answerStateless({ request, flow, via }, { status: 400, headers: [warning(399, reason)] });
+    if (via !== null) answerStateless({ request, flow, via }, { status, headers: [warning(399, reason)] });
   }
 
   function receiveRequest(request: SipRequest, flow: Flow, oversized: boolean): void {
@@ -215,13 +215,11 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
   }
 
   /** What is wrong with the request as such, whatever it is about (RFC 3261 §8.2.1 to §8.2.2). */
-  function refuse({ request, to }: Incoming): Answer | null {
+  function refuse({ request }: Incoming): Answer | null {
     const { method, headers } = request;
     if (!(methodsKnown as readonly string[]).includes(method)) {
       return methodsRefused.includes(method) ? { status: 405, headers: [allowHeader] } : { status: 501, headers: [allowHeader] };
     }
-    // Inside a dialog a hop count is no reason to lose a BYE.
-    if (!to.params.has("tag") && Number(headers.get("Max-Forwards") ?? "70") === 0) return { status: 483 };
     if (!/^(sips?|tel):/i.test(request.uri)) return { status: 416 };
     const unknown = parseTokenList(headers.all("Require")).filter((tag) => !(supported as readonly string[]).includes(tag.toLowerCase()));
     return unknown.length === 0 ? null : { status: 420, headers: [["Unsupported", unknown.join(", ")]] };
