@@ -65,7 +65,7 @@ function run(input: Uint8Array): Verdict {
 export const sdp = harness({
   name: "sdp",
   words,
-  maxBytes: 300 * 1024,
+  maxBytes: 256 * 1024,
   run,
   seeds: [
     taken("an offer of everything", offer),
