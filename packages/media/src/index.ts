@@ -24,6 +24,9 @@ export type { SdpDecision, SdpLocal } from "./sdp-answer.ts";
 
 export { srtpSuites } from "./srtp-keys.ts";
 export type { SrtpKeys, SrtpMasterKey, SrtpSuite } from "./srtp-keys.ts";
+export { mintSrtpMasterKey } from "./srtp-suite.ts";
+export { chooseSdes, MASKED_KEY, maskSdesKeys, parseSdesCrypto, sdesAnswer } from "./sdes.ts";
+export type { SdesChoice, SdesCrypto } from "./sdes.ts";
 
 export { buildRtp, createRtpFields, parseRtp, readRtp } from "./rtp.ts";
 export type { RtpFields, RtpPacket, RtpToSend } from "./rtp.ts";

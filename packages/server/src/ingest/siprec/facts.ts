@@ -119,9 +119,12 @@ function readVoices(metadata: RecordingMetadata, labels: readonly string[]): (pa
   const byPlace = !labelled.some(({ label }) => known.has(label!));
   const streams = new Map(labelled.map((stream, place) => [stream.id, { sessionId: stream.sessionId, label: byPlace ? labels[place] : stream.label! }]));
   const associations = Map.groupBy(metadata.participantStreamAssociations, ({ participantId }) => participantId);
+  // A stream that is said to be mixed carries everybody, also whom nobody associated with it.
+  const mixed = metadata.streams.filter(({ mode }) => mode === "mixed").map(({ id }) => id);
   return (participant, session) => {
-    const sending = (associations.get(participant.id) ?? []).filter(({ disassociatedAt }) => disassociatedAt === null);
-    const sent = sending.flatMap(({ sends }) => sends).flatMap((streamId) => {
+    const said = associations.get(participant.id);
+    const sending = (said ?? []).filter(({ disassociatedAt }) => disassociatedAt === null);
+    const sent = (said === undefined ? mixed : sending.flatMap(({ sends }) => sends)).flatMap((streamId) => {
       const stream = streams.get(streamId);
       const here = stream !== undefined && (stream.sessionId === null || stream.sessionId === session.id);
       return here && stream.label !== undefined ? [stream.label] : [];

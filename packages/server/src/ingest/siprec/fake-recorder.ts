@@ -24,6 +24,8 @@ export interface FakeRecorder extends Recorder {
   /** Thrown by everything that a call is asked to do with a stream of this label. */
   failLabel: string | null;
   failUpdate: boolean;
+  /** RTCP shares the port of streams that offer it. */
+  mux: boolean;
   /** Adding a stream waits for it. */
   hold: Promise<void> | null;
 }
@@ -32,9 +34,9 @@ export function createFakeRecorder(): FakeRecorder {
   const calls: FakeCall[] = [];
   let nextPort = 40_000;
 
-  function ports(): LocalPorts {
+  function ports(stream: StreamOffer): LocalPorts {
     nextPort += 2;
-    return { rtpPort: nextPort, rtcpPort: nextPort + 1 };
+    return { rtpPort: nextPort, rtcpPort: recorder.mux && stream.rtcpMux === true ? nextPort : nextPort + 1 };
   }
 
   const recorder: FakeRecorder = {
@@ -42,6 +44,7 @@ export function createFakeRecorder(): FakeRecorder {
     isReady: true,
     failLabel: null,
     failUpdate: false,
+    mux: false,
     hold: null,
     decide: async () => null,
     async open(offer) {
@@ -49,7 +52,7 @@ export function createFakeRecorder(): FakeRecorder {
       if (decided !== null) return decided;
       const call: FakeCall = { offer, told: [], kept: [], ends: [] };
       calls.push(call);
-      const open = new Map(offer.streams.map((stream) => [stream.label, ports()]));
+      const open = new Map(offer.streams.map((stream) => [stream.label, ports(stream)]));
       const mayFail = (label: string): void => {
         if (label === recorder.failLabel) throw new Error("no port left");
       };
@@ -61,7 +64,7 @@ export function createFakeRecorder(): FakeRecorder {
           async addStream(stream) {
             await recorder.hold;
             mayFail(stream.label);
-            const given = ports();
+            const given = ports(stream);
             open.set(stream.label, given);
             call.told.push({ kind: "add", stream });
             return given;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { chooseSdes, sdesAnswer } from "@earwitness/media";
 import type { Parsed, SrtpKeys, SrtpMasterKey, SrtpSuite } from "@earwitness/media";
 
 /** Reads and answers a=crypto (SDES, RFC 4568). */
@@ -6,10 +7,10 @@ export interface Sdes {
   /** The best of the offered that we take, or why none. */
   choose(values: readonly string[]): Parsed<{ readonly tag: number; readonly suite: SrtpSuite; readonly keys: readonly SrtpMasterKey[]; readonly clearRtcp: boolean }>;
   /** Value of the answer's a=crypto. */
-  answer(tag: number, suite: SrtpSuite, ours: SrtpMasterKey): string;
+  answer(tag: number, suite: SrtpSuite, ours: SrtpMasterKey, clearRtcp: boolean): string;
 }
 
-export const noSdes: Sdes = { choose: () => ({ ok: false, reason: "SRTP is not supported" }), answer: () => "" };
+export const systemSdes: Sdes = { choose: chooseSdes, answer: sdesAnswer };
 
 /** Keys of a stream, and what tells the client ours. */
 export interface Protected {
@@ -52,7 +53,7 @@ export function createProtection(sdes: Sdes, required: boolean): Protection {
       if (before?.offered === offer) return { ok: true, value: before.of };
       const [keyBytes, saltBytes] = sizes[suite];
       const ours: SrtpMasterKey = { key: new Uint8Array(randomBytes(keyBytes)), salt: new Uint8Array(randomBytes(saltBytes)), mki: null };
-      const of = { keys: { suite, theirs, ours, clearRtcp }, answer: sdes.answer(tag, suite, ours) };
+      const of = { keys: { suite, theirs, ours, clearRtcp }, answer: sdes.answer(tag, suite, ours, clearRtcp) };
       current.set(label, { offered: offer, of });
       return { ok: true, value: of };
     },

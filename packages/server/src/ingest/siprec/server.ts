@@ -10,11 +10,11 @@ import { createAuthenticator } from "./authenticator.ts";
 import { dialogKey, dialogKeyOf } from "./dialog.ts";
 import { fromTag, readIncoming, toTag, topVia } from "./incoming.ts";
 import type { Incoming } from "./incoming.ts";
-import { createJointCalls } from "./joint-calls.ts";
-import { noSdes } from "./protection.ts";
-import type { Sdes } from "./protection.ts";
 import { createInvitationRecords } from "./invitation-record.ts";
 import type { InvitationRecord, Why } from "./invitation-record.ts";
+import { createJointCalls } from "./joint-calls.ts";
+import { systemSdes } from "./protection.ts";
+import type { Sdes } from "./protection.ts";
 import { allowHeader, capabilities, methodsKnown, methodsRefused, replyTo, supported, warning } from "./reply.ts";
 import type { Answer } from "./reply.ts";
 import { openServerCertificate } from "./server-certificate.ts";
@@ -42,7 +42,7 @@ export interface SiprecServerOptions {
   /** Whether any trunk may send from this address: what share of us it has before a byte of it is read. */
   readonly isTrunkAddress: (address: string) => boolean;
   readonly invitations: InvitationLog;
-  /** Keys of SRTP by SDES; absent: media is taken in the clear only. */
+  /** Reads and answers keys of SRTP. */
   readonly sdes?: Sdes;
   readonly log: Log;
   readonly clock?: Clock;
@@ -151,7 +151,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     },
     transactions,
     jointCalls: createJointCalls(),
-    sdes: options.sdes ?? noSdes,
+    sdes: options.sdes ?? systemSdes,
     agent,
     advertisedAddress: options.advertisedAddress ?? null,
     newToken: () => randomBytes(9).toString("base64url"),

@@ -1,4 +1,4 @@
-import { answerSdp, mergeRecordingMetadata, parseTokenList } from "@earwitness/media";
+import { answerSdp, mergeRecordingMetadata } from "@earwitness/media";
 import type { RecordingMetadata, SdpSession, SipHeaderField, SipHeaders, SipResponse } from "@earwitness/media";
 import type { Clock } from "#clock";
 import type { Log } from "#log";
@@ -30,7 +30,7 @@ import type { Timers } from "./timers.ts";
 import type { ServerTransaction, Transactions } from "./transaction.ts";
 import type { Transport } from "./transport.ts";
 
-/** Who sends, and whether its media may come in the clear. */
+/** Whose call it is, and whether its media may come in the clear. */
 export type Trunk = Pick<IdentifiedTrunk, "tenantId" | "trunkId" | "trunkName" | "media">;
 
 /** What every session of a server shares. */
@@ -106,7 +106,7 @@ export async function openSession(context: SessionContext, transaction: ServerTr
     const hints = readHints(incoming.request.headers, incoming.from, brought.other);
     const facts = describeCall({ metadata, labels, invite: incoming, hints, before: null, at: receivedAt });
     noteProblems(log, incoming, brought);
-    if (lines.some((line) => line.kind === "stream" && line.crypto !== null) && (incoming.flow.kind as string) !== "tls") {
+    if (lines.some((line) => line.kind === "stream" && line.crypto !== null) && incoming.flow.kind !== "tls") {
       // Private networks are run this way; who can read the signaling can read the calls.
       log.warn({ callId: incoming.callId, remote: incoming.flow.remote.address }, "keys of SRTP came over signaling in the clear");
     }
@@ -307,7 +307,7 @@ function createSession(context: SessionContext, start: Start): OpenedSession {
   }
 
   function noteAccept(headers: SipHeaders): void {
-    if (headers.has("Accept")) understandsSnapshots = parseTokenList(headers.all("Accept")).some((type) => /^application\/rs-metadata-request\b/i.test(type));
+    if (headers.has("Accept")) understandsSnapshots = headers.list("Accept").some((type) => /^application\/rs-metadata-request\b/i.test(type));
   }
 
   /** Never in the way of the call: what cannot be kept is logged. */

@@ -20,6 +20,9 @@ const settleMs = 1_000;
 const pauseMs = 30_000;
 const maxRequests = 5;
 
+/** Answers that say "not now". */
+const inTheWay: ReadonlySet<number> = new Set([491, 500, 503, 504]);
+
 const types = ["application/rs-metadata+xml", "application/rs-metadata"] as const;
 
 export function createSnapshots(timers: Timers, update: (headers: readonly SipHeaderField[], body: Uint8Array) => Promise<Outcome>): Snapshots {
@@ -47,7 +50,7 @@ export function createSnapshots(timers: Timers, update: (headers: readonly SipHe
       outcome = await update([["Content-Type", type], ["Content-Disposition", "recording-session"]], body);
     }
     // Whatever else a client refuses it with for good, it will refuse again; what is only in the way now is not.
-    understood &&= outcome.kind === "timeout" || outcome.response.status < 300 || outcome.response.status === 491 || outcome.response.status >= 500;
+    understood &&= outcome.kind === "timeout" || outcome.response.status < 300 || inTheWay.has(outcome.response.status);
     if (missing !== null) schedule();
   }
 
