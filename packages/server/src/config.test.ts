@@ -49,6 +49,16 @@ describe("configuration", () => {
     expect(mistakesOf({ EARWITNESS_HTTP_PORT: "5060" })).toHaveLength(1);
   });
 
+  test("SIP over TLS needs a certificate and its key, and a port of its own", () => {
+    const pair = { EARWITNESS_SIP_TLS_CERT: "/etc/earwitness/sip.pem", EARWITNESS_SIP_TLS_KEY: "/etc/earwitness/sip.key" };
+    expect(parseConfig({}, 1000).sip.tls).toBeNull();
+    expect(parseConfig(pair, 1000).sip.tls).toEqual({ port: 5061, certificatePath: "/etc/earwitness/sip.pem", keyPath: "/etc/earwitness/sip.key", authoritiesPath: null });
+    expect(parseConfig({ ...pair, EARWITNESS_SIP_TLS_PORT: "5071", EARWITNESS_SIP_TLS_CA: "/etc/earwitness/sbc-ca.pem" }, 1000).sip.tls).toMatchObject({ port: 5071, authoritiesPath: "/etc/earwitness/sbc-ca.pem" });
+    expect(mistakesOf({ EARWITNESS_SIP_TLS_CERT: "/etc/earwitness/sip.pem" })).toEqual(["EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY belong together: set both or neither."]);
+    expect(mistakesOf({ EARWITNESS_SIP_TLS_PORT: "5061" })).toEqual(["EARWITNESS_SIP_TLS_PORT needs EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY beside it."]);
+    for (const taken of ["5060", "8080"]) expect(mistakesOf({ ...pair, EARWITNESS_SIP_TLS_PORT: taken })).toHaveLength(1);
+  });
+
   test("proxies are believed by address or network, and by nothing else", () => {
     const { trustedProxies } = parseConfig({ EARWITNESS_TRUSTED_PROXIES: "10.0.0.1, 192.0.2.0/24,2001:db8::/32" }, 1000).http;
     expect(trustedProxies).toEqual(["10.0.0.1", "192.0.2.0/24", "2001:db8::/32"]);

@@ -108,7 +108,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   if ((certificatePath === null) !== (keyPath === null)) mistakes.push("EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY belong together: set both or neither.");
   if (certificatePath === null && keyPath === null) {
     const idle = (["EARWITNESS_SIP_TLS_PORT", "EARWITNESS_SIP_TLS_CA"] as const).filter((key) => text(key) !== null);
-    if (idle.length > 0) mistakes.push(`${idle.join(" and ")} need EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY beside ${idle.length === 1 ? "it" : "them"}.`);
+    if (idle.length > 0) mistakes.push(`${idle.join(" and ")} ${idle.length === 1 ? "needs" : "need"} EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY beside ${idle.length === 1 ? "it" : "them"}.`);
   } else if (tlsPort === httpPort || tlsPort === sipPort) {
     mistakes.push(`EARWITNESS_SIP_TLS_PORT is ${tlsPort}, which ${tlsPort === httpPort ? "EARWITNESS_HTTP_PORT" : "EARWITNESS_SIP_PORT"} has; they must differ.`);
   }

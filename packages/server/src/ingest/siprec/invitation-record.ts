@@ -208,6 +208,7 @@ const reasons: Readonly<Record<number, InvitationReason>> = {
   488: "NO_USABLE_MEDIA",
   500: "INTERNAL",
   503: "CANNOT_RECORD_NOW",
+  505: "MALFORMED",
   603: "NOT_TO_BE_RECORDED",
 };
 
@@ -241,11 +242,9 @@ function explain(reason: InvitationReason, { status, headers }: SipResponse): st
         ? `Session-Expires is below ${headers.get("Min-SE") ?? ""} seconds`
         : status === 482
           ? "it came twice along different ways"
-          : status === 483
-            ? "Max-Forwards is used up"
-            : status === 416
-              ? "Request-URI of a scheme that is not sip, sips or tel"
-              : said;
+          : status === 416
+            ? "Request-URI of a scheme that is not sip, sips or tel"
+            : said;
   return detail === undefined || detail === "" ? sentences[reason] : `${sentences[reason]} (${printable(detail)})`;
 }
 

@@ -137,10 +137,18 @@ export async function openServerCertificate(options: CertificateOptions): Promis
 
 async function readPair({ certificatePath, keyPath, authoritiesPath }: CertificateFiles): Promise<Pair> {
   return {
-    certificate: await readFile(certificatePath, "utf8"),
-    key: await readFile(keyPath, "utf8"),
-    authorities: authoritiesPath === null ? null : await readFile(authoritiesPath, "utf8"),
+    certificate: await readText(certificatePath),
+    key: await readText(keyPath),
+    authorities: authoritiesPath === null ? null : await readText(authoritiesPath),
   };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (thrown) {
+    throw new Error(`${path} cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+  }
 }
 
 const isSame = (one: Pair, other: Pair): boolean => one.certificate === other.certificate && one.key === other.key && one.authorities === other.authorities;
@@ -158,6 +166,7 @@ function usableOf(pair: Pair, files: CertificateFiles): Usable {
     // Connections live for hours: full handshakes cost nothing that matters. Renegotiation is only good for making us sign.
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE,
   };
+  if (pair.authorities !== null) within(`${files.authoritiesPath} holds no certificate in PEM form`, () => new X509Certificate(pair.authorities ?? ""));
   within(`${files.certificatePath} and ${files.keyPath} cannot be used for TLS`, () => createSecureContext(secure));
   return { secure, expiresAt: new Date(leaf.validTo) };
 }

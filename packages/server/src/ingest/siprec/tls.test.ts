@@ -254,6 +254,7 @@ describe("renewing the certificate", () => {
     await using files = await certificateFiles(ours);
     await files.write(ours.pem, client.keyPem);
     await expect(createTestServer({ tls: { port: 0, ...files } })).rejects.toThrow("is not that of the first certificate");
+    await expect(createTestServer({ tls: { port: 0, ...files, keyPath: `${files.keyPath}.none` } })).rejects.toThrow("sip.key.none cannot be read");
     const soon = await makeCertificate("soon", null, { notAfter: new Date(Date.UTC(2026, 11, 1)) });
     await files.write(soon.pem, soon.keyPem);
     await using it = await createTestServer({ tls: { port: 0, ...files } });

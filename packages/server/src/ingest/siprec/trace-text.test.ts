@@ -14,6 +14,7 @@ describe("a message in a trace", () => {
   test.each([
     ["a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4 FEC_ORDER=FEC_SRTP", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***|2^20|1:4 FEC_ORDER=FEC_SRTP", "WVNfX19z"],
     ["a=crypto:2 X inline:SECRETkey1|2^20|1:4;inline:SECRETkey2|2^20|2:4", "a=crypto:2 X inline:***|2^20|1:4;inline:***|2^20|2:4", "SECRET"],
+    ["a=crypto:2 X inline: SECRET", "a=crypto:2 X inline:***", "SECRET"],
     ["a=crypto:2 X INLINE:SECRET", "a=crypto:2 X inline:***", "SECRET"],
     ["a=key-mgmt:mikey AQAFgM0XflABAAAA", "a=key-mgmt:mikey ***", "AQAF"],
     ["k=base64:SECRET==", "k=base64:***", "SECRET"],
@@ -27,6 +28,9 @@ describe("a message in a trace", () => {
     ['Authorization: Digest username="sbc", realm="r", nonce="n", uri="sip:x", response="0123abcd", cnonce="SECRET", qop=auth', 'Authorization: Digest username="sbc", realm="r", nonce="n", uri="sip:x", response="***", cnonce="***", qop=auth'],
     ["Proxy-Authorization: Digest response = 0123abcd,cnonce=SECRET ,nonce=n", 'Proxy-Authorization: Digest response = "***",cnonce="***" ,nonce=n'],
     ['authorization : digest\r\n\tusername="a",\r\n response="0123abcd",\r\n\tcnonce="SECRET\\"SECRET"', 'authorization : digest\r\n\tusername="a",\r\n response="***",\r\n\tcnonce="***"'],
+    ['Authorization\r\n : Digest response="x\\\r\n SECRET", cnonce="\rSECRET"', 'Authorization\r\n : Digest response="***", cnonce="***"'],
+    ['Authorization: Digest nonce="n"\rcnonce="SECRET"', 'Authorization: Digest nonce="n"\rcnonce="***"'],
+    ["Authorization: Digest nonce=n\u2028,cnonce=SECRET", 'Authorization: Digest nonce=n\u2028,cnonce="***"'],
     ["Authorization: Basic 0123abcd", "Authorization: ***"],
     ['Authorization: Digest response="0123abcd', 'Authorization: Digest response="***"'],
     ["From: <sip:ann:SECRET@client.example>;tag=1", "From: <sip:ann:***@client.example>;tag=1"],

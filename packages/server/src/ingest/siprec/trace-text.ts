@@ -36,16 +36,19 @@ const hidden = "***";
  */
 function mask(text: string): string {
   return text
-    .replaceAll(/inline:[^\s|;,]+/gi, `inline:${hidden}`)
-    .replaceAll(/^(a=key-mgmt:\S{1,40}[ \t]+)\S.*$/gim, `$1${hidden}`)
-    .replaceAll(/^(k=[a-z0-9]{1,20}:).+$/gim, `$1${hidden}`)
-    .replaceAll(/^((?:proxy-)?authorization[ \t]*:)(.*(?:\r?\n[ \t].*)*)/gim, (_line, name: string, value: string) => name + maskAuthorization(value))
+    .replaceAll(/inline:[ \t]*[^\s|;,]+/gi, `inline:${hidden}`)
+    .replaceAll(/^(a=key-mgmt:\S{1,40}[ \t]+)\S[^\n]*/gim, (line, name: string) => `${name}${hidden}${end(line)}`)
+    .replaceAll(/^(k=[a-z0-9]{1,20}:)[^\n]*/gim, (line, name: string) => `${name}${hidden}${end(line)}`)
+    // Lines end where our reader ends them: at LF alone.
+    .replaceAll(/^((?:proxy-)?authorization(?:[ \t]|\r?\n[ \t])*:)([^\n]*(?:\n[ \t][^\n]*)*)/gim, (line, name: string, value: string) => `${name}${maskAuthorization(value.replace(/\r$/, ""))}${end(line)}`)
     .replaceAll(/(sips?:[^\s:@;<>"]{1,200}):[^\s:@<>"]{1,200}@/gi, `$1:${hidden}@`);
 }
 
+const end = (line: string): string => (line.endsWith("\r") ? "\r" : "");
+
 function maskAuthorization(value: string): string {
   if (!/^\s*digest\s/i.test(value)) return /\S/.test(value) ? ` ${hidden}` : value;
-  return value.replaceAll(/\b(response|cnonce)(\s*=\s*)("(?:[^"\\]|\\.)*"?|[^\s,]*)/gi, `$1$2"${hidden}"`);
+  return value.replaceAll(/\b(response|cnonce)(\s*=\s*)("(?:[^"\\]|\\[^])*"?|[^\s,]*)/gi, `$1$2"${hidden}"`);
 }
 
 /** Terminals and databases do not take every character; line ends and tabs they do. */

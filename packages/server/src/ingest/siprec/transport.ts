@@ -2,8 +2,6 @@ import { createSocket } from "node:dgram";
 import type { Socket as UdpSocket } from "node:dgram";
 import { createServer, connect, isIP, isIPv6 } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import type { TLSSocket } from "node:tls";
 import { createSipStreamFramer } from "@earwitness/media";
 import type { Via } from "@earwitness/media";
 import type { Log } from "#log";
@@ -14,6 +12,8 @@ import type { ServerCertificate } from "./server-certificate.ts";
 import { createSourceGuard } from "./source-guard.ts";
 import type { Rate } from "./source-guard.ts";
 import type { Timer, Timers } from "./timers.ts";
+import { connectTls, listening, listenTls } from "./tls-streams.ts";
+import type { TlsListener } from "./tls-streams.ts";
 
 /** TLS is a stream like TCP whose socket was upgraded: what only streams do asks `reliable`, never the name. */
 export type TransportKind = "udp" | "tcp" | "tls";
@@ -138,8 +138,6 @@ const pauseMs = 250;
 /** For what was written last to reach the other side before its connection is cut. */
 const lingerMs = 1_000;
 const noCertificates: readonly Uint8Array[] = [];
-/** A chain is a handful; OpenSSL itself takes 100 kB of them. */
-const maxChain = 10;
 /** All of them share one bucket of handshakes. No address is written like this. */
 const strangers = "strangers";
 
@@ -153,14 +151,12 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const connections = new Set<Socket>();
   /** Streams that we opened, by where to: what is repeated must not open another each time. */
   const opened = new Map<string, Socket>();
-  /** Sockets whose TLS handshake is not done, by where from. */
-  const shaking = new Map<string, { readonly socket: Socket; readonly place: Place; readonly late: Timer }>();
   const routes = new Map<string, { readonly address: Promise<string>; readonly atMs: number }>();
   const count = { received: 0, sent: 0, dropped: 0, connectionsRefused: 0, handshakesFailed: 0, sendErrors: 0 };
   let closed = false;
 
   const { udp, server, address } = await bindBoth(host, options.port, ipv6);
-  const tls = options.tls === null ? null : await listenTls(options.tls).catch(async (thrown: unknown) => {
+  const tls = options.tls === null ? null : await openTls(options.tls).catch(async (thrown: unknown) => {
     await Promise.all([new Promise<void>((done) => udp.close(done)), new Promise((done) => server.close(done))]);
     throw thrown;
   });
@@ -209,47 +205,28 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     return { remote, isTrunk, leave };
   }
 
-  /** TLS on a port of its own. The handshake is ours to limit: sockets come to the TLS server only once they have a place and a share. */
-  async function listenTls({ port, certificate }: { readonly port: number; readonly certificate: ServerCertificate }) {
-    const keyOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
-    // Whose certificate it is, and whether there must be one, is the trunk's matter: asked for, required of nobody here.
-    const upgrade = createTlsServer({ ...certificate.secure, requestCert: true, rejectUnauthorized: false });
-    certificate.onChange(() => upgrade.setSecureContext(certificate.secure));
-    upgrade.on("secureConnection", (socket) => {
-      const begun = shaking.get(keyOf(socket));
-      if (begun === undefined) return void socket.destroy();
-      begun.late.cancel();
-      shaking.delete(keyOf(socket));
-      socket.once("close", begun.place.leave);
-      serve(socket, "tls", begun.place, chainOf(socket));
-    });
-    upgrade.on("tlsClientError", (error, socket) => {
-      log.debug({ reason: messageOf(error) }, "SIP TLS handshake");
-      socket.destroy();
-    });
-
-    const listener = createServer();
-    listener.on("connection", (socket) => {
-      socket.on("error", (error) => log.debug({ err: error }, "SIP TLS stream"));
-      const place = admit(socket);
-      if (place === null) return;
-      if (!handshakeGuard.admit(place.isTrunk ? place.remote.address : strangers)) {
+  /** TLS on a port of its own. */
+  async function openTls({ port, certificate }: { readonly port: number; readonly certificate: ServerCertificate }): Promise<TlsListener> {
+    return await listenTls<Place>({
+      host,
+      port,
+      certificate,
+      handshakeMs: limits.handshakeMs,
+      timers,
+      log,
+      admit(socket) {
+        const place = admit(socket);
+        if (place === null || handshakeGuard.admit(place.isTrunk ? place.remote.address : strangers)) return place;
         count.connectionsRefused += 1;
         socket.destroy();
-        return;
-      }
-      const key = keyOf(socket);
-      const late = timers.after(limits.handshakeMs, () => socket.destroy());
-      shaking.set(key, { socket, place, late });
-      socket.once("close", () => {
-        late.cancel();
-        if (shaking.delete(key)) count.handshakesFailed += 1;
-      });
-      upgrade.emit("connection", socket);
+        return null;
+      },
+      secured(socket, place, certificates) {
+        socket.once("close", place.leave);
+        serve(socket, "tls", place, certificates);
+      },
+      failed: () => void (count.handshakesFailed += 1),
     });
-    listener.on("error", (error) => log.warn({ err: error }, "SIP TLS listener"));
-    await listening(listener, host, port);
-    return { listener, address: { address: host, port: (listener.address() as AddressInfo).port } satisfies Endpoint };
   }
 
   /** Reads messages from a stream, one that came or one that we opened. */
@@ -334,37 +311,13 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     if (leave === null) return failed("too many connections");
     const where = { host: to.address, port: to.port, ...(wildcard ? {} : { localAddress: address.address }) };
     const shown: Uint8Array[] = [];
-    const socket = kind === "tls" ? connectSecurely(where, flow, shown) : connect(where);
+    const socket = kind === "tls" ? connectTls(where, flow?.certificates[0], shown, options.tls?.certificate ?? null, limits.handshakeMs, timers) : connect(where);
     socket.once("close", leave);
     serve(socket, kind, { remote: to, isTrunk }, shown);
     opened.set(key, socket);
     socket.on("error", failed);
     socket.on("close", () => opened.get(key) === socket && opened.delete(key));
     write(socket, bytes);
-  }
-
-  /**
-   * To a client whose connection died while its call runs. Who answers must show the certificate that the client had shown, or one of a
-   * configured authority; where there was none and none is configured, there is nothing to check by. Names are not compared: these
-   * certificates are a device's, found by its number.
-   */
-  function connectSecurely(where: { readonly host: string; readonly port: number; readonly localAddress?: string }, flow: Flow | null, shown: Uint8Array[]): Socket {
-    const certificate = options.tls?.certificate;
-    const authorities = certificate?.authorities ?? null;
-    const [known] = flow?.certificates ?? [];
-    const socket = connectTls({ ...where, ...certificate?.secure, ...(authorities === null ? {} : { ca: authorities }), rejectUnauthorized: false, checkServerIdentity: () => undefined });
-    socket.cork(); // nothing is told to who has not been checked
-    const late = timers.after(limits.handshakeMs, () => socket.destroy(new Error("TLS handshake takes too long")));
-    socket.once("close", () => late.cancel());
-    socket.once("secureConnect", () => {
-      late.cancel();
-      shown.push(...chainOf(socket));
-      const isKnown = known !== undefined && shown[0] !== undefined && Buffer.from(known).equals(shown[0]);
-      const trusted = isKnown || (authorities === null ? known === undefined : socket.authorized);
-      if (trusted) socket.uncork();
-      else socket.destroy(new Error("the certificate is neither the client's nor of a known authority"));
-    });
-    return socket;
   }
 
   function routeTo(peer: string): Promise<string> {
@@ -380,8 +333,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
 
   return {
     address,
-    tlsAddress: tls?.address ?? null,
-    portOf: (kind) => (kind === "tls" ? (tls ?? { address }).address.port : address.port),
+    tlsAddress: tls === null ? null : { address: host, port: tls.port },
+    portOf: (kind) => (kind === "tls" && tls !== null ? tls.port : address.port),
     sendResponse(bytes, flow, via) {
       if (closed) return;
       count.sent += 1;
@@ -405,9 +358,9 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     async close() {
       if (closed) return;
       closed = true;
-      const listeners: Server[] = tls === null ? [server] : [server, tls.listener];
+      const listeners: Server[] = tls === null ? [server] : [server, tls.server];
       const ended = [new Promise<void>((done) => udp.close(() => done())), ...listeners.map((one) => new Promise<void>((done) => one.close(() => done())))];
-      for (const { socket } of shaking.values()) socket.destroy();
+      tls?.abandon();
       // What was written is flushed; who does not close his side is cut off.
       for (const socket of connections) socket.end(() => socket.destroy());
       const cut = timers.after(lingerMs, () => connections.forEach((socket) => socket.destroy()));
@@ -439,23 +392,6 @@ async function bindBoth(host: string, port: number, ipv6: boolean) {
       if (port !== 0 || attempt === 20) throw thrown;
     }
   }
-}
-
-function listening(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((done, fail) => {
-    server.once("error", fail);
-    server.listen({ host, port }, () => {
-      server.off("error", fail);
-      done();
-    });
-  });
-}
-
-/** What a peer showed, its own certificate first, as far as each was issued by the next. */
-function chainOf(socket: TLSSocket): readonly Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let next = socket.getPeerX509Certificate(); next !== undefined && chain.length < maxChain; next = next.issuerCertificate) chain.push(next.raw);
-  return chain;
 }
 
 export const defaultPort = (kind: TransportKind): number => (kind === "tls" ? 5061 : 5060);
