@@ -1,9 +1,9 @@
 /**
  * npm run bench            the hot paths, each beside another way of doing the same: a minute
- * npm run bench NAME       one of them, or one that takes longer: recorder
+ * npm run bench NAME       one of them, or one that takes longer: recorder, path
  */
 const quick = ["media", "sealing"];
-const long = ["recorder"];
+const long = ["recorder", "path"];
 
 const name = process.argv[2];
 if (name !== undefined && ![...quick, ...long].includes(name)) {
