@@ -118,6 +118,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       workers: config.rtp.workers ?? Math.max(1, availableParallelism() - 1),
       bindAddress: config.rtp.host,
       rtpPorts: [config.rtp.fromPort, config.rtp.toPort],
+      udp: config.rtp.udp,
       limits: config.limits,
       tenantOf: wrappingTenant,
       trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),

@@ -2,12 +2,15 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "#errors";
 import { createMediaWork } from "./media-work.ts";
-import type { Answers, Command, FromWorker, Request, WorkerOptions } from "./worker-protocol.ts";
+import { udpSockets } from "./udp-choice.ts";
+import type { Answers, Command, FromWorker, Request, ThreadOptions } from "./worker-protocol.ts";
 
 if (parentPort === null) throw new Error("media-worker.ts runs as a worker thread");
 const port = parentPort;
 const say = (message: FromWorker): void => port.postMessage(message);
-const work = createMediaWork(workerData as WorkerOptions, (event) => say({ kind: "event", event }));
+const options = workerData as ThreadOptions;
+const openSocket = await udpSockets(options.udp, options.openDescriptors); // commands wait in the port until it is listened to
+const work = createMediaWork(options, (event) => say({ kind: "event", event }), { openSocket });
 const sayStats = (): void => say({ kind: "stats", stats: work.stats() });
 const statsTimer = setInterval(sayStats, 1_000);
 let underWay = 0;
