@@ -24,14 +24,18 @@ export interface FakeRecorder extends Recorder {
   failUpdate: boolean;
   /** Adding a stream waits for it. */
   hold: Promise<void> | null;
+  /** RTP ports that were given out and not taken back. */
+  readonly portsOpen: ReadonlySet<number>;
 }
 
 export function createFakeRecorder(): FakeRecorder {
   const calls: FakeCall[] = [];
   let nextPort = 40_000;
+  const portsOpen = new Set<number>();
 
   function ports(): LocalPorts {
     nextPort += 2;
+    portsOpen.add(nextPort);
     return { rtpPort: nextPort, rtcpPort: nextPort + 1 };
   }
 
@@ -41,6 +45,7 @@ export function createFakeRecorder(): FakeRecorder {
     failLabel: null,
     failUpdate: false,
     hold: null,
+    portsOpen,
     decide: async () => null,
     async open(offer) {
       const decided = await recorder.decide(offer);
@@ -70,6 +75,7 @@ export function createFakeRecorder(): FakeRecorder {
             return open.get(stream.label)!;
           },
           async removeStream(label) {
+            portsOpen.delete(open.get(label)?.rtpPort ?? 0);
             open.delete(label);
             call.told.push({ kind: "remove", label });
           },
@@ -78,6 +84,7 @@ export function createFakeRecorder(): FakeRecorder {
             call.told.push({ kind: "update", facts, raw });
           },
           async end(cause) {
+            for (const { rtpPort } of open.values()) portsOpen.delete(rtpPort);
             call.told.push({ kind: "end", cause });
             call.ends.push(cause);
           },
