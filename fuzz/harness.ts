@@ -17,6 +17,8 @@ export interface Harness {
   readonly words: readonly string[];
   /** Reads the input in every way there is and throws where an answer cannot be right. */
   readonly run: (input: Uint8Array) => Verdict;
+  /** The parser without the checks around it, for its time; `run` where absent. */
+  readonly alone?: (input: Uint8Array) => unknown;
   /** Longest input; costs that grow faster than the input show only where inputs are long. */
   readonly maxBytes: number;
   /** Makes checksums right after a mutation, where a wrong one would hide everything behind it. */

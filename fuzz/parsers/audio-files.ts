@@ -62,6 +62,7 @@ function runOgg(input: Uint8Array): Verdict {
 export const oggOpus = harness({
   name: "ogg-opus",
   run: runOgg,
+  alone: parseOggOpus,
   repair: repairOgg,
   words: ["OggS", "OpusHead", "OpusTags"],
   maxBytes: 48 * 1024,

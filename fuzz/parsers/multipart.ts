@@ -10,10 +10,14 @@ const nested = `multipart/mixed;boundary=out\r\n--out\r\nContent-Type: multipart
 const words = ["\r\n", "\n", "--b", "--b 1", "--out", "--in", "--", "boundary=", "boundary=b", "multipart/mixed", "multipart/alternative;boundary=in", "Content-Type: ", "Content-Disposition: recording-session", "application/sdp", "application/rs-metadata+xml", "\r\n\r\n", ";", "\"", " "];
 
 /** The first line is the Content-Type, the rest is the body. */
-function run(input: Uint8Array): Verdict {
+function apart(input: Uint8Array): { readonly type: string; readonly body: Uint8Array } {
   const lineFeed = input.indexOf(10);
-  const type = text(input.subarray(0, lineFeed < 0 ? input.length : lineFeed)).trim();
-  const body = input.subarray(lineFeed < 0 ? input.length : lineFeed + 1);
+  const end = lineFeed < 0 ? input.length : lineFeed;
+  return { type: text(input.subarray(0, end)).trim(), body: input.subarray(Math.min(input.length, end + 1)) };
+}
+
+function run(input: Uint8Array): Verdict {
+  const { type, body } = apart(input);
   demandSameAnywhere(body, (bytes) => splitBody(type, bytes));
   splitBody(undefined, body);
   const parts = parseMultipart(type, body);
@@ -35,6 +39,10 @@ export const multipart = harness({
   name: "multipart",
   words,
   run,
+  alone(input) {
+    const { type, body } = apart(input);
+    return splitBody(type, body);
+  },
   maxBytes: 256 * 1024,
   seeds: [
     taken("SDP and metadata", mixed),

@@ -64,6 +64,7 @@ export const metadata = harness({
   name: "recording-metadata",
   words,
   run,
+  alone: parseRecordingMetadata,
   maxBytes: 512 * 1024,
   covers: ["/packages/media/src/", "/node_modules/saxes/"],
   seeds: [

@@ -67,6 +67,7 @@ export const sdp = harness({
   words,
   maxBytes: 256 * 1024,
   run,
+  alone: parseSdp,
   seeds: [
     taken("an offer of everything", offer),
     taken("bare line feeds", offer.replaceAll("\r", "")),

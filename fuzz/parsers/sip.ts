@@ -89,7 +89,7 @@ function runMessage(input: Uint8Array): Verdict {
   return "taken";
 }
 
-export const sipMessage = harness({ name: "sip-message", seeds: sipSeeds, words: sipWords, maxBytes: 256 * 1024, run: runMessage });
+export const sipMessage = harness({ name: "sip-message", seeds: sipSeeds, words: sipWords, maxBytes: 256 * 1024, run: runMessage, alone: parseSipMessage });
 
 const streamSeeds: readonly Seed[] = [
   taken("three messages and keep-alives", `\r\n\r\n${invite}${compact}\r\n\r\n${ok}`),
@@ -103,8 +103,7 @@ const streamSeeds: readonly Seed[] = [
 
 const maxMessageBytes = 16 * 1024;
 
-function runStream(input: Uint8Array): Verdict {
-  const whole = createSipStreamFramer({ maxMessageBytes }).push(input);
+function pushInPieces(input: Uint8Array): SipStreamEvent[] {
   const pieces: SipStreamEvent[] = [];
   const framer = createSipStreamFramer({ maxMessageBytes });
   const random = createRandom(hashOf(input));
@@ -118,6 +117,12 @@ function runStream(input: Uint8Array): Verdict {
     piece.fill(0x58); // a socket uses its buffer again
     at += size;
   }
+  return pieces;
+}
+
+function runStream(input: Uint8Array): Verdict {
+  const whole = createSipStreamFramer({ maxMessageBytes }).push(input);
+  const pieces = pushInPieces(input);
   const describe = (events: readonly SipStreamEvent[]): string => sayAll(events.map((event) => (event.kind === "error" ? event.kind : event)));
   demand(describe(whole) === describe(pieces), "the stream is cut into the same messages wherever the network cuts it");
   let total = 0;
@@ -133,7 +138,7 @@ function runStream(input: Uint8Array): Verdict {
   return whole.some(({ kind }) => kind === "message") && !whole.some(({ kind }) => kind === "error") ? "taken" : "refused";
 }
 
-export const sipStream = harness({ name: "sip-stream", seeds: streamSeeds, words: sipWords, maxBytes: 256 * 1024, run: runStream });
+export const sipStream = harness({ name: "sip-stream", seeds: streamSeeds, words: sipWords, maxBytes: 256 * 1024, run: runStream, alone: pushInPieces });
 
 const fieldSeeds: readonly Seed[] = [
   taken("Via", "SIP / 2.0 / UDP   [2001:db8::9] : 5061 ;branch=z9hG4bKa;received=192.0.2.1;rport"),

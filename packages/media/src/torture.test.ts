@@ -5,10 +5,14 @@ import type { SipMessage } from "./sip-message.ts";
 import { createSipStreamFramer } from "./sip-stream.ts";
 import { parseSipUri } from "./sip-uri.ts";
 import { tortureMessages } from "./testing/rfc4475.ts";
-import { tortureVerdicts, verdictOf } from "./testing/rfc4475-verdicts.ts";
+import { ipv6Verdicts, tortureVerdicts, verdictOf } from "./testing/torture-verdicts.ts";
+import { ipv6Messages } from "./testing/rfc5118.ts";
+import { mediaAddress, parseSdp } from "./sdp.ts";
+
+const everything = [...tortureMessages, ...ipv6Messages];
 
 const bytesOf = (name: string): Uint8Array => {
-  const found = tortureMessages.find((one) => one.name === name);
+  const found = everything.find((one) => one.name === name);
   if (found === undefined) throw new Error(`no message ${name}`);
   return found.bytes;
 };
@@ -19,13 +23,15 @@ function read(name: string): SipMessage {
   return result.message;
 }
 
-describe("RFC 4475", () => {
-  test("all 49 messages are there, and each has its verdict", () => {
+describe("RFC 4475 and RFC 5118", () => {
+  test("all messages are there, and each has its verdict", () => {
     expect(tortureMessages).toHaveLength(49);
     expect(tortureVerdicts.map(({ name }) => name)).toEqual(tortureMessages.map(({ name }) => name));
+    expect(ipv6Messages).toHaveLength(11);
+    expect(ipv6Verdicts.map(({ name }) => name)).toEqual(ipv6Messages.map(({ name }) => name));
   });
 
-  test.each(tortureMessages)("$section $name", ({ name, bytes }) => {
+  test.each(everything)("$section $name", ({ name, bytes }) => {
     const result = parseSipMessage(bytes);
     const { refusal, answer } = verdictOf(name);
     expect(result.ok ? null : result.reason).toBe(refusal);
@@ -89,5 +95,21 @@ describe("RFC 4475", () => {
     const methods = events.flatMap((event) => (event.kind === "message" ? [new TextDecoder().decode(event.bytes).split(" ", 1)[0]] : []));
     // The SDP is longer than its INVITE says; what is left of it is no request, and is cut off as if it were one.
     expect(methods).toEqual(["REGISTER", "INVITE", "C\r\n\r\n"]);
+  });
+
+  test("IPv6 in URIs, Vias and SDP", () => {
+    const uri = (name: string) => {
+      const message = read(name);
+      return parseSipUri(message.kind === "request" ? message.uri : "");
+    };
+    expect(uri("port-ambiguous")).toMatchObject({ value: { host: "2001:db8::10:5070", port: null } });
+    expect(uri("port-unambiguous")).toMatchObject({ value: { host: "2001:db8::10", port: 5070 } });
+    expect(uri("ipv6-bad").ok).toBe(false);
+    const vias = (name: string) => read(name).headers.list("Via").map((via) => parseVia(via));
+    expect(vias("mult-ip-in-header")).toMatchObject([{ value: { host: "2001:db8::9:1", port: 6050 } }, { value: { host: "192.0.2.1" } }, { value: { host: "2001:db8::9:255" } }]);
+    expect(vias("ipv4-mapped-ipv6")[0]).toMatchObject({ value: { host: "::ffff:192.0.2.10", port: 19_823 } });
+    for (const name of ["via-received-param-with-delim", "via-received-param-no-delim"]) expect(vias(name)[0]).toMatchObject({ value: { host: "2001:db8::9:1" } });
+    const sdp = parseSdp(read("mult-ip-in-sdp").body);
+    expect(sdp.ok && sdp.value.media.map((media) => mediaAddress(media)?.address)).toEqual(["192.0.2.1", "2001:db8::1"]);
   });
 });

@@ -25,7 +25,7 @@ export const openApiFile = join(project, "packages/contract/openapi.json");
 
 if (import.meta.main) {
   const { describeApi } = await import("./describe-api.ts");
-  const { describeTorture } = await import("../../media/src/testing/rfc4475-verdicts.ts");
+  const { describeTorture } = await import("../../media/src/testing/torture-verdicts.ts");
   await writeFile(configurationFile, describeConfiguration());
   await writeFile(join(project, "docs/torture.md"), describeTorture());
   const openApi = await describeApi();

@@ -112,7 +112,7 @@ describe.skipIf(!present)("sipp as recording client", () => {
     const realm = "rec.example";
     const digest = { username: "sbc", realm, ha1Md5: digestHa1("MD5", "sbc", realm, "s3cret"), ha1Sha256: digestHa1("SHA-256", "sbc", realm, "s3cret") };
     await withServer(async (port, recorder) => {
-      // It reads the first challenge alone and knows MD5 alone: its first call fails, and then it is asked the other way around.
+      // It reads the first challenge alone and knows MD5 alone: its first call fails, and then it is asked for that.
       await expect(sipp("authenticated-call.xml", transport, port, 1, ["-au", "sbc", "-ap", "s3cret"])).rejects.toThrow("must use MD5");
       await new Promise((later) => setTimeout(later, 2_100));
       expect(await sipp("authenticated-call.xml", transport, port, 20, ["-au", "sbc", "-ap", "s3cret"])).toHaveLength(20);

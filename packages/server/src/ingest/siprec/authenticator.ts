@@ -20,8 +20,9 @@ const maxNonces = 20_000;
 const maxAuthorizations = 5;
 const tagBytes = 16;
 /**
- * Many clients know MD5 alone and read one challenge, the first: they give up over SHA-256 on top, where RFC 8760 wants it. Who has left a
- * challenge unanswered for so long gets MD5 on top from then on, so its next call works. A client of both can use either.
+ * Some clients give up over a 401 that names an algorithm they do not know, whatever stands beside it; or they read the first challenge
+ * alone. RFC 8760 wants SHA-256 named, and on top. So who leaves a challenge unanswered for this long is asked for MD5 alone from then on,
+ * and if that is left unanswered, for both again.
  */
 const unansweredMs = 2_000;
 const maxClients = 10_000;
@@ -44,16 +45,26 @@ export function createAuthenticator(nowMs: () => number, secret: Uint8Array = ra
   const used = new Map<string, Uses>();
   /** Nonces from before this are taken for expired: the record of what they were used for had to make room. */
   let oldestMs = 0;
-  /** Clients that have not answered yet, since when; and those that never did until MD5 came first. */
-  const asked = new Map<string, { readonly sinceMs: number; readonly readsOne: boolean }>();
+  const clients = new Map<string, { readonly unansweredSinceMs: number | null; readonly md5Alone: boolean }>();
+
+  function remembered(address: string): { readonly unansweredSinceMs: number | null; readonly md5Alone: boolean } {
+    return clients.get(address) ?? { unansweredSinceMs: null, md5Alone: false };
+  }
 
   function algorithmsFor(address: string): readonly DigestAlgorithm[] {
-    const client = asked.get(address) ?? { sinceMs: nowMs(), readsOne: false };
-    const readsOne = client.readsOne || nowMs() - client.sinceMs > unansweredMs;
-    asked.delete(address);
-    asked.set(address, { ...client, readsOne });
-    if (asked.size > maxClients) asked.delete(asked.keys().next().value!);
-    return readsOne ? ["MD5", "SHA-256"] : ["SHA-256", "MD5"];
+    const { unansweredSinceMs: sinceMs, md5Alone } = remembered(address);
+    const gaveUp = sinceMs !== null && nowMs() - sinceMs > unansweredMs;
+    const client = { unansweredSinceMs: gaveUp ? nowMs() : (sinceMs ?? nowMs()), md5Alone: gaveUp !== md5Alone };
+    clients.delete(address);
+    clients.set(address, client);
+    if (clients.size > maxClients) clients.delete(clients.keys().next().value!);
+    return client.md5Alone ? ["MD5"] : ["SHA-256", "MD5"];
+  }
+
+  /** It does answer, rightly or not. One that answers by SHA-256 needs no exception. */
+  function hasAnswered(address: string, algorithm: string): void {
+    if (remembered(address).md5Alone && algorithm === "MD5") clients.set(address, { unansweredSinceMs: null, md5Alone: true });
+    else clients.delete(address);
   }
 
   const code = (head: Uint8Array, address: string, realm: string): Buffer =>
@@ -122,6 +133,7 @@ export function createAuthenticator(nowMs: () => number, secret: Uint8Array = ra
         if (broken !== undefined && !broken.ok) return refuse("CREDENTIALS_WRONG", broken.reason);
         return refuse("CREDENTIALS_MISSING", "credentials are needed");
       }
+      hasAnswered(address, claim.algorithm);
       if (claim.algorithm !== "MD5" && claim.algorithm !== "SHA-256") return refuse("CREDENTIALS_WRONG", "digest algorithm was not offered: use SHA-256 or MD5");
       if (claim.qop !== null && claim.qop !== "auth") return refuse("CREDENTIALS_WRONG", "qop was not offered: use auth");
 
@@ -130,10 +142,7 @@ export function createAuthenticator(nowMs: () => number, secret: Uint8Array = ra
       const issuedMs = issuedAt(claim.nonce, address, realm);
       const fresh = issuedMs !== null && issuedMs >= oldestMs && issuedMs <= nowMs() && nowMs() - issuedMs <= nonceLifeMs;
       // Without a count a nonce is good once. Who has the password learns that it was right, and nobody else gets here.
-      if (fresh && takeCount(claim.nonce, issuedMs, claim.nonceCount ?? 1)) {
-        if (claim.algorithm === "SHA-256" || asked.get(address)?.readsOne === false) asked.delete(address);
-        return null;
-      }
+      if (fresh && takeCount(claim.nonce, issuedMs, claim.nonceCount ?? 1)) return null;
       return refuse("CREDENTIALS_WRONG", "the nonce is used up", true);
     },
   };

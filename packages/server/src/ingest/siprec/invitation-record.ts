@@ -55,7 +55,7 @@ const maxRecords = 20_000;
 /** 401 and 422 are steps: who can go on does within a round trip, and then there is one invitation to tell of, not two. */
 const stepMs = 5_000;
 const maxSteps = 1_000;
-/** INVITEs of addresses that are nobody's: of a flood a page needs to show only that there is one. */
+/** INVITEs that are no trunk's: of a flood a page needs to show only that there is one. */
 const strangersRate = { perSecond: 20, burst: 100 };
 
 export interface InvitationRecordsOptions {
@@ -106,7 +106,7 @@ export function createInvitationRecords({ log, clock, timers, invitations }: Inv
       waitingBytes -= waiting.reduce((sum, { text }) => sum + text.length, 0);
       const trace = waiting;
       waiting = [];
-      if (owner === null && !guard.admit("")) return;
+      if ((owner === null || owner.trunkId === null) && !guard.admit("")) return;
       const reason = why.reason ?? reasons[response.status] ?? "INTERNAL";
       try {
         sink = invitations.answered({

@@ -3,7 +3,8 @@ import { join, resolve } from "node:path";
 import type { SipMessage } from "@earwitness/media";
 import { describe, expect, test } from "vitest";
 import { tortureMessages } from "../../../../media/src/testing/rfc4475.ts";
-import { describeTorture, verdictOf } from "../../../../media/src/testing/rfc4475-verdicts.ts";
+import { describeTorture, verdictOf } from "../../../../media/src/testing/torture-verdicts.ts";
+import { ipv6Messages } from "../../../../media/src/testing/rfc5118.ts";
 import { createTestServer, until } from "./test-server.ts";
 import type { TestServer } from "./test-server.ts";
 import type { TestClient } from "./test-client.ts";
@@ -48,8 +49,10 @@ async function withBystander(it: TestServer, meanwhile: () => Promise<void>): Pr
   expect(it.logged.filter((line) => line.includes("could not be handled"))).toEqual([]);
 }
 
-describe("RFC 4475 through the server", () => {
-  test.each(tortureMessages)("UDP: $section $name", async ({ name, bytes }) => {
+const everything = [...tortureMessages, ...ipv6Messages];
+
+describe("RFC 4475 and RFC 5118 through the server", () => {
+  test.each(everything)("UDP: $section $name", async ({ name, bytes }) => {
     await using it = await createTestServer();
     await withBystander(it, async () => {
       const client = await it.client();
@@ -67,7 +70,7 @@ describe("RFC 4475 through the server", () => {
     });
   });
 
-  test.each(tortureMessages)("TCP, byte for byte: $section $name", async ({ name, bytes }) => {
+  test.each(everything)("TCP, byte for byte: $section $name", async ({ name, bytes }) => {
     await using it = await createTestServer();
     await withBystander(it, async () => {
       const client = await it.client("tcp");
@@ -86,7 +89,7 @@ describe("RFC 4475 through the server", () => {
     await using it = await createTestServer();
     await withBystander(it, async () => {
       const udp = await it.client();
-      for (const { bytes } of tortureMessages) {
+      for (const { bytes } of everything) {
         udp.send(bytes);
         const tcp = await it.client("tcp");
         tcp.send(bytes);

@@ -1,6 +1,8 @@
 import { tortureMessages } from "./rfc4475.ts";
+import type { TortureMessage } from "./rfc4475.ts";
+import { ipv6Messages } from "./rfc5118.ts";
 
-/** What becomes of one message of RFC 4475 here. Tests hold the parser and the server to it; docs/torture.md shows it. */
+/** What becomes of one message of RFC 4475 or RFC 5118 here. Tests hold the parser and the server to it; docs/torture.md shows it. */
 export interface TortureVerdict {
   readonly name: string;
   /** The parser's sentence; null where it reads the message. */
@@ -69,26 +71,50 @@ export const tortureVerdicts: readonly TortureVerdict[] = [
   { name: "inv2543", refusal: null, answer: 200, overTcp: 400, asked: "the ways of RFC 2543 are understood", because: "on a stream a body without Content-Length has no end" },
 ];
 
+export const ipv6Verdicts: readonly TortureVerdict[] = [
+  { name: "ipv6-good", refusal: null, answer: 405, asked: "well-formed", because: noRegistrar },
+  { name: "ipv6-bad", refusal: null, answer: 405, asked: "400", because: noRegistrar },
+  { name: "port-ambiguous", refusal: null, answer: 405, asked: "well-formed; 5070 is part of the address", because: noRegistrar },
+  { name: "port-unambiguous", refusal: null, answer: 405, asked: "well-formed", because: noRegistrar },
+  { name: "via-received-param-with-delim", refusal: null, answer: 481, asked: "read all the same", because: "there is no such dialog" },
+  { name: "via-received-param-no-delim", refusal: null, answer: 200, asked: "well-formed" },
+  { name: "ipv6-in-sdp", refusal: null, answer: 488, asked: "well-formed", because: "it offers G.726, which is not recorded" },
+  { name: "mult-ip-in-header", refusal: null, answer: 481, asked: "well-formed", because: "there is no such dialog" },
+  { name: "mult-ip-in-sdp", refusal: null, answer: 200, asked: "well-formed" },
+  { name: "ipv4-mapped-ipv6", refusal: null, answer: 488, asked: "well-formed", because: "it offers G.726, which is not recorded" },
+  { name: "ipv6-bug-abnf-3-colons", refusal: null, answer: 200, asked: "may be read all the same" },
+];
+
 export function verdictOf(name: string): TortureVerdict {
-  const found = tortureVerdicts.find((one) => one.name === name);
+  const found = [...tortureVerdicts, ...ipv6Verdicts].find((one) => one.name === name);
   if (found === undefined) throw new Error(`no verdict on ${name}`);
   return found;
 }
 
 /** docs/torture.md. */
 export function describeTorture(): string {
-  const rows = tortureMessages.map(({ section, name }) => {
-    const { refusal, answer, overTcp, asked, because } = verdictOf(name);
-    const given = answer === null ? "none" : String(answer);
-    const stream = overTcp === undefined ? given : `${given}; on TCP ${overTcp === null ? "none" : overTcp}`;
-    return `| ${section} | ${name} | ${refusal === null ? "read" : `refused: ${refusal}`} | ${stream} | ${asked} | ${because ?? ""} |`;
-  });
-  return `# RFC 4475, message by message
+  const rows = (messages: readonly TortureMessage[]): string => messages.map(rowOf).join("\n");
+  const heads = `| section | message | parser | answer | what the RFC asks | where ours needs a reason |
+| --- | --- | --- | --- | --- | --- |`;
+  return `# Torture messages, one by one
 
-What becomes of each of the 49 torture messages here: at the parser, and as the final response of the server to a trunk. A test sends every one of them, byte for byte, over UDP (with \`;rport\` on the topmost Via, so that the answer finds its way back) and over TCP, and looks after another call that runs meanwhile. The table is generated from \`packages/media/src/testing/rfc4475-verdicts.ts\`, which the tests hold us to; \`npm run generate\` writes it.
+What becomes of each message of RFC 4475 and RFC 5118 here: at the parser, and as the final response of the server to a trunk. Tests send every one of them, byte for byte, over UDP (with \`;rport\` on the topmost Via, so that the answer finds its way back) and over TCP, and look after another call that runs meanwhile. The tables are generated from \`packages/media/src/testing/torture-verdicts.ts\`, which the tests hold us to; \`npm run generate\` writes them.
 
-| section | message | parser | answer | what the RFC asks | where ours needs a reason |
-| --- | --- | --- | --- | --- | --- |
-${rows.join("\n")}
+## RFC 4475
+
+${heads}
+${rows(tortureMessages)}
+
+## RFC 5118 (IPv6)
+
+${heads}
+${rows(ipv6Messages)}
 `;
+}
+
+function rowOf({ section, name }: TortureMessage): string {
+  const { refusal, answer, overTcp, asked, because } = verdictOf(name);
+  const given = answer === null ? "none" : String(answer);
+  const stream = overTcp === undefined ? given : `${given}; on TCP ${overTcp === null ? "none" : overTcp}`;
+  return `| ${section} | ${name} | ${refusal === null ? "read" : `refused: ${refusal}`} | ${stream} | ${asked} | ${because ?? ""} |`;
 }
