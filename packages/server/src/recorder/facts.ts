@@ -19,6 +19,10 @@ export interface RecordingOpened extends OfRecording {
   readonly remoteAddress: string;
   readonly keyId: string;
   readonly decision: { readonly record: boolean; readonly reasons: readonly string[]; readonly ruleVersion: string };
+  /** By which a recording that goes on after this one was cut off is known. */
+  readonly conversationIds?: readonly string[];
+  /** The recording of the same conversation that was cut off. */
+  readonly continuesRecordingId?: string;
 }
 
 /** The whole interaction as it stands after this fact. */

@@ -54,6 +54,7 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     sipCallId: opened.sipCallId,
     trunk: { id: opened.trunkId, name: opened.trunkName },
     decision: opened.decision,
+    ...(opened.continuesRecordingId === undefined ? {} : { continuesRecordingId: opened.continuesRecordingId }),
     interactions: interactions.map(({ interactionId, user, fromMs, toMs, participants }) => ({ interactionId, user, fromMs, toMs, participants })),
     tracks,
     sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks })),

@@ -42,6 +42,20 @@ describe("legs of a call", () => {
     expect(adele.interactionId).not.toBe(bob.interactionId);
   });
 
+  test("CAP-17 who called is whom the client says, also where it says so late", () => {
+    const legs = follower();
+    const known = conversation([party("adele"), party("bob")]);
+    legs.update(facts({ ...known, callingPartyId: "bob" }), start, tracks);
+    expect([of(legs, "Adele").direction, of(legs, "Bob").direction, of(legs, "Adele").calling?.name, of(legs, "Adele").called?.name]).toEqual(["Incoming", "Outgoing", "Bob", "Adele"]);
+
+    const late = follower();
+    late.update(facts(known), start, tracks);
+    expect(of(late, "Adele").direction).toBe("Outgoing");
+    const happened = late.update(facts({ ...known, callingPartyId: "bob" }), start + 1_000, tracks);
+    expect(kinds(happened)).toEqual(["changed Adele", "changed Bob"]);
+    expect([of(late, "Adele").direction, of(late, "Bob").calling?.name]).toEqual(["Incoming", "Bob"]);
+  });
+
   test("CAP-15 an outside party has no interaction, unless the trunk records all", () => {
     const call = facts(conversation([party("+17325550142", { name: "Pat" }), party("adele")]));
     const closed = follower();

@@ -183,7 +183,7 @@ function evidenceOf(fact: Fact, nodeId: string) {
   const base = { actor, item: "Call", occurredAt: new Date(fact.atMs), nodeId };
   switch (fact.kind) {
     case "recording.opened":
-      return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision } };
+      return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision, ...(fact.continuesRecordingId === undefined ? {} : { continues: fact.continuesRecordingId }) } };
     case "interaction.changed": {
       const { mediaStatus, releaseCause, participants, transferredTo, transferredBy } = fact.interaction;
       const action = { opened: "Interaction Opened", changed: "Interaction Changed", released: "Interaction Released" }[fact.change];
@@ -192,7 +192,7 @@ function evidenceOf(fact: Fact, nodeId: string) {
     case "call.event":
       return { ...base, action: "Call Event", subject: fact.recordingId, detail: { event: fact.event, atMs: fact.mediaMs, participant: fact.participant } };
     case "body.received":
-      return { ...base, action: "Metadata Received", subject: fact.recordingId, detail: { contentType: fact.contentType, sha256: fact.sha256 } };
+      return { ...base, action: "Metadata Received", subject: fact.recordingId, detail: { contentType: fact.contentType, sha256: fact.sha256, ...(fact.origin === undefined ? {} : { origin: fact.origin }) } };
     case "speaker.assigned":
       return { ...base, action: "Speaker Assigned", subject: fact.recordingId, detail: { label: fact.label, sourceTrack: fact.sourceTrack, address: fact.address, name: fact.name, fromMs: fact.fromMs } };
     case "piece.stored":

@@ -10,6 +10,7 @@ import type { Log } from "#log";
 import type { PolicyTrunk } from "#policy";
 import type { Vault } from "#vault";
 import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
+import { continuableIds, type Continuations } from "./continuations.ts";
 import type { FactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
 import { decideCall, type KnownPerson } from "./legs.ts";
@@ -31,6 +32,7 @@ export interface RecorderOptions {
   readonly pool: MediaPool;
   readonly vault: Vault;
   readonly facts: FactLog;
+  readonly continuations: Continuations;
   readonly spoolDir: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -165,6 +167,9 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const startedAt = clock.now();
     const recordingId = mintId(startedAt);
     const of = { tenantId: offer.tenantId, recordingId, atMs: startedAt.getTime() };
+    const conversationIds = continuableIds(offer.facts);
+    const continues = options.continuations.cutOff(offer.tenantId, offer.trunkId, conversationIds, startedAt.getTime());
+    if (continues !== null) log.info({ sipCallId: offer.sipCallId, recordingId, continues }, "recording continues one that was cut off");
     let session: Session | null = null;
     try {
       const key = await counted(vault.createDataKey(tenant));
@@ -197,6 +202,8 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
         remoteAddress: offer.remoteAddress,
         keyId: key.keyId,
         decision: { record: true, reasons: decision.reasons, ruleVersion: decision.ruleVersion },
+        ...(conversationIds.length === 0 ? {} : { conversationIds }),
+        ...(continues === null ? {} : { continuesRecordingId: continues }),
       });
       await pool.open({ recordingId, tenantId: offer.tenantId, startedAtMs: startedAt.getTime(), key });
       key.bytes.fill(0); // the worker has its own copy, and is the one that seals

@@ -146,6 +146,21 @@ describe("a start after a crash", () => {
   });
 });
 
+test("PLT-03 a call that a restart cut off goes on in a recording that says so; one that was hung up does not", { timeout: 20_000 }, async () => {
+  const conversation = { ...offer().facts.conversations[0]!, id: "th5rpTaCTda4BGm4Sy1FHA==" };
+  const again = { facts: { conversations: [conversation] } };
+  const cut = await talk(await start(), 400, again);
+  await closeAll();
+  const restarted = await start();
+  const next = await talk(restarted, 200, again);
+  await next.end("released", new Date());
+  const other = await talk(restarted, 200, again);
+  await other.end("released", new Date());
+  await closeAll();
+  const all = (await facts()).filter((fact) => fact.kind === "recording.opened");
+  expect(all.filter(({ recordingId }) => [next.recordingId, other.recordingId].includes(recordingId)).map(({ continuesRecordingId }) => continuesRecordingId ?? null)).toEqual([cut.recordingId, null]);
+});
+
 describe("a disk that refuses while calls run", () => {
   /** Whoever makes a file in the way of the pieces makes them fail, as a full disk would. */
   async function blockPieces(): Promise<() => Promise<void>> {

@@ -6,6 +6,7 @@ import type { Db, TenantTransaction } from "#db";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { Vault } from "#vault";
+import { createContinuations } from "./continuations.ts";
 import { createFactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
 import { createLedger } from "./ledger.ts";
@@ -60,7 +61,11 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   await mkdir(spoolDir, { recursive: true, mode: 0o700 });
   const facts = await createFactLog({ dir: join(spoolDir, "facts"), keyPath: options.keyPath, log });
   const ledger = createLedger();
-  for (const { fact } of facts.earlier) ledger.note(fact);
+  const continuations = createContinuations();
+  for (const { fact } of facts.earlier) {
+    ledger.note(fact);
+    continuations.note(fact, true);
+  }
 
   const recovery = { spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log };
   const waiting = new Set<string>();
@@ -139,7 +144,10 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   }
 
   projector.push(facts.earlier);
-  facts.onDurable((stored) => projector.push(stored));
+  facts.onDurable((stored) => {
+    projector.push(stored);
+    for (const { fact } of stored) continuations.note(fact, false);
+  });
 
   const orphans = new Map(recovered.map(({ summary }) => [summary.recordingId, summary]));
   const unfinished = ledger.unfinished();
@@ -156,6 +164,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     pool,
     vault,
     facts,
+    continuations,
     spoolDir,
     clock,
     log,
