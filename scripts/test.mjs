@@ -19,6 +19,7 @@ const tools = [
   { name: "sipp", packages: ["sip-tester"], present: () => onPath("sipp"), needs: "calls placed by a foreign SIP client" },
   { name: "ffmpeg", packages: ["ffmpeg"], present: () => onPath("ffmpeg"), needs: "media sent and decoded by a foreign program" },
   { name: "Chromium", packages: ["chromium"], present: () => onPath("chromium"), needs: "browser tests" },
+  { name: "faketime", packages: ["faketime"], present: () => onPath("faketime"), needs: "clocks that jump in mid-call" },
   { name: "PostgreSQL server", packages: ["postgresql"], present: () => postgresBin() !== null, needs: "database suites on a real server" },
 ];
 

@@ -305,6 +305,7 @@ describe("hostile documents", () => {
     ["an entity bomb", '<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><recording>&b;</recording>'],
     ["a DTD from elsewhere", '<!DOCTYPE recording SYSTEM "http://192.0.2.1/x.dtd"><recording/>'],
     ["elements without end", "<a>".repeat(100_000)],
+    ["too many attributes", `<recording ${Array.from({ length: 60_000 }, (_, index) => `a${index}="b"`).join(" ")}/>`],
     ["too many elements", `<recording>${"<x/>".repeat(50_000)}</recording>`],
     ["too many mistakes", `<recording>${"</x>".repeat(100_000)}</recording>`],
     ["another root", "<html/>"],

@@ -19,7 +19,8 @@ export function parseVia(value: string): Parsed<Via> {
   const sent = (semicolon < 0 ? value : value.slice(0, semicolon)).trim();
   // "SIP / 2.0 / UDP host" with spaces around the slashes is legal (RFC 4475 3.1.1.1).
   const [name = "", version = "", transportAndHost = ""] = sent.split("/").map((piece) => piece.trim());
-  if (name.toUpperCase() !== "SIP" || version !== "2.0") return refused("Via of an unknown protocol");
+  // Another version is answered 505, and the answer needs this Via (RFC 4475 3.1.2.16).
+  if (name.toUpperCase() !== "SIP" || !isToken(version)) return refused("Via of an unknown protocol");
   const space = transportAndHost.search(/\s/);
   if (space < 0) return refused("Via without sent-by");
   const transport = transportAndHost.slice(0, space);
@@ -46,6 +47,8 @@ export function parseNameAddr(value: string): Parsed<NameAddr> {
     const semicolon = text.indexOf(";");
     const uri = (semicolon < 0 ? text : text.slice(0, semicolon)).trim();
     if (uri === "") return refused("address without a URI");
+    // A quote that is never closed hides the bracket; what it was to end at is anybody's guess (RFC 4475 3.1.2.6).
+    if (uri.includes('"')) return refused("address with an unclosed quote");
     return parsed({ displayName: "", uri, params: parseParams(semicolon < 0 ? "" : text.slice(semicolon)) });
   }
   const close = text.indexOf(">", open);

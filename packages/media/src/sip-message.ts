@@ -1,5 +1,5 @@
 import { isToken, parseWhole } from "./header-text.ts";
-import { parseCSeq } from "./sip-fields.ts";
+import { parseCSeq, parseVia } from "./sip-fields.ts";
 import { findHeadEnd, readContentLength, readHead, skipLineEnds } from "./sip-head.ts";
 import type { SipHeaders } from "./sip-headers.ts";
 
@@ -28,7 +28,11 @@ export type SipParseResult =
       readonly reason: string;
       /** The request as far as it could be read, with enough headers to answer it with 400; absent where no answer is possible. */
       readonly partial?: { readonly method: string; readonly headers: SipHeaders };
+      /** All that is wrong is the version: the answer is 505. */
+      readonly otherVersion?: true;
     };
+
+type Refusal = Extract<SipParseResult, { ok: false }>;
 
 /** Metadata of a large conference is some 100 kB. */
 const MAX_MESSAGE_BYTES = 1 << 20;
@@ -47,15 +51,18 @@ export function parseSipMessage(bytes: Uint8Array): SipParseResult {
 
   const line = parseStartLine(startLine);
   const method = startLine.split(" ", 1)[0] ?? "";
-  const fail = (reason: string): SipParseResult => {
-    const isRequest = line?.kind !== "response" && isToken(method);
+  const fail = (reason: string): Refusal => {
+    const isRequest = (line === null || line === "other version" || line.kind === "request") && isToken(method);
     const answerable = isRequest && ["Via", ...REQUIRED_ONCE].every((name) => headers.has(name));
     return answerable ? { ok: false, reason, partial: { method, headers } } : { ok: false, reason };
   };
 
+  if (line === "other version") return { ...fail("SIP version not supported"), otherVersion: true };
   if (line === null) return fail("malformed start line");
   if (end === null) return fail("headers are not ended by an empty line");
   if (!headers.has("Via")) return fail("no Via");
+  // Every one: an answer repeats them all, and the next to read it would refuse it (RFC 4475 3.1.2.1).
+  if (!headers.list("Via").every((via) => parseVia(via).ok)) return fail("malformed Via");
   for (const name of REQUIRED_ONCE) {
     const count = headers.all(name).length;
     if (count === 0) return fail(`no ${name}`);
@@ -99,14 +106,16 @@ function oneLine(text: string): string {
 
 type StartLine = Pick<SipRequest, "kind" | "method" | "uri"> | Pick<SipResponse, "kind" | "status" | "reason">;
 
-function parseStartLine(line: string): StartLine | null {
+function parseStartLine(line: string): StartLine | "other version" | null {
   if (line.slice(0, 8).toUpperCase() === "SIP/2.0 ") {
     const status = parseWhole(line.slice(8, 11));
     if (status === null || status < 100 || status > 699 || (line.length > 11 && line[11] !== " ")) return null;
     return { kind: "response", status, reason: line.slice(12).trim() };
   }
   const [method = "", uri = "", version = "", ...rest] = line.trim().split(/ +/, 4);
-  const isUri = /^[!-~\u0080-\uffff]+$/.test(uri);
-  if (rest.length > 0 || !isUri || !isToken(method) || version.toUpperCase() !== "SIP/2.0") return null;
+  // Brackets and quotes belong to addresses in headers, never to a request line (RFC 4475 3.1.2.7).
+  const isUri = /^[!-~\u0080-\uffff]+$/.test(uri) && !/[<>"]/.test(uri);
+  if (rest.length > 0 || !isUri || !isToken(method)) return null;
+  if (version.toUpperCase() !== "SIP/2.0") return /^SIP\/[0-9]+\.[0-9]+$/i.test(version) ? "other version" : null;
   return { kind: "request", method, uri };
 }

@@ -26,6 +26,8 @@ export interface XmlDocument {
 const MAX_BYTES = 1 << 20;
 const MAX_DEPTH = 32;
 const MAX_ELEMENTS = 20_000;
+/** Of one element; a table of 60,000 names costs over 100 ms to build. Real ones have three. */
+const MAX_ATTRIBUTES = 200;
 /** Of a name: names are joined to paths, and a long one with many children would multiply. */
 const MAX_NAME = 200;
 /** Each costs an Error with its stack inside the parser. */
@@ -59,6 +61,7 @@ function readDocument(text: string, known: readonly string[]): Parsed<XmlDocumen
   const open: OpenElement[] = [];
   let root: XmlElement | null = null;
   let elements = 0;
+  let attributesOfElement = 0;
 
   const parser = new SaxesParser({ xmlns: false, fragment: false, position: false });
   parser.on("error", (error) => {
@@ -68,7 +71,12 @@ function readDocument(text: string, known: readonly string[]): Parsed<XmlDocumen
   parser.on("doctype", () => {
     throw new Error("XML with a document type is not accepted");
   });
+  parser.on("attribute", () => {
+    attributesOfElement += 1;
+    if (attributesOfElement > MAX_ATTRIBUTES) throw new Error("XML has too many attributes");
+  });
   parser.on("opentag", (tag) => {
+    attributesOfElement = 0;
     elements += 1;
     if (elements > MAX_ELEMENTS) throw new Error("XML has too many elements");
     if (open.length === MAX_DEPTH) throw new Error("XML is nested too deeply");

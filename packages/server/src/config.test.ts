@@ -30,12 +30,13 @@ describe("configuration", () => {
       EARWITNESS_HTTP_PORT: "eighty",
       EARWITNESS_RTP_PORTS: "9-8",
       EARWITNESS_LOG_LEVEL: "loud",
+      EARWITNESS_UDP: "both",
       EARWITNESS_ROLES: "portal,barista",
       DATABASE_URL: "mysql://root:hunter2@db/x",
       EARWITNESS_OIDC_ISSUER: "https://login.example",
       EARWITNESS_HTPP_PORT: "1",
     });
-    expect(mistakes).toHaveLength(7);
+    expect(mistakes).toHaveLength(8);
     expect(mistakes.join("\n")).toMatch(/EARWITNESS_HTPP_PORT is not a key .* Did you mean .*EARWITNESS_HTTP_PORT/);
     expect(mistakes.join("\n")).not.toContain("hunter2");
   });

@@ -12,7 +12,7 @@ export interface Config {
     /** Null: no certificate, so no port. */
     readonly tls: { readonly port: number; readonly certificatePath: string; readonly keyPath: string; readonly authoritiesPath: string | null } | null;
   };
-  readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null };
+  readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null; readonly udp: "batch" | "dgram" | null };
   /** As configured: process lock and control socket, one for whatever runs here. */
   readonly baseDir: string;
   /** Where everything else lies. The sandbox has a place of its own inside, so that a start without it is clean. */
@@ -45,6 +45,7 @@ export const keys = {
   EARWITNESS_MEDIA_ADDRESS: { about: "Address written into SDP answers, where recorders sit behind a translated address.", fallback: "the local address that faces the sender" },
   EARWITNESS_RTP_PORTS: { about: "Range of UDP ports for RTP and RTCP, first-last.", fallback: "20000-29999" },
   EARWITNESS_MEDIA_WORKERS: { about: "Threads that receive media.", fallback: "one less than the machine's cores, at least 1" },
+  EARWITNESS_UDP: { about: "How media is read: batch (many packets with one system call; 64-bit Linux) or dgram (one by one).", fallback: "batch where it works" },
   EARWITNESS_DATA_DIR: { about: "Where everything lies: embedded database, keys, spool, store. With the sandbox, in its folder `sandbox`.", fallback: "./data, as root /var/lib/earwitness" },
   DATABASE_URL: { about: "A PostgreSQL server of your own (15 or newer) instead of the embedded one.", fallback: "the embedded PostgreSQL" },
   DATABASE_POOL_URL: { about: "The same database through a pooler in transaction mode, for short transactions.", fallback: "DATABASE_URL" },
@@ -128,6 +129,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   const [fromPort, toPort] = [Number(range?.[1]), Number(range?.[2])];
   if (range === null || fromPort < 1024 || toPort > 65_535 || toPort - fromPort < 3) mistakes.push(`EARWITNESS_RTP_PORTS is “${text("EARWITNESS_RTP_PORTS")}”; it should be first-last between 1024 and 65535, such as 20000-29999, with room for at least two streams.`);
 
+  const udp = text("EARWITNESS_UDP");
+  if (udp !== null && udp !== "batch" && udp !== "dgram") mistakes.push(`EARWITNESS_UDP is “${udp}”; it should be batch or dgram.`);
+
   const level = text("EARWITNESS_LOG_LEVEL") ?? "info";
   if (!levels.includes(level)) mistakes.push(`EARWITNESS_LOG_LEVEL is “${level}”; it should be one of ${levels.join(", ")}.`);
 
@@ -152,7 +156,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
       advertisedAddress: mediaAddress,
       tls: certificatePath === null || keyPath === null ? null : { port: tlsPort, certificatePath, keyPath, authoritiesPath },
     },
-    rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64) },
+    rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64), udp: udp === "batch" || udp === "dgram" ? udp : null },
     baseDir,
     dataDir: sandbox ? join(baseDir, "sandbox") : baseDir,
     database: { url: url("DATABASE_URL", ["postgres:", "postgresql:"]), poolUrl: url("DATABASE_POOL_URL", ["postgres:", "postgresql:"]) },
@@ -176,7 +180,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
 const projectDir = resolve(import.meta.dirname, "../../..");
 
 /** Keys that other programs of the project read. */
-const foreign = /^EARWITNESS_(SANDBOX_|TEST_|REQUIRE_ALL$|UDP$)/;
+const foreign = /^EARWITNESS_(SANDBOX_|TEST_|REQUIRE_ALL$)/;
 
 function nearest(key: string): string {
   const words = key.split("_").slice(1);

@@ -1,4 +1,4 @@
-/** Writes what is generated from the server's own tables: docs/configuration.md and packages/contract/openapi.json. */
+/** Writes what is generated from our own tables: docs/configuration.md, docs/torture.md and packages/contract/openapi.json. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { keys } from "./config.ts";
@@ -25,7 +25,9 @@ export const openApiFile = join(project, "packages/contract/openapi.json");
 
 if (import.meta.main) {
   const { describeApi } = await import("./describe-api.ts");
+  const { describeTorture } = await import("../../media/src/testing/torture-verdicts.ts");
   await writeFile(configurationFile, describeConfiguration());
+  await writeFile(join(project, "docs/torture.md"), describeTorture());
   const openApi = await describeApi();
   if (openApi !== (await readFile(openApiFile, "utf8").catch(() => ""))) await writeFile(openApiFile, openApi);
 }

@@ -18,6 +18,8 @@ export interface MetricSources {
   readonly uploads: () => { readonly pieces: number; readonly bytes: number; readonly oldestMs: number };
   readonly facts: () => { readonly facts: number; readonly oldestMs: number; readonly rejected: number };
   readonly liveStreams: () => number;
+  /** Whether a call that came now would be recorded. */
+  readonly ready: () => boolean;
 }
 
 type Reading = readonly [name: string, help: string, value: number];
@@ -27,6 +29,7 @@ function readings(sources: MetricSources): Reading[] {
   const uploads = sources.uploads();
   const facts = sources.facts();
   return [
+    ["earwitness_ready", "1 while a call that came now would be recorded; GET /api/v1/health says why not.", sources.ready() ? 1 : 0],
     ["earwitness_calls", "Running calls of this node.", recorder.calls],
     ["earwitness_recordings", "Recordings that media workers write now.", recorder.recordings],
     ["earwitness_tracks", "Streams that media workers receive now.", recorder.tracks],
@@ -96,4 +99,5 @@ const zero: MetricSources = {
   uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
   liveStreams: () => 0,
+  ready: () => false,
 };

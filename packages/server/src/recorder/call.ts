@@ -65,6 +65,8 @@ export interface CallParty {
   readonly name: string | null;
   /** Normalized: `sip:user@host` lower case without parameters, or `+` and digits for a telephone number. */
   readonly address: string;
+  /** As the sender wrote it, for rules of the trunk that see more in it than everybody would; absent: as `address`. */
+  readonly writtenAddress?: string;
   readonly joinedAt: Date | null;
   readonly leftAt: Date | null;
   /** Labels of the streams that carry this party's voice. A label that several parties have at once is a stream mixed by the client. */

@@ -31,6 +31,8 @@ export interface LegContext {
   readonly trunk: PolicyTrunk & { readonly trunkId: string };
   readonly sipCallId: string;
   identify(address: string): KnownPerson | null;
+  /** What the trunk's rules make of an address as its sender wrote it; absent: nothing. */
+  addressOf?(written: string): string;
   mintId(at: Date): string;
 }
 
@@ -69,9 +71,16 @@ export interface LegFollower {
 }
 
 /** The decision for the whole of a call, before anything of it is recorded. */
-export function decideCall(trunk: PolicyTrunk, facts: CallFacts, identify: (address: string) => KnownPerson | null): Decision {
-  const addresses = new Set(facts.conversations.flatMap((conversation) => conversation.parties.map((party) => party.address)));
+export function decideCall(trunk: PolicyTrunk, facts: CallFacts, { identify, addressOf }: Pick<LegContext, "identify" | "addressOf">): Decision {
+  const addresses = new Set(withAddresses(facts, addressOf).conversations.flatMap((conversation) => conversation.parties.map((party) => party.address)));
   return decide(trunk, [...addresses].map((address) => ({ id: address, address, person: identify(address) })));
+}
+
+/** The facts with every party's address as the trunk's rules have it; it is what interactions and people are found by. */
+function withAddresses(facts: CallFacts, addressOf: LegContext["addressOf"]): CallFacts {
+  if (addressOf === undefined) return facts;
+  const address = (party: CallParty) => (party.writtenAddress === undefined ? party.address : addressOf(party.writtenAddress));
+  return { conversations: facts.conversations.map((conversation) => ({ ...conversation, parties: conversation.parties.map((party) => ({ ...party, address: address(party) })) })) };
 }
 
 export function createLegFollower(context: LegContext): LegFollower {
@@ -306,7 +315,8 @@ export function createLegFollower(context: LegContext): LegFollower {
   const legs = () => [...chains.values()].flatMap((chain) => chain.legs);
 
   return {
-    update(facts, atMs, sourceTrackOf) {
+    update(written, atMs, sourceTrackOf) {
+      const facts = withAddresses(written, context.addressOf);
       lastFacts = facts;
       const byChain = new Map<string, Conversation[]>();
       for (const conversation of facts.conversations) {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { messageOf } from "#errors";
 import type { writeFileDurably } from "#vault";
 import type { LocalPorts, StreamOffer } from "./call.ts";
+import type { FrameHeader } from "./journal-frame.ts";
 import { createJournal, JournalRefused, type OpenJournalFile } from "./journal.ts";
 import { createLiveRecording, type LiveRecording } from "./live-recording.ts";
 import type { MediaEvent, MediaStats, OpenRecording, RecordingSummary } from "./media.ts";
@@ -40,7 +41,7 @@ const portTries = 16;
 
 export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent) => void, surroundings: Surroundings = {}): MediaWork {
   const openSocket = surroundings.openSocket ?? openDgramSocket;
-  const journal = createJournal({ dir: join(options.spoolDir, "journal"), owner: options.owner, segmentBytes: options.segmentBytes, ...(surroundings.openJournalFile && { openFile: surroundings.openJournalFile }) });
+  const journal = createJournal({ dir: join(options.spoolDir, "journal"), owner: options.owner, segmentBytes: options.segmentBytes, onSynced: synced, ...(surroundings.openJournalFile && { openFile: surroundings.openJournalFile }) });
   const ports = options.rtpPorts[0] === 0 ? null : createPortRange(...options.rtpPorts);
   const recordings = new Map<string, LiveRecording>();
   const faulty = new Set<string>();
@@ -88,15 +89,19 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     if (news.length > 0) emit({ kind: "fault", recordingIds: news, code: "SPOOL", message: messageOf(error) });
   }
 
+  function synced(frames: readonly FrameHeader[]): void {
+    for (const { kind, recordingId, track } of frames) {
+      const atMs = kind === "packets" ? (recordings.get(recordingId)?.synced(track) ?? null) : null;
+      if (atMs !== null) emit({ kind: "first-frame", recordingId, track, atMs: Math.round(atMs) });
+    }
+  }
+
   async function commit(): Promise<void> {
     const began = performance.now();
+    const waited = journal.oldestUnsyncedAt !== null;
     try {
-      const headers = await journal.commit();
-      if (headers.length > 0) lastSyncMs = performance.now() - began;
-      for (const { kind, recordingId, track } of headers) {
-        const atMs = kind === "packets" ? (recordings.get(recordingId)?.synced(track) ?? null) : null;
-        if (atMs !== null) emit({ kind: "first-frame", recordingId, track, atMs: Math.round(atMs) });
-      }
+      await journal.commit();
+      if (waited) lastSyncMs = performance.now() - began;
     } catch (error) {
       fault(error instanceof JournalRefused ? error.recordingIds : [...recordings.keys()], error);
     }

@@ -83,7 +83,10 @@ export async function openReceiver(options: {
       reportDueAt ||= nextReport();
     }
     reception.statistics.receive(fields.sequence, fields.timestamp, lastPacketAt);
-    options.onPacket(fields, codec.id, bytes.subarray(fields.payloadOffset, fields.payloadOffset + fields.payloadLength), lastPacketAt);
+    // The packet is only lent (udp.ts), the payload is kept: here and nowhere sooner, so that a flood of foreign packets is not copied.
+    const payload = Buffer.allocUnsafe(fields.payloadLength);
+    bytes.copy(payload, 0, fields.payloadOffset, fields.payloadOffset + fields.payloadLength);
+    options.onPacket(fields, codec.id, payload, lastPacketAt);
   }
 
   function onRtcp(bytes: Buffer, address: string, port: number): void {

@@ -51,7 +51,7 @@ async function start(more: Partial<RecordingOptions> = {}): Promise<Recording> {
     rtpPorts: [0, 0],
     limits: { calls: 10, spoolFreeBytes: 0, uploadQuotaBytes: 1e9 },
     tenantOf: () => wrapping,
-    trunkOf: () => ({ ...wrapping, trunk: { trunkId: "trunk", name: "SBC", recordAll: true }, identify: () => null }),
+    trunkOf: () => ({ ...wrapping, trunk: { trunkId: "trunk", name: "SBC", unknown: "record" }, identify: () => null }),
     notReady: () => [],
     activity: () => undefined,
     changed: () => undefined,
@@ -216,7 +216,7 @@ describe("a tenant whose store is dead", () => {
     const recording = await start({
       vault: { ...vault, store: dead },
       limits: { calls: 10, spoolFreeBytes: 0, uploadQuotaBytes: 100 },
-      trunkOf: (tenant) => ({ ...(tenant === other ? otherKey : wrapping), trunk: { trunkId: "trunk", name: "SBC", recordAll: true }, identify: () => null }),
+      trunkOf: (tenant) => ({ ...(tenant === other ? otherKey : wrapping), trunk: { trunkId: "trunk", name: "SBC", unknown: "record" }, identify: () => null }),
     });
     const told: string[] = [];
     const others: string[] = [];

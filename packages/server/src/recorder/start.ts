@@ -16,6 +16,7 @@ import { createPipeline } from "./pipeline.ts";
 import { createProjector, isFinished, type Projector } from "./project.ts";
 import { createRecorder, type LiveRecorder, type RecorderOptions, type RecordingTenant } from "./recorder.ts";
 import { recoverSpool } from "./recover.ts";
+import type { UdpBackEnd } from "./udp-choice.ts";
 import { createUploader, type Uploader } from "./upload.ts";
 
 export interface RecordingOptions {
@@ -30,6 +31,7 @@ export interface RecordingOptions {
   readonly workers: number;
   readonly bindAddress: string;
   readonly rtpPorts: readonly [from: number, to: number];
+  readonly udp?: UdpBackEnd | null;
   readonly limits: RecorderOptions["limits"] & { readonly uploadQuotaBytes: number };
   tenantOf(tenantId: string): Omit<RecordingTenant, "trunk" | "identify"> & { readonly sandbox: boolean } | null;
   trunkOf: RecorderOptions["tenantOf"];
@@ -38,8 +40,8 @@ export interface RecordingOptions {
   /** Interactions of the tenant whose rows have just changed. */
   changed(tenantId: string, interactionIds: readonly string[]): void;
   readonly databaseReady: Promise<unknown>;
-  /** In the transaction that finishes a recording: what has to follow. */
-  finalizing(tx: TenantTransaction, recordingId: string): Promise<void>;
+  /** In the transaction that finishes recordings: what has to follow. */
+  finalizing(tx: TenantTransaction, recordingIds: readonly string[]): Promise<void>;
 }
 
 export interface Recording {
@@ -69,7 +71,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   const waiting = new Set<string>();
   const recovered = await recoverSpool({ ...recovery, onWaiting: (recordingId) => waiting.add(recordingId) });
 
-  const pool = await createMediaPool({ workers: options.workers, bindAddress: options.bindAddress, rtpPorts: options.rtpPorts, spoolDir, log });
+  const pool = await createMediaPool({ workers: options.workers, bindAddress: options.bindAddress, rtpPorts: options.rtpPorts, udp: options.udp ?? null, spoolDir, log });
   const uploader = createUploader({ store: vault.store, quotaBytes: options.limits.uploadQuotaBytes, log });
   const pipeline = createPipeline({ pool, vault, facts, ledger, nodeId, clock, log, upload: (piece) => uploader.enqueue(piece), overQuota: (tenantId, message) => recorder.failTenant(tenantId, message), tenantOf: options.tenantOf });
   const projector = createProjector({

@@ -20,7 +20,7 @@ test.each([
   if (!parsed.ok || parsed.value.kind !== "metadata") throw new Error("not read");
   const at = new Date("2026-11-20T09:15:00Z");
   const metadata = mergeRecordingMetadata(mergeRecordingMetadata(null, parsed.value, at), parsed.value, at);
-  const state = { metadata, labels: ["1", "2"], invite: { callId: "rs", from: address("sip:a@x"), to: address("sip:b@x") }, hints: { ...noHints, asserted: { name: null, address: "sip:z@x" } }, at };
+  const state = { metadata, labels: ["1", "2"], invite: { callId: "rs", from: address("sip:a@x"), to: address("sip:b@x") }, hints: { ...noHints, asserted: { name: null, address: "sip:z@x", writtenAddress: "sip:z@x" } }, at };
   const beganMs = performance.now();
   let before: CallFacts | null = null;
   for (let time = 0; time < 3; time += 1) before = describeCall({ ...state, before });

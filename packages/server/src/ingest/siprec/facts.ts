@@ -47,10 +47,11 @@ function bounded<T>(all: readonly T[], most: number, matters: (one: T) => boolea
 /** A plain INVITE: From calls To, and by convention the caller is on the first stream. One stream carries both. Some say better in headers. */
 function withoutMetadata({ labels, invite, hints = noHints }: CallState): Conversation {
   const { callId, from, to } = invite;
-  const party = (id: string, name: string | null, address: string, sends: readonly string[]): CallParty => ({
+  const party = (id: string, name: string | null, written: string, sends: readonly string[]): CallParty => ({
     id,
     name: name || null,
-    address,
+    address: normalizeAddress(written),
+    writtenAddress: written,
     joinedAt: null,
     leftAt: null,
     sends,
@@ -58,8 +59,8 @@ function withoutMetadata({ labels, invite, hints = noHints }: CallState): Conver
   });
   const parties =
     hints.parties.length > 0
-      ? hints.parties.map(({ id, name, address, lines }) => party(id, name, address, lines.flatMap((line) => labels[line] ?? (labels.length === 1 && line > 0 ? labels : []))))
-      : [party("from", from.displayName, normalizeAddress(from.uri), labels.slice(0, 1)), party("to", to.displayName, normalizeAddress(to.uri), labels.length === 1 ? labels : labels.slice(1, 2))];
+      ? hints.parties.map(({ id, name, writtenAddress, lines }) => party(id, name, writtenAddress, lines.flatMap((line) => labels[line] ?? (labels.length === 1 && line > 0 ? labels : []))))
+      : [party("from", from.displayName, from.uri, labels.slice(0, 1)), party("to", to.displayName, to.uri, labels.length === 1 ? labels : labels.slice(1, 2))];
   return { id: hints.joinKey ?? callId, chainId: hints.chainId, originalCallId: hints.globalCallId, sipCallId: null, startedAt: null, endedAt: null, parties };
 }
 
@@ -94,11 +95,13 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
       const aor = participant.names[0]?.aor ?? "";
       const standsIn = isPlaceholder(aor) ? standIn : null;
       if (isPlaceholder(aor) && (standsIn === null || leftAt !== null)) return [];
+      const written = standsIn?.writtenAddress ?? aor;
       const one: CallParty = {
         id: participant.id,
         name: standsIn === null ? (participant.names.find(({ name }) => name !== null)?.name ?? null) : standsIn.name,
         // RFC 3323's way to say that nobody says who.
         address: standsIn?.address ?? (aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor)),
+        ...(written === "" ? {} : { writtenAddress: written }),
         joinedAt: association?.associatedAt ?? null,
         leftAt,
         sends,

@@ -28,14 +28,18 @@ export interface FakeRecorder extends Recorder {
   mux: boolean;
   /** Adding a stream waits for it. */
   hold: Promise<void> | null;
+  /** RTP ports that were given out and not taken back. */
+  readonly portsOpen: ReadonlySet<number>;
 }
 
 export function createFakeRecorder(): FakeRecorder {
   const calls: FakeCall[] = [];
   let nextPort = 40_000;
+  const portsOpen = new Set<number>();
 
   function ports(stream: StreamOffer): LocalPorts {
     nextPort += 2;
+    portsOpen.add(nextPort);
     return { rtpPort: nextPort, rtcpPort: recorder.mux && stream.rtcpMux === true ? nextPort : nextPort + 1 };
   }
 
@@ -46,6 +50,7 @@ export function createFakeRecorder(): FakeRecorder {
     failUpdate: false,
     mux: false,
     hold: null,
+    portsOpen,
     decide: async () => null,
     async open(offer) {
       const decided = await recorder.decide(offer);
@@ -75,6 +80,7 @@ export function createFakeRecorder(): FakeRecorder {
             return open.get(stream.label)!;
           },
           async removeStream(label) {
+            portsOpen.delete(open.get(label)?.rtpPort ?? 0);
             open.delete(label);
             call.told.push({ kind: "remove", label });
           },
@@ -86,6 +92,7 @@ export function createFakeRecorder(): FakeRecorder {
             call.kept.push(...raw);
           },
           async end(cause) {
+            for (const { rtpPort } of open.values()) portsOpen.delete(rtpPort);
             call.told.push({ kind: "end", cause });
             call.ends.push(cause);
           },

@@ -16,13 +16,13 @@ export interface InviteHints {
   /** The parties of a plain INVITE, where headers name them better than From and To. */
   readonly parties: readonly HintedParty[];
   /** Who the client vouches for (RFC 3325). */
-  readonly asserted: { readonly name: string | null; readonly address: string } | null;
+  readonly asserted: { readonly name: string | null; readonly address: string; readonly writtenAddress: string } | null;
 }
 
 export interface HintedParty {
   readonly id: string;
   readonly name: string | null;
-  readonly address: string;
+  readonly writtenAddress: string;
   /** Places of the lines that carry this party's voice. */
   readonly lines: readonly number[];
 }
@@ -56,7 +56,7 @@ function first<T>(values: readonly string[], read: (text: string) => T | null): 
 
 function readAsserted(text: string): InviteHints["asserted"] {
   const identity = parseNameAddr(text);
-  return identity.ok ? { name: identity.value.displayName || null, address: normalizeAddress(identity.value.uri) } : null;
+  return identity.ok ? { name: identity.value.displayName || null, address: normalizeAddress(identity.value.uri), writtenAddress: identity.value.uri } : null;
 }
 
 /** CUBE's network recording: one header for each party, whose media-index is the place of its line. */
@@ -68,7 +68,7 @@ function readParticipants(headers: SipHeaders): HintedParty[] {
     const own = parseSipUri(uri);
     const place = params.get("media-index") ?? (own.ok ? own.value.params.get("media-index") : undefined) ?? String(index);
     const lines = place.split(",").map((one) => one.trim()).filter((one) => /^[0-9]{1,3}$/.test(one)).map(Number);
-    return [{ id: `participant-${index}`, name: displayName || null, address: normalizeAddress(uri), lines }];
+    return [{ id: `participant-${index}`, name: displayName || null, writtenAddress: uri, lines }];
   });
 }
 
@@ -80,18 +80,17 @@ function readFork(from: NameAddr): { readonly chainId: string; readonly parties:
   const uri = parseSipUri(from.uri);
   if (!uri.ok) return null;
   const param = (name: string): string | undefined => uri.value.params.get(name) ?? uri.value.userParams.get(name) ?? from.params.get(name);
+  const { host } = uri.value;
   const nearCallId = param("x-refci");
   const near = param("x-nearendaddr");
   if (nearCallId === undefined || nearCallId === "" || near === undefined) return null;
   const [onlyNear, onlyFar] = [param("x-nearend") !== undefined, param("x-farend") !== undefined];
-  const party = (id: string, number: string, device: string | undefined, lines: readonly number[]): HintedParty => ({
-    id,
-    name: from.displayName !== "" && id === "near" ? from.displayName : (device ?? null),
-    address: normalizeAddress(/[@:]/.test(number) || /^\+?[0-9().\-\s]+$/.test(number) ? number : `${number}@${uri.value.host}`),
-    lines,
-  });
+  function party(id: string, number: string, device: string | undefined, lines: readonly number[]): HintedParty {
+    const written = /[@:]/.test(number) || /^\+?[0-9().\-\s]+$/.test(number) ? number : `${number}@${host}`;
+    return { id, name: from.displayName !== "" && id === "near" ? from.displayName : (device ?? null), writtenAddress: written, lines };
+  }
   const parties = [party("near", near, param("x-nearenddevice"), onlyFar ? [] : [0])];
   const far = param("x-farendaddr");
   if (far !== undefined && far !== "") parties.push(party("far", far, param("x-farenddevice"), onlyFar ? [0] : onlyNear ? [] : [1]));
-  return { chainId: `${nearCallId}@${param("x-nearendclusterid") ?? uri.value.host}`.slice(0, 200), parties };
+  return { chainId: `${nearCallId}@${param("x-nearendclusterid") ?? host}`.slice(0, 200), parties };
 }

@@ -19,12 +19,12 @@ const phrases = {
   422: "Session Interval Too Small",
   481: "Call/Transaction Does Not Exist",
   482: "Loop Detected",
-  483: "Too Many Hops",
   487: "Request Terminated",
   488: "Not Acceptable Here",
   500: "Server Internal Error",
   501: "Not Implemented",
   503: "Service Unavailable",
+  505: "Version Not Supported",
   603: "Decline",
 } as const;
 

@@ -30,7 +30,7 @@ describe("outside a dialog", () => {
     ["UPDATE", {}, 481],
     ["INFO", {}, 481],
     ["INVITE", { headers: [["To", "<sip:bob@client.example>;tag=gone"]] }, 481],
-    ["INVITE", { headers: [["Max-Forwards", "0"]] }, 483],
+    ["INVITE", { headers: [["Max-Forwards", "0"]] }, 488],
     ["INVITE", { uri: "http://example.com" }, 416],
     ["INVITE", { headers: [["Content-Encoding", "gzip"]], contentType: "application/sdp", body: "x" }, 415],
     ["INVITE", { contentType: "text/plain", body: "hello" }, 415],

@@ -193,7 +193,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     if (!result.ok) {
       count.malformed += 1;
       log.debug({ remote: flow.remote.address, reason: result.reason }, "SIP message refused");
-      if (result.partial !== undefined) answerMalformed(result.partial, flow, bytes, { status: 400, headers: [warning(399, result.reason)] });
+      if (result.partial !== undefined) answerMalformed(result.partial, flow, bytes, { status: result.otherVersion ? 505 : 400, headers: [warning(399, result.reason)] });
     } else if (result.message.kind === "response") receiveResponse(result.message, bytes, flow);
     else receiveRequest(result.message, bytes, flow, oversized);
   }
@@ -203,7 +203,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     count.malformed += 1;
     const result = parseSipMessage(head);
     const readable = result.ok ? (result.message.kind === "request" ? result.message : undefined) : result.partial;
-    if (readable !== undefined) answerMalformed(readable, flow, head, { status: reason === "message too large" ? 413 : 400, headers: [warning(399, reason)] });
+    if (readable !== undefined) answerMalformed(readable, flow, head, { status: reason === "message too large" ? 413 : !result.ok && result.otherVersion ? 505 : 400, headers: [warning(399, reason)] });
   }
 
   function answerMalformed({ method, headers }: { readonly method: string; readonly headers: SipHeaders }, flow: Flow, bytes: Uint8Array, answer: Answer): void {
@@ -340,13 +340,11 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
   }
 
   /** What is wrong with the request as such, whatever it is about (RFC 3261 §8.2.1 to §8.2.2). */
-  function refuse({ request, to }: Incoming): Answer | null {
+  function refuse({ request }: Incoming): Answer | null {
     const { method, headers } = request;
     if (!(methodsKnown as readonly string[]).includes(method)) {
       return methodsRefused.includes(method) ? { status: 405, headers: [allowHeader] } : { status: 501, headers: [allowHeader] };
     }
-    // Inside a dialog a hop count is no reason to lose a BYE.
-    if (!to.params.has("tag") && Number(headers.get("Max-Forwards") ?? "70") === 0) return { status: 483 };
     if (!/^(sips?|tel):/i.test(request.uri)) return { status: 416 };
     const unknown = parseTokenList(headers.all("Require")).filter((tag) => !(supported as readonly string[]).includes(tag.toLowerCase()));
     return unknown.length === 0 ? null : { status: 420, headers: [["Unsupported", unknown.join(", ")]] };

@@ -188,7 +188,8 @@ function serverKey(incoming: Incoming, method: string): string {
   const { via, callId, cseq } = incoming;
   const sentBy = `${via.host}:${via.port ?? 5060}`;
   const branch = via.params.get("branch") ?? "";
-  const unique = branch.startsWith("z9hG4bK") ? branch : `2543 ${callId} ${cseq.sequence} ${fromTag(incoming)} ${incoming.request.uri}`;
+  // The cookie alone makes nothing unique (RFC 4475 3.2.1).
+  const unique = branch.length > "z9hG4bK".length && branch.startsWith("z9hG4bK") ? branch : `2543 ${callId} ${cseq.sequence} ${fromTag(incoming)} ${incoming.request.uri}`;
   return `${method} ${sentBy} ${unique}`;
 }
 

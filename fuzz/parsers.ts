@@ -1,0 +1,13 @@
+/**
+ * Every parser that meets bytes of strangers. To add one: write its harness beside the others (seeds, words, `run`) and name it here;
+ * `npm run fuzz` and the unit tests take it from this list.
+ */
+import type { Harness } from "./harness.ts";
+import { oggOpus, opusPacket, wav } from "./parsers/audio-files.ts";
+import { multipart } from "./parsers/multipart.ts";
+import { metadata } from "./parsers/recording-metadata.ts";
+import { rtcp, rtp, rtpArrivals } from "./parsers/rtp.ts";
+import { sdp } from "./parsers/sdp.ts";
+import { sipFields, sipMessage, sipStream } from "./parsers/sip.ts";
+
+export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sdp, multipart, metadata, rtp, rtcp, rtpArrivals, oggOpus, opusPacket, wav];
