@@ -15,6 +15,15 @@ import { createRtcpTransform, createRtpTransform, ENCRYPTED_BIT, RTCP_HEADER_BYT
 export type SrtpRefusal = "auth" | "replay" | "malformed" | "key";
 export type SrtpVerdict = { readonly ok: true; readonly length: number } | { readonly ok: false; readonly why: SrtpRefusal };
 
+/** What one key may protect at most. */
+export interface SrtpLifetime {
+  readonly maxRollovers: number;
+  readonly rtcpPackets: number;
+}
+
+/** RFC 3711 §9.2: with the last of 2^48 numbers, or of 2^31, it is used up. Tests have it sooner. */
+const longestLifetime: SrtpLifetime = { maxRollovers: 0xffff_ffff, rtcpPackets: 2 ** 31 };
+
 export interface SrtpReceiver {
   /** Decrypts in place; the RTP packet is the first `length` bytes. The verdict is used again for the next packet. */
   unprotect(packet: Uint8Array, length?: number): SrtpVerdict;
@@ -42,8 +51,6 @@ const OLD_KEY_PACKETS = 128;
 const MAX_GUESSED_ROLLOVERS = 63;
 /** After an outage of more than 32,768 packets the nearest number is not the right one; one of the next four is tried in turn. */
 const MAX_SKIPPED_ROLLOVERS = 4;
-/** RFC 3711 §9.2: with the last of 2^48 numbers the key is used up. */
-const MAX_ROLLOVERS = 0xffff_ffff;
 const MAX_RTCP_INDEX = 0x7fff_ffff;
 const WRAP = 0x1_0000;
 const RTP_HEADER_BYTES = 12;
@@ -83,7 +90,7 @@ const refusals: Readonly<Record<SrtpRefusal, SrtpVerdict>> = {
   key: { ok: false, why: "key" },
 };
 
-export function createSrtpReceiver(keys: SrtpKeys): SrtpReceiver {
+export function createSrtpReceiver(keys: SrtpKeys, { maxRollovers, rtcpPackets }: SrtpLifetime = longestLifetime): SrtpReceiver {
   let current = createGeneration(keys, []);
   let older: Generation[] = [];
   /** Packets under the current keys since they came. */
@@ -143,7 +150,7 @@ export function createSrtpReceiver(keys: SrtpKeys): SrtpReceiver {
   function openKnown(session: Session, source: Source, packet: Uint8Array, headerBytes: number, payloadEnd: number, tagAt: number, sequence: number): SrtpRefusal | null {
     const { window, ssrc } = source;
     const rollovers = nearestRollovers(window.highest, sequence);
-    if (rollovers > MAX_ROLLOVERS) return "key";
+    if (rollovers > maxRollovers) return "key";
     const place = window.check(rollovers * WRAP + sequence);
     if (place === "seen") return "replay";
     if (place === "new" && session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, rollovers, sequence)) {
@@ -153,7 +160,7 @@ export function createSrtpReceiver(keys: SrtpKeys): SrtpReceiver {
     // Only ever ahead: what lies behind the window may be a replay, whoever vouches for it.
     skip = (skip % MAX_SKIPPED_ROLLOVERS) + 1;
     const ahead = rollovers + skip;
-    if (ahead <= MAX_ROLLOVERS && session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, ahead, sequence)) {
+    if (ahead <= maxRollovers && session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, ahead, sequence)) {
       window.mark(ahead * WRAP + sequence);
       return null;
     }
@@ -165,7 +172,7 @@ export function createSrtpReceiver(keys: SrtpKeys): SrtpReceiver {
     const fits = (rollovers: number): boolean => session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, rollovers, sequence);
     // Under a new key the count goes on (§3.3.1), which some senders do not know: they begin again.
     const carried = carriedRollovers(ssrc, sequence);
-    if (carried > 1 && carried <= MAX_ROLLOVERS && fits(carried)) return carried;
+    if (carried > 1 && carried <= maxRollovers && fits(carried)) return carried;
     if (fits(0)) return 0;
     if (fits(1)) return 1;
     session.guess = session.guess >= MAX_GUESSED_ROLLOVERS ? 2 : session.guess + 1;
@@ -211,7 +218,7 @@ export function createSrtpReceiver(keys: SrtpKeys): SrtpReceiver {
     },
     protectRtcp(packet) {
       if (packet.length < RTCP_HEADER_BYTES) throw new RangeError("an RTCP packet has eight bytes at least");
-      if (nextRtcpIndex > MAX_RTCP_INDEX) return null;
+      if (nextRtcpIndex >= rtcpPackets) return null;
       const protectedPacket = ours.protect(packet, nextRtcpIndex);
       nextRtcpIndex += 1;
       return protectedPacket;
