@@ -101,7 +101,12 @@ describe.each(srtpSuites)("%s", (suite) => {
           expect(receiver.unprotectRtcp(theirs.protectRtcp(report, index, !clearRtcp))).toBeNull();
         }
         const sealed = theirs.protectRtcp(report, 6, !clearRtcp);
-        for (let length = 0; length < sealed.length; length++) expect(receiver.unprotectRtcp(sealed.subarray(0, length))).toBeNull();
+        for (let length = 0; length < sealed.length; length++) {
+          const cut = Buffer.from(sealed.subarray(0, length));
+          // With _32 a tag of four bytes is taken as well: ffmpeg sends it.
+          if (suite !== "AES_CM_128_HMAC_SHA1_32" || length !== sealed.length - 6) expect(receiver.unprotectRtcp(cut)).toBeNull();
+          else expect(createSrtpReceiver(keys).unprotectRtcp(cut)).toEqual(report);
+        }
         for (let at = 0; at < sealed.length; at++) {
           const changed = Buffer.from(sealed);
           changed[at]! ^= 0x40;

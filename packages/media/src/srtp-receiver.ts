@@ -185,9 +185,16 @@ export function createSrtpReceiver(keys: SrtpKeys, { maxRollovers, rtcpPackets }
     return highest < 0 ? -1 : nearestRollovers(highest, sequence);
   }
 
-  /** Null when it was opened; the RTCP packet is then `payloadEnd` long. */
+  /** Null where it was not opened. */
   function openRtcp(generation: Generation, packet: Uint8Array): Uint8Array | null {
-    const { mkiBytes, rtcpTagBytes, aead } = generation;
+    const { rtcpTagBytes, rtpTagBytes } = generation;
+    const opened = openRtcpWithTag(generation, packet, rtcpTagBytes);
+    // With _32 the reports have 80 bits (RFC 4568 §6.2), but clients are met that cut those as well: ffmpeg.
+    return opened === null && rtpTagBytes < rtcpTagBytes ? openRtcpWithTag(generation, packet, rtpTagBytes) : opened;
+  }
+
+  function openRtcpWithTag(generation: Generation, packet: Uint8Array, rtcpTagBytes: number): Uint8Array | null {
+    const { mkiBytes, aead } = generation;
     const payloadEnd = packet.length - rtcpTagBytes - mkiBytes - 4;
     if (payloadEnd < RTCP_HEADER_BYTES) return null;
     const tagAt = aead ? payloadEnd : packet.length - rtcpTagBytes;
@@ -200,7 +207,7 @@ export function createSrtpReceiver(keys: SrtpKeys, { maxRollovers, rtcpPackets }
     // Whether it is encrypted is authentic as well; a report in the clear tells us no less.
     const source = session.rtcpSources.get(ssrc);
     if (source !== undefined && source.window.check(index) !== "new") return null;
-    if (!session.rtcp.open(packet, payloadEnd, tagAt, wordAt, ssrc, word)) return null;
+    if (!session.rtcp.open(packet, payloadEnd, tagAt, rtcpTagBytes, wordAt, ssrc, word)) return null;
     if (source !== undefined) renew(session.rtcpSources, source);
     (source ?? addSource(session.rtcpSources, ssrc)).window.mark(index);
     return packet.subarray(0, payloadEnd);

@@ -14,7 +14,7 @@ export interface RtpTransform {
 
 /** The first eight bytes are never encrypted. `word` is the index with the E bit, in the packet at `wordAt`. */
 export interface RtcpTransform {
-  open(packet: Uint8Array, payloadEnd: number, tagAt: number, wordAt: number, ssrc: number, word: number): boolean;
+  open(packet: Uint8Array, payloadEnd: number, tagAt: number, tagBytes: number, wordAt: number, ssrc: number, word: number): boolean;
   /** The payload stands there in the clear, with the word and room for the tag. */
   seal(packet: Uint8Array, payloadEnd: number, tagAt: number, wordAt: number, ssrc: number, word: number): void;
 }
@@ -49,8 +49,8 @@ function cmRtcp(keys: SessionKeys, tagBytes: number): RtcpTransform {
     if (word >= ENCRYPTED_BIT) keystream.apply(packet, RTCP_HEADER_BYTES, payloadEnd, ssrc, (word - ENCRYPTED_BIT) >>> 16, word & 0xffff);
   };
   return {
-    open(packet, payloadEnd, tagAt, wordAt, ssrc, word) {
-      if (!hmac.verify(packet, 0, wordAt + 4, NO_TRAILER, tagAt, tagBytes)) return false;
+    open(packet, payloadEnd, tagAt, presentBytes, wordAt, ssrc, word) {
+      if (!hmac.verify(packet, 0, wordAt + 4, NO_TRAILER, tagAt, presentBytes)) return false;
       crypt(packet, payloadEnd, ssrc, word);
       return true;
     },
@@ -121,9 +121,9 @@ function gcmRtcp(keys: SessionKeys): RtcpTransform {
   const clearEndOf = (payloadEnd: number, word: number): number => (word >= ENCRYPTED_BIT ? RTCP_HEADER_BYTES : payloadEnd);
   const highOf = (word: number): number => (word & 0x7fff_ffff) >>> 16;
   return {
-    open(packet, payloadEnd, tagAt, wordAt, ssrc, word) {
+    open(packet, payloadEnd, tagAt, tagBytes, wordAt, ssrc, word) {
       const clearEnd = clearEndOf(payloadEnd, word);
-      const plain = gcm.open(aadOf(packet, clearEnd, wordAt), packet.subarray(clearEnd, payloadEnd), packet.subarray(tagAt, tagAt + GCM_TAG_BYTES), ssrc, highOf(word), word & 0xffff);
+      const plain = gcm.open(aadOf(packet, clearEnd, wordAt), packet.subarray(clearEnd, payloadEnd), packet.subarray(tagAt, tagAt + tagBytes), ssrc, highOf(word), word & 0xffff);
       if (plain !== null) packet.set(plain, clearEnd);
       return plain !== null;
     },

@@ -63,7 +63,7 @@ describe("RFC 7714", () => {
     const transform = createRtcpTransform(suite, gcm(key));
 
     const packet = sealed.slice();
-    expect(transform.open(packet, tagAt, tagAt, tagAt + 16, 0x4d617273, Number.parseInt(word, 16))).toBe(true);
+    expect(transform.open(packet, tagAt, tagAt, 16, tagAt + 16, 0x4d617273, Number.parseInt(word, 16))).toBe(true);
     expect(hex(packet.subarray(0, tagAt))).toBe(hex(bytes(rtcpHeader + rtcpPlain)));
 
     packet.fill(0, tagAt, tagAt + 16);
