@@ -25,6 +25,8 @@ export type { SdpDecision, SdpLocal } from "./sdp-answer.ts";
 export { srtpSuites } from "./srtp-keys.ts";
 export type { SrtpKeys, SrtpMasterKey, SrtpSuite } from "./srtp-keys.ts";
 export { mintSrtpMasterKey } from "./srtp-suite.ts";
+export { createSrtpReceiver } from "./srtp-receiver.ts";
+export type { SrtpReceiver, SrtpRefusal, SrtpVerdict } from "./srtp-receiver.ts";
 export { chooseSdes, MASKED_KEY, maskSdesKeys, parseSdesCrypto, sdesAnswer } from "./sdes.ts";
 export type { SdesChoice, SdesCrypto } from "./sdes.ts";
 

@@ -47,7 +47,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
   const faulty = new Set<string>();
   const silent = new Set<string>();
   const pieceRetryAt = new Map<string, number>();
-  const ended = { packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0 };
+  const ended = { packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0 };
   let lastBeat = performance.now();
   let lastSyncMs = 0;
   let committing: Promise<void> | null = null;
@@ -186,10 +186,11 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
       const recording = recordingOf(recordingId);
       const summary = await recording.finish(atMs);
       if (recordings.delete(recordingId)) {
-        const { packets, packetsLost, packetsDropped } = recording.stats();
+        const { packets, packetsLost, packetsDropped, packetsRefusedSrtp } = recording.stats();
         ended.packets += packets;
         ended.packetsLost += packetsLost;
         ended.packetsDropped += packetsDropped;
+        ended.packetsRefusedSrtp += packetsRefusedSrtp;
         ended.gaps += summary.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
         for (const memory of [faulty, silent, pieceRetryAt]) memory.delete(recordingId);
       }
@@ -204,6 +205,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
         packets: ended.packets + sum((one) => one.packets),
         packetsLost: ended.packetsLost + sum((one) => one.packetsLost),
         packetsDropped: ended.packetsDropped + sum((one) => one.packetsDropped),
+        packetsRefusedSrtp: ended.packetsRefusedSrtp + sum((one) => one.packetsRefusedSrtp),
         gaps: ended.gaps,
         journalBytes: journal.bytes,
         journalLagMs: journal.oldestUnsyncedAt === null ? 0 : Math.round(performance.now() - journal.oldestUnsyncedAt),

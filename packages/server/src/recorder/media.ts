@@ -73,6 +73,7 @@ export interface MediaStats {
   readonly packets: number;
   readonly packetsLost: number;
   readonly packetsDropped: number; // wrong source, malformed, unknown payload type
+  readonly packetsRefusedSrtp: number; // did not authenticate, or came again
   readonly gaps: number;
   readonly journalBytes: number; // not yet freed
   readonly journalLagMs: number; // age of the oldest frame not yet synced

@@ -1,11 +1,13 @@
 /**
  * The wire end of one stream: a pair of UDP ports, the sender they are pinned to, receiver reports. Every byte that comes in
- * here is anybody's: only packets from the pinned source, with a payload type of the offer and a believable length, go on.
+ * here is anybody's: only packets from the pinned source, with a payload type of the offer and a believable length, go on; of
+ * a protected stream only those that authenticate, which is found out before they may move the pin or mean anything.
  */
 import { randomBytes } from "node:crypto";
-import { buildReceiverReport, createReception, createRtpFields, isRtcp, parseRtcp, readRtp, type Reception, type RtpFields } from "@earwitness/media";
+import { buildReceiverReport, createReception, createRtpFields, createSrtpReceiver, isRtcp, parseRtcp, readRtp, type Reception, type RtpFields } from "@earwitness/media";
 import type { MediaAddress, StreamOffer } from "./call.ts";
 import { codecByName, noSound } from "./codecs.ts";
+import { createRefusals, type Refusals } from "./refusals.ts";
 import type { OpenUdpSocket, UdpSocket } from "./udp.ts";
 
 export interface Receiver {
@@ -16,6 +18,8 @@ export interface Receiver {
   report(): void;
   /** Packets that were not the stream's: other source, malformed, unknown payload type, absurd length. */
   readonly dropped: number;
+  /** Of a protected stream: packets that did not authenticate, or came again. */
+  readonly refused: Refusals;
   close(): Promise<void>;
 }
 
@@ -51,16 +55,38 @@ export async function openReceiver(options: {
   let reception: { ssrc: number; statistics: Reception } | null = null;
   let reportDueAt = 0;
   let dropped = 0;
+  let srtp = options.stream.srtp === undefined ? null : createSrtpReceiver(options.stream.srtp);
+  const refused = createRefusals();
 
-  function isPinned(address: string, port: number): boolean {
-    if (pinned === null) pinned = { address, port };
-    if (pinned.address !== address) return false;
-    if (pinned.port === null || (pinned.port !== port && now() - lastPacketAt > repinMs)) pinned.port = port;
-    return pinned.port === port;
+  function mayBePinned(address: string, port: number): boolean {
+    return pinned === null || (pinned.address === address && (pinned.port === null || pinned.port === port || now() - lastPacketAt > repinMs));
   }
 
-  function onRtp(bytes: Buffer, address: string, port: number): void {
-    if (isRtcp(bytes)) return onRtcp(bytes, address, port); // some senders put both on one port (RFC 5761)
+  function isPinned(address: string, port: number): boolean {
+    if (!mayBePinned(address, port)) return false;
+    if (pinned === null) pinned = { address, port };
+    else pinned.port = port;
+    return true;
+  }
+
+  /** The RTP packet in the clear, or null when it was counted as refused. */
+  function unprotect(bytes: Buffer, address: string, port: number): Buffer | null {
+    if (srtp === null) return bytes;
+    // A copy of a good packet that comes from elsewhere must not make a replay of the good one.
+    if (!mayBePinned(address, port)) {
+      dropped += 1;
+      return null;
+    }
+    const verdict = srtp.unprotect(bytes);
+    if (verdict.ok) return bytes.subarray(0, verdict.length);
+    refused.add(verdict.why === "replay" ? null : now());
+    return null;
+  }
+
+  function onRtp(arrived: Buffer, address: string, port: number): void {
+    if (isRtcp(arrived)) return onRtcp(arrived, address, port); // some senders put both on one port (RFC 5761)
+    const bytes = unprotect(arrived, address, port);
+    if (bytes === null) return;
     if (!readRtp(bytes, 0, bytes.length, fields)) {
       dropped += 1;
       return;
@@ -89,9 +115,14 @@ export async function openReceiver(options: {
     options.onPacket(fields, codec.id, payload, lastPacketAt);
   }
 
-  function onRtcp(bytes: Buffer, address: string, port: number): void {
+  function onRtcp(arrived: Buffer, address: string, port: number): void {
     if (pinned !== null && pinned.address !== address) {
       dropped += 1;
+      return;
+    }
+    const bytes = srtp === null ? arrived : srtp.unprotectRtcp(arrived);
+    if (bytes === null) {
+      refused.add(null);
       return;
     }
     const packets = parseRtcp(bytes);
@@ -121,6 +152,9 @@ export async function openReceiver(options: {
     rtcpPort: rtcp.port,
     change(stream) {
       codecs = codecsOf(stream);
+      if (stream.srtp === undefined) srtp = null;
+      else if (srtp === null) srtp = createSrtpReceiver(stream.srtp);
+      else srtp.rekey(stream.srtp);
       const moved = stream.remote !== null && (stream.remote.address !== announced?.address || stream.remote.rtpPort !== announced.rtpPort);
       if (stream.remote !== null) announced = stream.remote;
       if (!moved) return;
@@ -132,11 +166,14 @@ export async function openReceiver(options: {
       reportDueAt = nextReport();
       const to = reporter ?? (announced !== null && announced.rtcpPort > 0 ? { address: announced.address, port: announced.rtcpPort } : null);
       if (to === null) return;
-      rtcp.send(buildReceiverReport({ ssrc: reportSsrc, cname, blocks: [reception.statistics.report(now())] }), to.port, to.address);
+      const report = buildReceiverReport({ ssrc: reportSsrc, cname, blocks: [reception.statistics.report(now())] });
+      const bytes = srtp === null ? report : srtp.protectRtcp(report);
+      if (bytes !== null) rtcp.send(bytes, to.port, to.address);
     },
     get dropped() {
       return dropped;
     },
+    refused,
     async close() {
       await Promise.all([rtp.close(), rtcp.close()]);
     },

@@ -74,7 +74,10 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
       const lossGaps = losses.map((span): Gap => ({ fromMs: Math.floor(ms(span.from)), toMs: Math.ceil(ms(span.to)), reason: "loss" }));
       const onWire = wire.map((span) => ({ from: ms(span.from), to: ms(span.to) }));
       const silent = state.sending.flatMap(({ fromMs, toMs }) => without({ from: fromMs, to: toMs ?? untilMs }, onWire));
-      const noMedia = silent.filter((span) => span.to - span.from > noMediaMs).map((span): Gap => ({ fromMs: Math.floor(span.from), toMs: Math.ceil(span.to), reason: "no_media" }));
+      // Where packets came all the while that no key fitted, audio was there and could not be decrypted. A few are anybody's.
+      const refused = (state.refused ?? []).map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs }));
+      const undecrypted = silent.flatMap((span) => within(span, refused)).filter(isLong);
+      const noMedia = silent.flatMap((span) => without(span, undecrypted)).filter(isLong);
       return {
         track: state.track,
         codec,
@@ -84,7 +87,7 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
         packets,
         packetsLost: packetSamples === 0 ? 0 : Math.round(lostSamples / packetSamples),
         speech: speech.segments(),
-        gaps: [...lossGaps, ...noMedia, ...state.gaps].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
+        gaps: [...lossGaps, ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
         peaks: speech.peaks(),
       };
     },
@@ -96,6 +99,17 @@ function join(spans: Span[], span: Span, reach: number): void {
   const last = spans.at(-1);
   if (last !== undefined && span.from <= last.to + reach) last.to = Math.max(last.to, span.to);
   else spans.push(span);
+}
+
+const isLong = (span: Span): boolean => span.to - span.from > noMediaMs;
+
+function gapOf(reason: Gap["reason"]): (span: Span) => Gap {
+  return ({ from, to }) => ({ fromMs: Math.floor(from), toMs: Math.ceil(to), reason });
+}
+
+/** What of `whole` one of the parts covers. */
+function within(whole: Span, parts: readonly Span[]): Span[] {
+  return parts.map(({ from, to }) => ({ from: Math.max(from, whole.from), to: Math.min(to, whole.to) })).filter(({ from, to }) => from < to);
 }
 
 /** What of `whole` none of the (ordered) `parts` covers. */
