@@ -8,6 +8,7 @@ import { SignInPage } from "./pages/sign-in.tsx";
 import { pages, type ListSearch } from "./paths.ts";
 import { createQueryClient, filterOf, interactionQuery, interactionsQuery, sessionQuery } from "./queries.ts";
 import { FaultPage } from "./pages/fault.tsx";
+import type * as Settings from "./settings/index.ts";
 
 type SearchInput = Record<string, unknown>;
 const text = (search: SearchInput, key: string): string | undefined => {
@@ -75,7 +76,7 @@ const interaction = createRoute({ getParentRoute: () => signedIn, path: "/intera
 const callLink = createRoute({ getParentRoute: () => signedIn, path: "/ui/interactions/$id", ...call });
 
 /** Few people ever open the settings: they come when asked for. */
-const settingsPage = <Name extends keyof typeof import("./settings/index.ts")>(name: Name) => lazyRouteComponent(() => import("./settings/index.ts"), name);
+const settingsPage = <Name extends keyof typeof Settings>(name: Name) => lazyRouteComponent(() => import("./settings/index.ts"), name);
 
 const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: settingsPage("SettingsFrame") });
 const settingsHome = createRoute({
