@@ -49,7 +49,11 @@ const OLD_KEY_PACKETS = 128;
  * others is tried beside it, in turn: up to 63, a day of 20 ms packets, is found within 62 packets.
  */
 const MAX_GUESSED_ROLLOVERS = 63;
-/** After an outage of more than 32,768 packets the nearest number is not the right one; one of the next four is tried in turn. */
+/**
+ * After an outage of more than 32,768 packets the nearest number is not the right one. Where so many in a row were refused, one of
+ * the next four is tried beside it, in turn; not sooner, as it makes a forged packet cost twice as much.
+ */
+const REFUSED_BEFORE_SKIPPING = 8;
 const MAX_SKIPPED_ROLLOVERS = 4;
 const MAX_RTCP_INDEX = 0x7fff_ffff;
 const WRAP = 0x1_0000;
@@ -58,6 +62,8 @@ const RTP_HEADER_BYTES = 12;
 interface Source {
   readonly ssrc: number;
   readonly window: ReplayWindow;
+  /** Since the last good one. */
+  refusedInARow: number;
 }
 
 /** One master key and what came under it. */
@@ -98,7 +104,6 @@ export function createSrtpReceiver(keys: SrtpKeys, { maxRollovers, rtcpPackets }
   let ours = createOurs(keys);
   /** Goes on over new keys (§3.4). */
   let nextRtcpIndex = 0;
-  let skip = 0;
   const accepted = { ok: true as const, length: 0 };
 
   function unprotect(packet: Uint8Array, length: number): SrtpVerdict {
@@ -152,19 +157,22 @@ export function createSrtpReceiver(keys: SrtpKeys, { maxRollovers, rtcpPackets }
     const rollovers = nearestRollovers(window.highest, sequence);
     if (rollovers > maxRollovers) return "key";
     const place = window.check(rollovers * WRAP + sequence);
-    if (place === "seen") return "replay";
     if (place === "new" && session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, rollovers, sequence)) {
       window.mark(rollovers * WRAP + sequence);
+      source.refusedInARow = 0;
       return null;
     }
-    // Only ever ahead: what lies behind the window may be a replay, whoever vouches for it.
-    skip = (skip % MAX_SKIPPED_ROLLOVERS) + 1;
-    const ahead = rollovers + skip;
-    if (ahead <= maxRollovers && session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, ahead, sequence)) {
-      window.mark(ahead * WRAP + sequence);
-      return null;
+    source.refusedInARow += 1;
+    if (source.refusedInARow > REFUSED_BEFORE_SKIPPING) {
+      // Only ever ahead: what lies behind the window may be a replay, whoever vouches for it.
+      const ahead = rollovers + 1 + (source.refusedInARow % MAX_SKIPPED_ROLLOVERS);
+      if (ahead <= maxRollovers && session.rtp.open(packet, headerBytes, payloadEnd, tagAt, ssrc, ahead, sequence)) {
+        window.mark(ahead * WRAP + sequence);
+        source.refusedInARow = 0;
+        return null;
+      }
     }
-    return place === "old" ? "replay" : "auth";
+    return place === "new" ? "auth" : "replay";
   }
 
   /** -1 where none fits. */
@@ -305,7 +313,7 @@ function renew(sources: Map<number, Source>, source: Source): void {
 }
 
 function addSource(sources: Map<number, Source>, ssrc: number): Source {
-  const source = { ssrc, window: createReplayWindow() };
+  const source = { ssrc, window: createReplayWindow(), refusedInARow: 0 };
   sources.set(ssrc, source);
   for (const longestSilent of sources.keys()) {
     if (sources.size <= MAX_SOURCES) break;
