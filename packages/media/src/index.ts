@@ -36,6 +36,11 @@ export type { RtpFields, RtpPacket, RtpToSend } from "./rtp.ts";
 export { decodeG711, decodeG711Into, encodeG711, encodeG711Into, G711_SILENCE } from "./g711.ts";
 export type { G711Codec } from "./g711.ts";
 
+export { createG722Decoder } from "./g722.ts";
+export type { G722Decoder } from "./g722.ts";
+export { createResampler } from "./resample.ts";
+export type { Resampler } from "./resample.ts";
+
 export { parseMultipart, splitBody } from "./multipart.ts";
 export type { BodyPart, SplitBody } from "./multipart.ts";
 
