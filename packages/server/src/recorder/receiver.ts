@@ -52,32 +52,33 @@ export async function openReceiver(options: {
   let reportDueAt = 0;
   let dropped = 0;
 
-  function isPinned(address: string, port: number): boolean {
+  function isPinned(address: string, port: number, arrivalMs: number): boolean {
     if (pinned === null) pinned = { address, port };
     if (pinned.address !== address) return false;
-    if (pinned.port === null || (pinned.port !== port && now() - lastPacketAt > repinMs)) pinned.port = port;
+    if (pinned.port === null || (pinned.port !== port && arrivalMs - lastPacketAt > repinMs)) pinned.port = port;
     return pinned.port === port;
   }
 
-  function onRtp(bytes: Buffer, address: string, port: number): void {
-    if (isRtcp(bytes)) return onRtcp(bytes, address, port); // some senders put both on one port (RFC 5761)
+  function onRtp(bytes: Buffer, address: string, port: number, waitedMs = 0): void {
+    if (isRtcp(bytes)) return onRtcp(bytes, address, port, waitedMs); // some senders put both on one port (RFC 5761)
     if (!readRtp(bytes, 0, bytes.length, fields)) {
       dropped += 1;
       return;
     }
+    const arrivalMs = now() - waitedMs;
     const codec = codecs.get(fields.payloadType);
     // Looked at before pinning: a stray packet of another protocol must not become the stream's source.
     if (codec === undefined || fields.payloadLength === 0 || fields.payloadLength > codec.maxPayloadBytes) {
       // A key press (RFC 4733) or comfort noise (RFC 3389) among the speech takes a sequence number, which is then not lost.
-      if (pinned?.address === address && pinned.port === port && reception?.ssrc === fields.ssrc) options.onPacket(fields, noSound, nothing, now());
+      if (pinned?.address === address && pinned.port === port && reception?.ssrc === fields.ssrc) options.onPacket(fields, noSound, nothing, arrivalMs);
       else dropped += 1;
       return;
     }
-    if (!isPinned(address, port)) {
+    if (!isPinned(address, port, arrivalMs)) {
       dropped += 1;
       return;
     }
-    lastPacketAt = now();
+    lastPacketAt = arrivalMs;
     if (reception?.ssrc !== fields.ssrc) {
       reception = { ssrc: fields.ssrc, statistics: createReception({ ssrc: fields.ssrc, clockRateHz: codec.sampleRate }) };
       reportDueAt ||= nextReport();
@@ -89,7 +90,7 @@ export async function openReceiver(options: {
     options.onPacket(fields, codec.id, payload, lastPacketAt);
   }
 
-  function onRtcp(bytes: Buffer, address: string, port: number): void {
+  function onRtcp(bytes: Buffer, address: string, port: number, waitedMs = 0): void {
     if (pinned !== null && pinned.address !== address) {
       dropped += 1;
       return;
@@ -101,7 +102,7 @@ export async function openReceiver(options: {
     }
     if (pinned !== null) reporter = { address, port };
     for (const packet of packets.value) {
-      if (packet.kind === "sender-report" && reception !== null && packet.ssrc === reception.ssrc) reception.statistics.senderReport(packet.ntpSeconds, packet.ntpFraction, now());
+      if (packet.kind === "sender-report" && reception !== null && packet.ssrc === reception.ssrc) reception.statistics.senderReport(packet.ntpSeconds, packet.ntpFraction, now() - waitedMs);
     }
   }
 
