@@ -4,7 +4,9 @@
  * that has other things to do, so this is where a change to the path is weighed. Processor time of all threads: V8's, that
  * collect garbage beside the path, are part of the price.
  *
- *   npm run bench path -- [--calls 500] [--seconds 30] [--rounds 3]
+ * `--burst`: so many packets of a stream come one after the other, as they do when sockets are looked at less often.
+ *
+ *   npm run bench path -- [--calls 500] [--seconds 30] [--rounds 3] [--burst 1]
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -18,8 +20,8 @@ import { createLiveRecording, type LiveRecording } from "../packages/server/src/
 import { openReceiver } from "../packages/server/src/recorder/receiver.ts";
 import type { UdpListener } from "../packages/server/src/recorder/udp.ts";
 
-const { values } = parseArgs({ args: process.argv.slice(2).filter((arg) => arg !== "path"), options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" } } });
-const [calls, seconds, rounds] = [Number(values.calls), Number(values.seconds), Number(values.rounds)];
+const { values } = parseArgs({ args: process.argv.slice(2).filter((arg) => arg !== "path"), options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" }, burst: { type: "string", default: "1" } } });
+const [calls, seconds, rounds, burst] = [Number(values.calls), Number(values.seconds), Number(values.rounds), Number(values.burst)];
 const pieceMs = 8_000;
 const beatMs = 200;
 const warmSeconds = 8;
@@ -66,16 +68,17 @@ async function once(): Promise<{ cpuMs: number; heapMb: number }> {
     recordings.push(recording);
   }
   const rtp = listeners.filter((_, i) => i % 2 === 0); // the others are RTCP's
-  let from = process.cpuUsage();
-  for (let index = 0; index < (warmSeconds + seconds) * 50; index += 1) {
-    clock = index * 20;
-    if (index === warmSeconds * 50) from = process.cpuUsage();
-    const packet = Buffer.from(buildRtp({ payloadType: 0, sequence: index & 0xffff, timestamp: index * 160, ssrc: 7, payload: payloads[Math.floor(index / 120) % 2]! }));
+  let from: NodeJS.CpuUsage | null = null;
+  for (let index = 0; index < (warmSeconds + seconds) * 50; index += burst) {
+    if (index >= warmSeconds * 50 && from === null) from = process.cpuUsage();
+    const packets = Array.from({ length: burst }, (_, i) => Buffer.from(buildRtp({ payloadType: 0, sequence: (index + i) & 0xffff, timestamp: (index + i) * 160, ssrc: 7, payload: payloads[Math.floor((index + i) / 120) % 2]! })));
     for (let i = 0; i < rtp.length; i += 1) {
-      if (i % 100 === 0) clock += 20 / Math.ceil(rtp.length / 100);
-      rtp[i]!(packet, "127.0.0.1", 5_000);
+      for (let j = 0; j < burst; j += 1) {
+        clock = (index + j) * 20 + (20 * i) / rtp.length;
+        rtp[i]!(packets[j]!, "127.0.0.1", 5_000);
+      }
     }
-    if (index % (beatMs / 20) !== 0) continue;
+    if (Math.floor(((index + burst) * 20) / beatMs) === Math.floor((index * 20) / beatMs)) continue;
     for (const recording of recordings) {
       recording.beat(true);
       if (recording.piecesDue) await recording.writePieces();
@@ -83,7 +86,7 @@ async function once(): Promise<{ cpuMs: number; heapMb: number }> {
     }
     await journal.commit();
   }
-  const { user, system } = process.cpuUsage(from);
+  const { user, system } = process.cpuUsage(from ?? undefined);
   const heapMb = process.memoryUsage().rss / 2 ** 20;
   for (const recording of recordings) await recording.close();
   await journal.close();

@@ -5,6 +5,7 @@ import { mintId } from "../packages/server/src/ids/index.ts";
 import { createLog } from "../packages/server/src/log/index.ts";
 import { createMediaPool } from "../packages/server/src/recorder/media-pool.ts";
 import type { UdpBackEnd } from "../packages/server/src/recorder/udp-choice.ts";
+import { loadedAddress } from "./rtp-load.ts";
 import { channelName, type Probed } from "./thread-probe.ts";
 
 export type ToRecording =
@@ -27,7 +28,7 @@ let recordingIds: string[] = [];
 let startedAtMs = 0;
 
 async function open(command: Extract<ToRecording, { kind: "open" }>): Promise<(readonly [number, number])[]> {
-  pool = await createMediaPool({ workers: 1, bindAddress: "127.0.0.1", rtpPorts: [0, 0], spoolDir: command.spoolDir, log: createLog("warn"), udp: command.udp, pieceMs: command.pieceMs });
+  pool = await createMediaPool({ workers: 1, bindAddress: loadedAddress, rtpPorts: [0, 0], spoolDir: command.spoolDir, log: createLog("warn"), udp: command.udp, pieceMs: command.pieceMs });
   const tenantId = randomUUID();
   startedAtMs = Date.now();
   recordingIds = Array.from({ length: command.calls }, () => mintId(new Date(startedAtMs)));

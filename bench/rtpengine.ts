@@ -7,7 +7,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, sentBytes } from "./rtp-load.ts";
+import { freePort, loadedAddress, sentBytes } from "./rtp-load.ts";
 
 export type Bencoded = string | number | readonly Bencoded[] | { readonly [key: string]: Bencoded };
 
@@ -76,7 +76,7 @@ export async function startRtpengine(options: { readonly calls: number; readonly
   const ngPort = await freePort();
   const engine: ChildProcess = spawn(
     "rtpengine",
-    ["--config-file=none", "--foreground", "--log-stderr", "--log-level=2", "--table=-1", "--interface=127.0.0.1", `--listen-ng=127.0.0.1:${ngPort}`, `--recording-dir=${dir}`, "--recording-method=pcap", "--recording-format=raw", "--num-threads=1", "--port-min=20000", "--port-max=31999", "--delete-delay=0", "--timeout=600"],
+    ["--config-file=none", "--foreground", "--log-stderr", "--log-level=2", "--table=-1", `--interface=${loadedAddress}`, `--listen-ng=127.0.0.1:${ngPort}`, `--recording-dir=${dir}`, "--recording-method=pcap", "--recording-format=raw", "--num-threads=1", "--port-min=20000", "--port-max=31999", "--delete-delay=0", "--timeout=600"],
     { stdio: ["ignore", "ignore", "ignore"] },
   );
   const exited = once(engine, "exit");

@@ -36,7 +36,10 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
 
   const sealingPeaks = seal("peaks", {
     stepMs: peakStepMs,
-    tracks: tracks.map((track) => ({ track: track.track, peaks: peaksOf(track, summary.tracks.find((source) => source.track === track.sourceTrack)!) })),
+    tracks: tracks.map((track) => {
+      const source = summary.tracks.find((one) => one.track === track.sourceTrack)!;
+      return { track: track.track, peaks: peaksOf(track, source), keyPresses: source.keyPresses.filter(({ atMs }) => atMs >= track.fromMs && atMs < track.toMs) };
+    }),
   });
   const sealingMetadata = seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256, ...(origin === undefined ? {} : { origin }) })));
   const [peaks, metadata] = await Promise.all([sealingPeaks, sealingMetadata]);

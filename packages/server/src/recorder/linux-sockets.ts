@@ -11,6 +11,7 @@ const AF_INET6 = 10;
 const SOCK_DGRAM_CLOEXEC_NONBLOCK = 2 | 0o2000000 | 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+const SO_TIMESTAMPNS = 35;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const EPOLL_CLOEXEC = 0o2000000;
@@ -24,6 +25,8 @@ const sockaddrBytes = 28; // of IPv6; IPv4's is the beginning of 16
 const nameStride = 32;
 const mmsghdrBytes = 64;
 const iovecBytes = 16;
+/** One control message: 16 of head, then seconds and nanoseconds. */
+const stampBytes = 32;
 const longestDatagram = 65_536;
 /**
  * A whole UDP datagram fits; the kernel touches only the pages that one really fills. The odd cache lines keep the packets
@@ -53,6 +56,8 @@ export interface Datagrams {
   /** The same as the kernel wrote it (sockaddr), so many 32-bit words for each datagram: to see whether it is the one before. */
   readonly names: Uint32Array;
   readonly nameWords: number;
+  /** When the kernel received it, by the wall clock (ms); NaN where it does not say. */
+  receivedAt(index: number): number;
 }
 
 export interface LinuxSockets {
@@ -135,6 +140,7 @@ export async function loadLinuxSockets(): Promise<LinuxSockets> {
       if (fd < 0) throw refused("socket");
       if (ipv6) option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
       option(fd, SOL_SOCKET, SO_RCVBUF, receiveBufferBytes);
+      option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
       const bound = Buffer.alloc(sockaddrBytes);
       const length = Buffer.alloc(4);
       length.writeUInt32LE(sockaddrBytes);
@@ -153,12 +159,16 @@ export async function loadLinuxSockets(): Promise<LinuxSockets> {
     },
     createDatagrams(count) {
       // One piece of memory for all that the kernel is given by address: it lives as long as any view on it is held here.
-      const [namesAt, vectorsAt, slabAt] = [count * mmsghdrBytes, count * (mmsghdrBytes + nameStride), count * (mmsghdrBytes + nameStride + iovecBytes)];
+      const namesAt = count * mmsghdrBytes;
+      const stampsAt = namesAt + count * nameStride;
+      const vectorsAt = stampsAt + count * stampBytes;
+      const slabAt = vectorsAt + count * iovecBytes;
       const memory = Buffer.allocUnsafeSlow(slabAt + count * slotBytes).fill(0, 0, slabAt);
       const memoryAt = koffi.address(memory);
       const messagesAt = Number(memoryAt);
       const messages = new Uint32Array(memory.buffer, 0, namesAt / 4);
       const names = new Uint32Array(memory.buffer, namesAt, (count * nameStride) / 4);
+      const stamps = new Uint32Array(memory.buffer, stampsAt, (count * stampBytes) / 4);
       const slab = memory.subarray(slabAt);
       for (let i = 0; i < count; i += 1) {
         const [message, vector] = [i * mmsghdrBytes, vectorsAt + i * iovecBytes];
@@ -168,7 +178,10 @@ export async function loadLinuxSockets(): Promise<LinuxSockets> {
         memory.writeUInt32LE(sockaddrBytes, message + 8);
         memory.writeBigUInt64LE(memoryAt + BigInt(vector), message + 16);
         memory.writeBigUInt64LE(1n, message + 24);
+        memory.writeBigUInt64LE(memoryAt + BigInt(stampsAt + i * stampBytes), message + 32);
+        memory.writeUInt32LE(stampBytes, message + 40);
       }
+      const stamped = new Uint8Array(count);
       const lengthWord = 56 / 4;
       const wordsEach = mmsghdrBytes / 4;
       const views = Array.from({ length: count }, (_, i) => slab.subarray(i * slotBytes, i * slotBytes));
@@ -178,9 +191,18 @@ export async function loadLinuxSockets(): Promise<LinuxSockets> {
         sender: (index) => nameOf(memory.subarray(namesAt + index * nameStride, namesAt + index * nameStride + sockaddrBytes)),
         read(fd) {
           const filled: number = recvmmsg(fd, messagesAt, count, MSG_DONTWAIT, 0);
-          // The kernel has written how long each name is; it reads there how long one may be.
-          for (let i = 0; i < filled; i += 1) messages[i * wordsEach + 2] = sockaddrBytes;
+          // The kernel has written how long name and stamp are; it reads there how long they may be.
+          for (let i = 0; i < filled; i += 1) {
+            messages[i * wordsEach + 2] = sockaddrBytes;
+            stamped[i] = messages[i * wordsEach + 10]!;
+            messages[i * wordsEach + 10] = stampBytes;
+          }
           return filled; // -1: nothing there, or an ICMP error that this has now taken off the socket
+        },
+        receivedAt(index) {
+          if (stamped[index] !== stampBytes) return Number.NaN;
+          const words = (index * stampBytes) / 4;
+          return stamps[words + 4]! * 1000 + stamps[words + 6]! / 1e6; // the lower half of the seconds does until 2106
         },
         bytes(index) {
           const length = messages[index * wordsEach + lengthWord]!;

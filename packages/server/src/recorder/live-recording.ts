@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { createMerkleTree, type MerkleTree } from "@earwitness/verify";
 import { createSealingKey, type writeFileDurably } from "#vault";
 import type { StreamOffer } from "./call.ts";
-import { codecByName } from "./codecs.ts";
+import { rateOfTrack } from "./codecs.ts";
 import type { Journal } from "./journal.ts";
 import { createLiveTrack, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
 import { encodePacketLog, type LogEntry } from "./packet-log.ts";
 import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
-import { roughLevel } from "./pcm.ts";
+import { createLevelMeter } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
 import type { RefusedSpan } from "./refusals.ts";
 import { encodeState, type RecordingState, type TrackState } from "./recording-state.ts";
@@ -102,9 +102,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     return { revision, startedAtMs, tracks: [...tracks.values()].map(stateOf), ended };
   }
 
-  function stateOf({ number, label, sampleRate, sending, receiver, refusedBefore }: Track): TrackState {
+  function stateOf({ number, label, sampleRate, sending, receiver, refusedBefore, live }: Track): TrackState {
     const refused = [...refusedBefore.spans, ...(receiver?.refused.spans ?? [])];
-    return { track: number, label, sampleRate, sending: structuredClone(sending), gaps: [], ...(refused.length > 0 && { refused: structuredClone(refused) }) };
+    return { track: number, label, sampleRate, sending: structuredClone(sending), gaps: [], ...(refused.length > 0 && { refused: structuredClone(refused) }), ...(live.quiet.length > 0 && { quiet: structuredClone(live.quiet) }) };
   }
 
   function mark(atMs: number): void {
@@ -135,7 +135,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   function settle(before: number): void {
     for (const track of tracks.values()) {
       for (const { second, entries } of track.live.takeSeconds(before)) {
-        const settled = settleSecond(entries);
+        const settled = settleSecond(entries, track.sampleRate);
         const chunk = sealer.sealSecond(track.number, second, settled, track.sampleRate);
         chunks.push(chunk);
         track.tree.append(chunkLeaf(chunk));
@@ -189,9 +189,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
     if (closing !== null) throw new Error(`recording ${recordingId} has ended`);
-    return options.openReceiver(stream, (fields, codec, payload, arrivalMs) => {
+    return options.openReceiver(stream, (fields, codec, payload, arrivalMs, clockRateHz) => {
       lastPacketMs = arrivalMs;
-      track.live.receive(fields, codec, payload, arrivalMs);
+      track.live.receive(fields, codec, payload, arrivalMs, clockRateHz);
     });
   }
 
@@ -245,8 +245,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     recordingId,
     async addTrack(number, stream, atMs) {
       if (tracks.has(number)) throw new Error(`recording ${recordingId} has track ${number} already`);
-      const sampleRate = codecByName(stream.payloads[0]?.codec ?? "PCMU").sampleRate;
-      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: roughLevel });
+      const sampleRate = rateOfTrack(stream.payloads.map(({ codec }) => codec));
+      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: createLevelMeter(sampleRate) });
       const track: Track = { number, label: stream.label, sampleRate, live, analysis: createTrackAnalysis(sampleRate), tree: createMerkleTree(sha256), sending: [], receiver: null, droppedBefore: 0, refusedBefore: { packets: 0, spans: [] }, firstFrameAtMs: null };
       tracks.set(number, track);
       try {

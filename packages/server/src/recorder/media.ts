@@ -45,6 +45,16 @@ export interface TrackSummary {
   readonly chunks: number;
   /** Largest sample of each 100 ms from `offsetMs`, 0…255. */
   readonly peaks: Uint8Array;
+  /** Keys pressed on the stream (RFC 4733). They may be card numbers: only ever written sealed. */
+  readonly keyPresses: readonly KeyPress[];
+}
+
+export interface KeyPress {
+  /** Media time. */
+  readonly atMs: number;
+  /** `0`…`9`, `*`, `#`, `A`…`D`. */
+  readonly key: string;
+  readonly durationMs: number;
 }
 
 export interface RecordingSummary {

@@ -15,6 +15,8 @@ export interface TrackState {
   readonly gaps: readonly Gap[];
   /** When packets came that none of the stream's SRTP keys fitted; absent: never. */
   readonly refused?: readonly RefusedSpan[];
+  /** When the sender left packets out on purpose, for a second or more; absent: never. */
+  readonly quiet?: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
 
 export interface RecordingState {

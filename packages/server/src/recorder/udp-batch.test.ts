@@ -40,6 +40,21 @@ describe("batches", () => {
     sender.close();
   });
 
+  test("a packet that came while the loop was held up is known to have come then", async () => {
+    const openOn = await createBatchedSockets();
+    const waits: number[] = [];
+    const socket = await openOn("127.0.0.1", 0, (_bytes, _address, _port, waitedMs) => waits.push(waitedMs ?? Number.NaN));
+    const sender = createSocket("udp4");
+    await new Promise<void>((resolve) => sender.send("x", socket.port, "127.0.0.1", () => resolve()));
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    await expect.poll(() => waits).toHaveLength(1);
+    expect(waits[0]).toBeGreaterThan(140);
+    expect(waits[0]).toBeLessThan(1_000);
+    sender.close();
+    await socket.close();
+  });
+
   test("sockets on which nothing comes take no processor time", async () => {
     const openOn = await createBatchedSockets();
     const sockets = await Promise.all(Array.from({ length: 200 }, () => openOn("127.0.0.1", 0, () => undefined)));

@@ -90,6 +90,18 @@ export function udpContract(title: string, create: () => Promise<OpenUdpSocket>)
       expect(heard.map(({ bytes }) => bytes)).toEqual([...Array.from({ length: 250 }, (_, i) => `${i}`), "last"]);
     });
 
+    test("says how long a packet has waited, never less than nothing nor more than it has", async () => {
+      const waits: number[] = [];
+      const socket = await openOn("127.0.0.1", 0, (_bytes, _address, _port, waitedMs) => waits.push(waitedMs ?? Number.NaN));
+      for (let i = 0; i < 20; i += 1) {
+        const from = performance.now();
+        await send("x", socket.port);
+        await vi.waitFor(() => expect(waits).toHaveLength(i + 1), { timeout: 5_000, interval: 1 });
+        expect(waits[i]).toBeGreaterThanOrEqual(0);
+        expect(waits[i]).toBeLessThanOrEqual(performance.now() - from + 2); // the wall clock counts whole milliseconds
+      }
+    });
+
     test("after a silence the next packet is heard at once", async () => {
       const { socket, heard } = await listen();
       await new Promise((resolve) => setTimeout(resolve, 900));

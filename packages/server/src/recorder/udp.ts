@@ -13,8 +13,11 @@ export interface UdpSocket {
   close(): Promise<void>;
 }
 
-/** The bytes are the listener's for the time of the call alone: what it keeps, it copies. So nobody pays for what is thrown away. */
-export type UdpListener = (bytes: Buffer, address: string, port: number) => void;
+/**
+ * The bytes are the listener's for the time of the call alone: what it keeps, it copies. So nobody pays for what
+ * is thrown away. `waitedMs`: how long ago the kernel received it, as far as that is known; else 0.
+ */
+export type UdpListener = (bytes: Buffer, address: string, port: number, waitedMs?: number) => void;
 
 export type OpenUdpSocket = (address: string, port: number, listener: UdpListener) => Promise<UdpSocket>;
 
@@ -46,7 +49,7 @@ export const openDgramSocket: OpenUdpSocket = (address, port, listener) =>
         close: () => (closed ??= new Promise((done) => setImmediate(() => socket.close(() => done())))),
       });
     });
-    socket.on("message", (bytes, from) => listener(bytes, unmapped(from.address), from.port));
+    socket.on("message", (bytes, from) => listener(bytes, unmapped(from.address), from.port, 0));
   });
 
 /** On an IPv6 socket an IPv4 sender is written ::ffff:192.0.2.1; the offer it is compared with says 192.0.2.1. */
