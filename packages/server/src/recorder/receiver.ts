@@ -168,7 +168,8 @@ export async function openReceiver(options: {
     rtpPort: rtp.port,
     rtcpPort: rtcp.port,
     change(stream) {
-      codecs = codecsOf(stream);
+      // What was accepted before may still be on its way, or in the socket (RFC 3264 §8.3.2): types that got no other meaning keep theirs.
+      codecs = new Map([...codecs, ...codecsOf(stream)]);
       presses = pressesOf(stream);
       if (stream.srtp === undefined) srtp = null;
       else if (srtp === null) srtp = createSrtpReceiver(stream.srtp);
