@@ -99,8 +99,8 @@ export function createLevelMeter(sampleRate: number): (codecId: number, payload:
     if (table !== undefined) {
       for (let i = 0; i < payload.length; i += 4) loudest = Math.max(loudest, table[payload[i]!]!);
     } else {
-      const pcm = decoder.decode({ atSample: 0, codec: codecId, payload });
-      for (let i = 0; pcm !== null && i < pcm.length; i += 4) loudest = Math.max(loudest, Math.abs(pcm[i]!));
+      const pcm = decoder.decode({ atSample: 0, codec: codecId, payload }) ?? new Int16Array(0);
+      for (let i = 0; i < pcm.length; i += 4) loudest = Math.max(loudest, Math.abs(pcm[i]!));
     }
     return loudest / 32_768;
   };

@@ -382,6 +382,8 @@ export const en = {
   "event.retrieve": "{who} back from hold",
   "event.transfer": "Transfer by {who}",
   "event.metadata": "New facts about the call",
+  "event.key": "{who} pressed {key}",
+  "event.keys": "{who} pressed {keys}",
   "event.short.join": "Joined",
   "event.short.leave": "Left",
   "event.short.hold": "Hold",

@@ -1,15 +1,15 @@
-import type { CallEvent } from "@earwitness/contract";
+import type { LaneEvent } from "./lane-event.ts";
 
 /** Where marks of events go when there are more than places for them. Pure. */
 
 /** What a group of events at one place is called after: what changed most for who listens. */
-const rank: readonly CallEvent["kind"][] = ["transfer", "hold", "retrieve", "leave", "join", "metadata"];
+const rank: readonly LaneEvent["kind"][] = ["transfer", "hold", "retrieve", "leave", "join", "key", "metadata"];
 
-export const leading = (group: readonly CallEvent[]): CallEvent | undefined => group.toSorted((one, two) => rank.indexOf(one.kind) - rank.indexOf(two.kind))[0];
+export const leading = (group: readonly LaneEvent[]): LaneEvent | undefined => group.toSorted((one, two) => rank.indexOf(one.kind) - rank.indexOf(two.kind))[0];
 
 /** Marks that would cover each other become one. */
-export function groupEvents(events: readonly CallEvent[], xOf: (ms: number) => number, apartPx: number): CallEvent[][] {
-  const groups: CallEvent[][] = [];
+export function groupEvents(events: readonly LaneEvent[], xOf: (ms: number) => number, apartPx: number): LaneEvent[][] {
+  const groups: LaneEvent[][] = [];
   for (const event of events) {
     const open = groups.at(-1);
     if (open?.[0] && xOf(event.atMs) - xOf(open[0].atMs) < apartPx) open.push(event);

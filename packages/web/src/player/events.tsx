@@ -1,7 +1,7 @@
-import type { CallEvent } from "@earwitness/contract";
 import { ArrowEnterRegular } from "@fluentui/react-icons/svg/arrow-enter";
 import { ArrowExitRegular } from "@fluentui/react-icons/svg/arrow-exit";
 import { CallTransferRegular } from "@fluentui/react-icons/svg/call-transfer";
+import { DialpadRegular } from "@fluentui/react-icons/svg/dialpad";
 import { InfoRegular } from "@fluentui/react-icons/svg/info";
 import { PauseRegular } from "@fluentui/react-icons/svg/pause";
 import { PlayRegular } from "@fluentui/react-icons/svg/play";
@@ -9,16 +9,18 @@ import type { ReactElement } from "react";
 import { useText, type Text } from "../text.ts";
 import { formatPosition } from "../time.ts";
 import { fitting, groupEvents, leading, placeLabels } from "./event-layout.ts";
+import type { LaneEvent } from "./lane-event.ts";
 import { lengthOfView, type View } from "./view.ts";
 import s from "./timeline.module.css";
 
-const icons: Readonly<Record<CallEvent["kind"], ReactElement>> = {
+const icons: Readonly<Record<LaneEvent["kind"], ReactElement>> = {
   join: <ArrowEnterRegular />,
   leave: <ArrowExitRegular />,
   hold: <PauseRegular />,
   retrieve: <PlayRegular />,
   transfer: <CallTransferRegular />,
   metadata: <InfoRegular />,
+  key: <DialpadRegular />,
 };
 
 /** Room for a mark with a number, and half a mark with its distance from the words beside it. */
@@ -29,21 +31,26 @@ const numberPx = 24;
 type NameOf = (aor: string | null) => string;
 
 /** The recorder names both sides of a transfer; the event itself only who made it. */
-export const eventWords = (event: CallEvent, nameOf: NameOf, text: Text): string =>
+export const eventWords = (event: LaneEvent, nameOf: NameOf, text: Text): string =>
+  event.kind === "key" ? text("event.key", { who: nameOf(event.participant), key: event.text }) :
   (event.kind === "metadata" || event.kind === "transfer") && event.text ? event.text : text(`event.${event.kind}`, { who: nameOf(event.participant) });
 
 /** What may stand beside the mark of a group, the best first. */
-function groupWords(group: readonly CallEvent[], first: CallEvent, nameOf: NameOf, text: Text): string[] {
+function groupWords(group: readonly LaneEvent[], first: LaneEvent, nameOf: NameOf, text: Text): string[] {
   const others = group.filter((event) => event.kind !== first.kind).length;
   const same = group.length - others;
+  // Several keys in a row are read as the number that was typed.
+  const typed = group.every((event) => event.kind === "key") ? group.map((event) => event.text).join("") : null;
+  if (typed !== null) return [text("event.keys", { who: nameOf(first.participant), keys: typed }), typed];
   const also = others > 0 ? ` +${others}` : "";
   const number = also || (same > 1 ? String(same) : "");
   if (same > 1 && (first.kind === "join" || first.kind === "leave")) return [text(`event.several.${first.kind}`, { count: same }) + also, number];
-  return [eventWords(first, nameOf, text) + also, text(`event.short.${first.kind}`) + also, number];
+  const short = first.kind === "key" ? first.text : text(`event.short.${first.kind}`);
+  return [eventWords(first, nameOf, text) + also, short + also, number];
 }
 
 interface EventMarksProps {
-  readonly events: readonly CallEvent[];
+  readonly events: readonly LaneEvent[];
   readonly view: View;
   readonly widthPx: number;
   /** Words stay on this side of it: there a running call has its playhead. */

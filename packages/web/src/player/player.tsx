@@ -8,6 +8,7 @@ import { isTyping } from "../keyboard.ts";
 import { GapsMark } from "../list/gaps-mark.tsx";
 import { useSecond } from "../second.ts";
 import { peaksQuery } from "../queries.ts";
+import { laneEvents } from "./lane-event.ts";
 import { useReader, useText } from "../text.ts";
 import type { Engine, EngineState } from "./engine.ts";
 import { outagesOf, wallClockOf } from "./gap-words.ts";
@@ -42,6 +43,7 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
   const lanes = useMemo(() => withHolds(lanesOf(withLiveSpeech(call, live, endMs), [0, endMs]), call.events, endMs), [call, live, endMs]);
   const peaks = useQuery({ ...peaksQuery(call.id), enabled: engine !== null });
 
+  const events = useMemo(() => laneEvents(call, peaks.data), [call, peaks.data]);
   const wallClock = useMemo(() => wallClockOf(call, reader), [call, reader]);
   const paperMs = runningMs === null ? paperFor(endMs, Math.max(0, ...lanes.flatMap((lane) => lane.gaps.map((gap) => gap.toMs)))) : roomFor(runningMs);
   const whole = useMemo<View>(() => ({ fromMs: 0, toMs: Math.max(paperMs, 1) }), [paperMs]);
@@ -170,7 +172,7 @@ export function Player({ call, engine, state, onPosition, onNeighbor }: PlayerPr
         {lanes.length > 0 ? (
           <Timeline
             lanes={lanes}
-            events={call.events}
+            events={events}
             peaks={peaks.data}
             whole={whole}
             view={view}

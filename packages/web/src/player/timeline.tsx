@@ -1,4 +1,4 @@
-import type { CallEvent, Peaks } from "@earwitness/contract";
+import type { Peaks } from "@earwitness/contract";
 import { AddRegular } from "@fluentui/react-icons/svg/add";
 import { Slider } from "@fluentui/react-components";
 import { FullScreenMaximizeRegular } from "@fluentui/react-icons/svg/full-screen-maximize";
@@ -11,6 +11,7 @@ import { useText } from "../text.ts";
 import { formatPosition } from "../time.ts";
 import { useIsDark } from "../theme.ts";
 import { EventMarks } from "./events.tsx";
+import type { LaneEvent } from "./lane-event.ts";
 import { laneName, type WallClock } from "./gap-words.ts";
 import { GapMarks } from "./gaps.tsx";
 import { LaneCanvas } from "./lane-canvas.tsx";
@@ -28,7 +29,7 @@ export interface SpeakerState {
 
 interface TimelineProps {
   readonly lanes: readonly Lane[];
-  readonly events: readonly CallEvent[];
+  readonly events: readonly LaneEvent[];
   readonly peaks: Peaks | undefined;
   readonly whole: View;
   readonly view: View;
