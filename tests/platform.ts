@@ -17,6 +17,8 @@ export interface Platform {
   readonly key: string;
   /** Makes the API key, where the start could not because the database was away. */
   makeKey(): Promise<void>;
+  /** Of the server's process. */
+  pid(): number;
   /** What the server wrote to its log in this start. */
   log(): string;
   get<T>(path: string): Promise<T>;
@@ -32,8 +34,8 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-/** With `beforeStart` the world is brought into a state in which no key can be made yet. */
-export async function startPlatform(env: Record<string, string> = {}, { beforeStart }: { beforeStart?: () => Promise<void> } = {}): Promise<Platform> {
+/** With `beforeStart` the world is brought into a state in which no key can be made yet; `prepare` only readies the data directory. */
+export async function startPlatform(env: Record<string, string> = {}, { beforeStart, prepare }: { beforeStart?: () => Promise<void>; prepare?: (dataDir: string) => void } = {}): Promise<Platform> {
   const dataDir = await mkdtemp(join(tmpdir(), "earwitness-e2e-"));
   await chmod(dataDir, 0o711); // as root, PostgreSQL's own account must be able to pass
   const provisionFile = join(dataDir, "provision.json");
@@ -97,6 +99,7 @@ export async function startPlatform(env: Record<string, string> = {}, { beforeSt
         }
       }
     },
+    pid: () => child?.pid ?? 0,
     log: () => logged,
     fetch: (path, init = {}) => fetch(url + path, { ...init, headers: { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) } }),
     async get<T>(path: string): Promise<T> {
@@ -125,6 +128,7 @@ export async function startPlatform(env: Record<string, string> = {}, { beforeSt
     },
   };
   try {
+    prepare?.(dataDir);
     await beforeStart?.();
     await start({});
     if (beforeStart === undefined) await platform.makeKey();

@@ -1,80 +1,26 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePort, pause } from "../platform.ts";
+import { pause } from "../platform.ts";
+import { startPortal, type PortalInBrowser } from "./portal.ts";
 
-/*
- * The product as a new user meets it: npm start's own script, the sandbox, a real sign-in, a real browser.
- */
-const projectDir = resolve(import.meta.dirname, "../..");
-const shots = join(projectDir, "test-results/screenshots");
-let dataDir = "";
+const shots = resolve(import.meta.dirname, "../../test-results/screenshots");
+let portal: PortalInBrowser;
 let url = "";
 let printedAt = 0;
-let started: ChildProcess;
-let printed = "";
 let browser: Browser;
 let desktop: BrowserContext;
 
 beforeAll(async () => {
   await mkdir(shots, { recursive: true });
-  dataDir = await mkdtemp(join(tmpdir(), "earwitness-browser-"));
-  await chmod(dataDir, 0o711);
-  const httpPort = await freePort();
-  url = `http://localhost:${httpPort}`;
-  started = spawn(process.execPath, [join(projectDir, "scripts/start.mjs")], {
-    cwd: projectDir,
-    env: {
-      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(EARWITNESS_|DATABASE_|VITEST|NODE_OPTIONS)/.test(name))),
-      EARWITNESS_DATA_DIR: dataDir,
-      EARWITNESS_HTTP_PORT: String(httpPort),
-      EARWITNESS_SIP_PORT: String(await freePort()),
-      EARWITNESS_SANDBOX_PORT: String(await freePort()),
-      EARWITNESS_RTP_PORTS: "36000-37999",
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  started.stderr!.on("data", (chunk: Buffer) => (printed += chunk));
-  await new Promise<void>((ready, failed) => {
-    started.once("exit", (code) => failed(new Error(`npm start ended with ${code}:\n${printed}`)));
-    started.stdout!.on("data", (chunk: Buffer) => {
-      printed += chunk;
-      if (!printed.includes("Earwitness is ready")) return;
-      printedAt ||= Date.now();
-      ready();
-    });
-  });
-  browser = await chromium.launch({
-    executablePath: process.env["EARWITNESS_TEST_CHROMIUM"] ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"],
-  });
-  desktop = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", timezoneId: "Europe/Berlin" });
+  portal = await startPortal();
+  ({ url, printedAt, browser, desktop } = portal);
 });
+afterAll(() => portal?.close());
 
-afterAll(async () => {
-  await browser?.close();
-  const gone = new Promise((done) => started.once("exit", done));
-  if (started.exitCode === null) {
-    started.kill("SIGTERM");
-    await gone;
-  }
-  await rm(dataDir, { recursive: true, force: true });
-});
-
-async function signIn(context: BrowserContext, persona: string, path = "/interactions"): Promise<Page> {
-  const page = await context.newPage();
-  await page.goto(url + path);
-  const signedIn = await page.request.get(`${url}/api/v1/session`);
-  if (signedIn.ok()) return page;
-  await page.getByRole("link", { name: /sign in/i }).click();
-  await page.getByRole("button", { name: new RegExp(persona, "i") }).first().click();
-  await page.waitForURL((address) => address.origin === url && !address.pathname.startsWith("/sign-in"));
-  return page;
-}
+const signIn = (context: BrowserContext, persona: string, path?: string): Promise<Page> => portal.signIn(persona, path, context);
 
 /** No serious or critical finding, in the state the page is in now. */
 async function accessible(page: Page): Promise<void> {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, Status, TenantInfo, TenantRequest } from "@earwitness/contract/control";
+import type { Trunk } from "@earwitness/contract";
+import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
 import { table } from "./table.ts";
@@ -67,6 +68,74 @@ export function createProgram(server: ControlClient, print: (line: string) => vo
       const found = await server.call<TenantInfo[]>("GET", "/tenants");
       if (json) return print(JSON.stringify(found, null, 2));
       print(table(["SLUG", "NAME", "ID", "M365 TENANT"], found.map((tenant) => [tenant.slug, tenant.name, tenant.tenantId, tenant.m365TenantId ?? ""])));
+    });
+
+  const trunks = program.command("trunk").description("Session border controllers that calls come from; everything beyond this is set in the portal.");
+  const trunksOf = (tenant: string): string => `/tenants/${encodeURIComponent(tenant)}/trunks`;
+
+  async function findTrunk(tenant: string, wanted: string): Promise<Trunk> {
+    const all = await server.call<Trunk[]>("GET", trunksOf(tenant));
+    const found = all.find(({ id, settings }) => id === wanted || settings.name === wanted) ?? all.find(({ settings }) => settings.name.toLowerCase() === wanted.toLowerCase());
+    if (found !== undefined) return found;
+    const names = all.map(({ settings }) => settings.name).join(", ");
+    throw new Failure(`there is no trunk “${wanted}”; ${names === "" ? "there is none yet" : `there is ${names}`}`);
+  }
+
+  trunks
+    .command("create")
+    .description("Make a trunk and print the addresses to configure in its client.")
+    .requiredOption(...tenantOption)
+    .requiredOption("--name <text>", "name, unique among the tenant's trunks")
+    .option("--network <network...>", "addresses or networks that may send, such as 192.0.2.7 or 192.0.2.0/24", [])
+    .action(async ({ tenant, name, network }: { tenant: string; name: string; network: string[] }) => {
+      const made = await server.call<Trunk>("POST", trunksOf(tenant), { name, networks: network } satisfies TrunkRequest);
+      for (const address of made.addresses) print(address);
+    });
+
+  trunks
+    .command("list")
+    .description("List a tenant's trunks.")
+    .requiredOption(...tenantOption)
+    .option("--json", "as JSON")
+    .action(async ({ tenant, json }: { tenant: string; json?: true }) => {
+      const found = await server.call<Trunk[]>("GET", trunksOf(tenant));
+      if (json) return print(JSON.stringify(found, null, 2));
+      print(table(["NAME", "STATE", "NETWORKS", "LAST INVITATION"], found.map(({ settings, lastInvitation }) => [settings.name, settings.enabled ? "on" : "off", settings.sourceNetworks.join(", "), lastInvitation === null ? "none yet" : `${lastInvitation.outcome} ${lastInvitation.at}`])));
+    });
+
+  trunks
+    .command("show")
+    .description("Show a trunk: what to configure in its client, and what came of it last.")
+    .argument("<trunk>", "its name or id")
+    .requiredOption(...tenantOption)
+    .option("--json", "as JSON")
+    .action(async (wanted: string, { tenant, json }: { tenant: string; json?: true }) => {
+      const trunk = await findTrunk(tenant, wanted);
+      if (json) return print(JSON.stringify(trunk, null, 2));
+      const { settings, addresses, digest, lastInvitation, certificateProblems } = trunk;
+      const lines = [
+        ["Trunk", `${settings.name} (${trunk.id})${settings.enabled ? "" : ", switched off"}`],
+        ...addresses.map((address) => ["Send to", address]),
+        ["Allowed from", settings.sourceNetworks.join(", ") || "nowhere yet"],
+        ["Transport", settings.transport === "tls" ? "TLS only" : "any"],
+        ["Media", settings.media === "srtp" ? "SRTP only" : "any"],
+        ["Password", digest === null ? "not asked for" : `of user ${digest.username}`],
+        ["Last", lastInvitation === null ? "nothing came yet" : `${lastInvitation.at} ${lastInvitation.outcome}: ${lastInvitation.explanation}`],
+        ...certificateProblems.map((problem) => ["Certificate", problem]),
+      ];
+      print(table(lines[0]!, lines.slice(1)));
+    });
+
+  trunks
+    .command("allow")
+    .description("Let an address or a network send for a trunk, and print all that may.")
+    .argument("<trunk>", "its name or id")
+    .argument("<network>", "such as 192.0.2.7 or 192.0.2.0/24")
+    .requiredOption(...tenantOption)
+    .action(async (wanted: string, network: string, { tenant }: { tenant: string }) => {
+      const { id } = await findTrunk(tenant, wanted);
+      const changed = await server.call<Trunk>("POST", `${trunksOf(tenant)}/${id}/networks`, { network } satisfies NetworkRequest);
+      print(changed.settings.sourceNetworks.join(", "));
     });
 
   program

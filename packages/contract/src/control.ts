@@ -96,3 +96,12 @@ export const Status = Type.Object(
   { title: "Status" },
 );
 export type Status = Static<typeof Status>;
+
+const trunkNetwork = Type.String({ minLength: 1, maxLength: 64, description: "An address or a network." });
+
+/** What the command line asks of a new trunk; everything else is set in the portal. */
+export const TrunkRequest = Type.Object({ name: name("Unique among the tenant's trunks."), networks: Type.Array(trunkNetwork, { maxItems: 200 }) }, { title: "TrunkRequest", additionalProperties: false });
+export type TrunkRequest = Static<typeof TrunkRequest>;
+
+export const NetworkRequest = Type.Object({ network: trunkNetwork }, { title: "NetworkRequest", additionalProperties: false });
+export type NetworkRequest = Static<typeof NetworkRequest>;

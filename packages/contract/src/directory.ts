@@ -50,9 +50,9 @@ export type GroupPage = Static<typeof GroupPage>;
 export const ImportResult = Type.Object(
   {
     applied: Type.Boolean(),
-    created: Type.Integer(),
-    changed: Type.Integer(),
-    unchanged: Type.Integer(),
+    created: Type.Integer({ description: "People who are new." }),
+    changed: Type.Integer({ description: "People who become something else." }),
+    unchanged: Type.Integer({ description: "People who are so already." }),
     newGroups: Type.Array(Type.String()),
     mistakes: Type.Array(Type.Object({ line: Type.Integer({ description: "Line of the file, the header is 1." }), column: orNull(Type.String(), "Header of the column."), message: Type.String() }), {
       description: "Nothing is applied while there is one; the first 200.",

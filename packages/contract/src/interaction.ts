@@ -162,7 +162,17 @@ export type InteractionPage = Static<typeof InteractionPage>;
 export const Peaks = Type.Object(
   {
     stepMs: Type.Integer(),
-    tracks: Type.Array(Type.Object({ track: Type.Integer(), peaks: Type.Array(Type.Integer()) })),
+    tracks: Type.Array(
+      Type.Object({
+        track: Type.Integer(),
+        peaks: Type.Array(Type.Integer()),
+        keyPresses: Type.Optional(
+          Type.Array(Type.Object({ atMs: Type.Integer(), key: Type.String({ description: "`0`…`9`, `*`, `#`, `A`…`D`." }), durationMs: Type.Integer() }), {
+            description: "Keys pressed on the telephone (RFC 4733), at their time in the recording. Kept sealed with the audio, and told only to who may hear it. Absent in recordings made before they were kept.",
+          }),
+        ),
+      }),
+    ),
   },
   { title: "Peaks" },
 );

@@ -11,6 +11,8 @@ export { parseSipUri } from "./sip-uri.ts";
 export type { SipUri } from "./sip-uri.ts";
 export { parseCSeq, parseNameAddr, parseRAck, parseRSeq, parseSessionExpires, parseTokenList, parseVia } from "./sip-fields.ts";
 export type { CSeq, NameAddr, RAck, SessionExpires, Via } from "./sip-fields.ts";
+export { digestChallenge, digestHa1, digestResponse, parseDigestAuthorization } from "./sip-digest.ts";
+export type { DigestAlgorithm, DigestAuthorization, DigestChallenge } from "./sip-digest.ts";
 
 export { parseMediaType } from "./media-type.ts";
 export type { MediaType } from "./media-type.ts";
@@ -22,12 +24,22 @@ export type { SdpDecision, SdpLocal } from "./sdp-answer.ts";
 
 export { srtpSuites } from "./srtp-keys.ts";
 export type { SrtpKeys, SrtpMasterKey, SrtpSuite } from "./srtp-keys.ts";
+export { mintSrtpMasterKey } from "./srtp-suite.ts";
+export { createSrtpReceiver } from "./srtp-receiver.ts";
+export type { SrtpReceiver, SrtpRefusal, SrtpVerdict } from "./srtp-receiver.ts";
+export { chooseSdes, MASKED_KEY, maskSdesKeys, parseSdesCrypto, sdesAnswer } from "./sdes.ts";
+export type { SdesChoice, SdesCrypto } from "./sdes.ts";
 
 export { buildRtp, createRtpFields, parseRtp, readRtp } from "./rtp.ts";
 export type { RtpFields, RtpPacket, RtpToSend } from "./rtp.ts";
 
 export { decodeG711, decodeG711Into, encodeG711, encodeG711Into, G711_SILENCE } from "./g711.ts";
 export type { G711Codec } from "./g711.ts";
+
+export { createG722Decoder } from "./g722.ts";
+export type { G722Decoder } from "./g722.ts";
+export { createResampler } from "./resample.ts";
+export type { Resampler } from "./resample.ts";
 
 export { parseMultipart, splitBody } from "./multipart.ts";
 export type { BodyPart, SplitBody } from "./multipart.ts";

@@ -19,20 +19,30 @@ export interface BodyPart {
 
 const MAX_PARTS = 64;
 const MAX_NESTING = 3;
+const MAX_BOUNDARY = 200;
 const LF = 10;
 const CR = 13;
 const DASH = 45;
 
 /**
- * The parts of a `multipart/…` body. Tolerates a missing final boundary, spaces after a boundary, header lines without a
+ * The parts of a `multipart/…` body. Tolerates a boundary that is not the announced one, a missing final boundary, spaces after a boundary, header lines without a
  * space after the colon, a preamble, an epilogue, and lines ended by LF alone.
  */
 export function parseMultipart(contentType: string, body: Uint8Array): Parsed<BodyPart[]> {
   const type = parseMediaType(contentType);
   if (type === null || !type.type.startsWith("multipart/")) return refused("not a multipart body");
   const boundary = type.params.get("boundary") ?? "";
-  if (boundary === "" || boundary.length > 200) return refused("multipart without a usable boundary");
+  const usable = boundary !== "" && boundary.length <= MAX_BOUNDARY;
+  const parts = usable ? splitAt(boundary, body) : null;
+  if (parts !== null) return parts;
+  // A boundary that is not announced, or another one than announced, still stands at the top of the body.
+  const found = firstBoundary(body);
+  if (found !== null && found !== boundary) return splitAt(found, body) ?? refused("boundary does not occur in the body");
+  return refused(usable ? "boundary does not occur in the body" : "multipart without a usable boundary");
+}
 
+/** Null where the boundary does not occur. */
+function splitAt(boundary: string, body: Uint8Array): Parsed<BodyPart[]> | null {
   const delimiter = new TextEncoder().encode(`--${boundary}`);
   const parts: BodyPart[] = [];
   let partStart = -1;
@@ -50,9 +60,15 @@ export function parseMultipart(contentType: string, body: Uint8Array): Parsed<Bo
     }
     lineStart = lineEnd + 1;
   }
-  if (partStart < 0) return refused("boundary does not occur in the body");
+  if (partStart < 0) return null;
   if (partStart < body.length) parts.push(readPart(body.subarray(partStart)));
   return parsed(parts);
+}
+
+/** The first line, where it looks like a boundary and a header of a part follows it. */
+function firstBoundary(body: Uint8Array): string | null {
+  const start = new TextDecoder("latin1").decode(body.subarray(0, 2 * MAX_BOUNDARY));
+  return /^\s*--([^\r\n]{1,200}?)[ \t]*\r?\nContent-[A-Za-z]+[ \t]*:/i.exec(start)?.[1] ?? null;
 }
 
 /** The line is `--boundary` or `--boundary--`, white space after it allowed; null for any other line. */
@@ -83,7 +99,9 @@ function readPart(bytes: Uint8Array): BodyPart {
 }
 
 function describePart(headers: SipHeaders, body: Uint8Array): BodyPart {
-  const type = parseMediaType(headers.get("Content-Type") ?? "text/plain");
+  const written = headers.get("Content-Type") ?? "text/plain";
+  // One module leaves out the first half of `application/rs-metadata+xml`.
+  const type = parseMediaType(/^\s*rs-metadata/i.test(written) ? `application/${written.trim()}` : written);
   const disposition = headers.get("Content-Disposition")?.split(";", 1)[0]?.trim().toLowerCase();
   return {
     contentType: type?.type ?? "application/octet-stream",
@@ -112,6 +130,7 @@ export function splitBody(contentType: string | undefined, body: Uint8Array): Pa
   const headers = new SipHeaders(contentType === undefined ? [] : [["Content-Type", contentType]]);
   const parts = flatten(describePart(headers, body), 0);
   if (!parts.ok) return parts;
+  if (parts.value.length > MAX_PARTS) return refused("too many body parts");
 
   const sdp = parts.value.find((part) => part.contentType === "application/sdp") ?? null;
   const metadata =

@@ -1,8 +1,9 @@
 import type { ParticipantStreamAssociation, RecordingMetadata } from "./rs-metadata.ts";
 
 /**
- * Who speaks on which stream where no document says so: by order, the first participant on the first labelled stream. A
- * guess, so it is flagged, and it makes way as soon as a document does say.
+ * Who speaks on which stream where no document says so: by order, the first participant on the first labelled stream; all of
+ * them on it where it is the only one, because then it can only be their mix. A guess, so it is flagged, and it makes way as
+ * soon as a document does say.
  */
 export function inferStreamAssociations(metadata: RecordingMetadata): RecordingMetadata {
   const said = metadata.participantStreamAssociations.filter((association) => !association.inferred);
@@ -10,7 +11,7 @@ export function inferStreamAssociations(metadata: RecordingMetadata): RecordingM
   const labelled = metadata.streams.filter((stream) => stream.label !== null);
   const inferred: ParticipantStreamAssociation[] = [];
   for (const [index, participant] of metadata.participants.entries()) {
-    const stream = labelled[index];
+    const stream = labelled.length === 1 ? labelled[0] : labelled[index];
     if (stream === undefined) break;
     inferred.push({
       participantId: participant.id,

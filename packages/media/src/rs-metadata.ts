@@ -136,6 +136,7 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
   const participantStreamAssociations: ParticipantStreamAssociation[] = [];
   const extensions: MetadataExtension[] = [];
   const kindOfId = new Map<string, string>();
+  const foreign: { readonly element: XmlElement; readonly around: Owner }[] = [];
 
   function complain(problem: string): void {
     if (problems.length < MAX_PROBLEMS) problems.push(problem);
@@ -235,6 +236,13 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
     for (const child of element.children) readExtension(child, owner, `${path}/${child.name}`);
   }
 
+  /** One vendor lets extensions stand at the end and says by an attribute what they belong to. */
+  function ownerOf(element: XmlElement, around: Owner): Owner {
+    const id = attribute(element, "parent");
+    const kind = id === "" ? undefined : kindOfId.get(id);
+    return kind === "group" || kind === "session" || kind === "participant" || kind === "stream" ? { kind, id, sessionId: null } : around;
+  }
+
   function walk(container: XmlElement, owner: Owner): void {
     for (const element of container.children) {
       const name = plain(element.name);
@@ -267,7 +275,7 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
           readParticipantStreamAssociation(element, owner);
           break;
         default:
-          if (!KNOWN_CHILDREN.has(name)) readExtension(element, owner, element.name);
+          if (!KNOWN_CHILDREN.has(name)) foreign.push({ element, around: owner });
       }
     }
   }
@@ -275,6 +283,7 @@ function createReader(xmlProblems: readonly string[]): { read(root: XmlElement):
   return {
     read(root) {
       walk(root, { kind: "recording", id: attribute(root, "id", "recordingid").slice(0, MAX_ID), sessionId: null });
+      for (const { element, around } of foreign) readExtension(element, ownerOf(element, around), element.name);
       const metadata: RecordingMetadata = {
         kind: "metadata",
         mode,

@@ -9,6 +9,8 @@ export type SdpDecision =
       readonly rtcpPort: number;
       /** Numbers out of the offered ones, first preferred. */
       readonly payloadTypes: readonly number[];
+      /** Value of the a=crypto that answers the offered one (RFC 4568 §5.1.2). */
+      readonly crypto?: string;
       /** Taken, but not yet (or no longer) to be sent to. */
       readonly inactive?: boolean;
     }
@@ -50,8 +52,10 @@ function answerLine(media: SdpMedia, decision: SdpDecision | undefined): string[
   const lines = [`m=${media.kind} ${decision.rtpPort} ${media.protocol} ${payloads.map((one) => one.number).join(" ")}`];
   for (const { number, encoding, clockRateHz, channels, fmtp } of payloads) {
     if (encoding !== "") lines.push(`a=rtpmap:${number} ${rtpName(encoding)}/${clockRateHz}${channels > 1 ? `/${channels}` : ""}`);
-    if (fmtp !== null) lines.push(`a=fmtp:${number} ${fmtp}`);
+    const format = answerFormat(encoding, fmtp);
+    if (format !== null) lines.push(`a=fmtp:${number} ${format}`);
   }
+  if (decision.crypto !== undefined) lines.push(`a=crypto:${decision.crypto}`);
   if (media.ptimeMs !== null) lines.push(`a=ptime:${media.ptimeMs}`);
   if (media.rtcpMux && decision.rtcpPort === decision.rtpPort) lines.push("a=rtcp-mux");
   else if (decision.rtcpPort !== decision.rtpPort + 1) lines.push(`a=rtcp:${decision.rtcpPort}`);
@@ -61,6 +65,17 @@ function answerLine(media: SdpMedia, decision: SdpDecision | undefined): string[
 
 function chosenPayloads(media: SdpMedia, numbers: readonly number[]): SdpPayload[] {
   return numbers.flatMap((number) => media.payloads.find((payload) => payload.number === number) ?? []);
+}
+
+/**
+ * Format parameters that say what we want, not what was offered: key presses 0 to 15 (RFC 4733 §2.5.1.1) and one channel of Opus. The rest
+ * is repeated.
+ */
+function answerFormat(encoding: string, offered: string | null): string | null {
+  if (encoding === "TELEPHONE-EVENT") return "0-15";
+  if (encoding !== "OPUS" || offered === null) return offered;
+  const kept = offered.split(";").map((one) => one.trim()).filter((one) => one !== "" && !/^(sprop-)?stereo\s*=/i.test(one));
+  return kept.length === 0 ? null : kept.join(";");
 }
 
 /** A recorder never sends, so there is nothing to answer to one that only receives. */

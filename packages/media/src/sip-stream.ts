@@ -4,11 +4,13 @@ export type SipStreamEvent =
   | { readonly kind: "message"; readonly bytes: Uint8Array }
   /** The other side sent CRLF CRLF and expects CRLF (RFC 5626 3.5.1). */
   | { readonly kind: "keepalive" }
-  /** Where the next message begins is no longer known: the connection has to be closed. Nothing follows. */
-  | { readonly kind: "error"; readonly reason: string };
+  /** Where the next message begins is no longer known: the connection has to be closed. Nothing follows. `head`: of the message that broke it, to answer it by. */
+  | { readonly kind: "error"; readonly reason: string; readonly head: Uint8Array | null };
 
 export interface SipStreamFramer {
   push(bytes: Uint8Array): SipStreamEvent[];
+  /** A message has begun and is not all here. */
+  readonly midway: boolean;
 }
 
 const LF = 10;
@@ -52,21 +54,24 @@ export function createSipStreamFramer({ maxMessageBytes = 1 << 20 }: { maxMessag
   }
 
   /** Length of the whole message beginning at `start`, null if its head is not here yet, or what is wrong with it. */
-  function measure(start: number): number | null | { reason: string } {
+  function measure(start: number): number | null | { reason: string; head: Uint8Array | null } {
     const end = findHeadEnd(pending.subarray(0, pendingLength), Math.max(start, searched - 3));
     searched = pendingLength;
-    if (end === null) return pendingLength - start > maxMessageBytes ? { reason: "head too large" } : null;
+    if (end === null) return pendingLength - start > maxMessageBytes ? { reason: "head too large", head: null } : null;
     const head = readHead(pending.subarray(start, end.headEnd));
-    if (head === null) return { reason: "too many header lines" };
+    if (head === null) return { reason: "too many header lines", head: null };
     const length = readContentLength(head.headers);
-    if (length === "malformed") return { reason: "malformed Content-Length" };
+    if (length === "malformed") return { reason: "malformed Content-Length", head: pending.slice(start, end.bodyStart) };
     // RFC 3261 18.3 demands it on streams; without a body its absence does no harm.
-    if (length === null && head.headers.has("Content-Type")) return { reason: "no Content-Length" };
+    if (length === null && head.headers.has("Content-Type")) return { reason: "no Content-Length", head: pending.slice(start, end.bodyStart) };
     const total = end.bodyStart - start + (length ?? 0);
-    return total > maxMessageBytes ? { reason: "message too large" } : total;
+    return total > maxMessageBytes ? { reason: "message too large", head: pending.slice(start, end.bodyStart) } : total;
   }
 
   return {
+    get midway() {
+      return pendingLength > 0;
+    },
     push(bytes) {
       const events: SipStreamEvent[] = [];
       if (broken) return events;
@@ -83,7 +88,7 @@ export function createSipStreamFramer({ maxMessageBytes = 1 << 20 }: { maxMessag
             broken = true;
             pending = EMPTY;
             pendingLength = 0;
-            events.push({ kind: "error", reason: total.reason });
+            events.push({ kind: "error", ...total });
             return events;
           }
           expected = total;

@@ -22,6 +22,7 @@ interface Options {
   readonly host: string;
   readonly port: number;
   readonly source?: string;
+  readonly trunk?: string;
 }
 
 const print = (text: string): void => void writeSync(1, `${text}\n`);
@@ -93,6 +94,7 @@ const program = new Command("call")
   .addOption(new Option("--codec <codec>", "of RTP; the script's own where absent").choices(["pcmu", "pcma"]))
   .option("--host <address>", "recorder's address", "127.0.0.1")
   .addOption(new Option("--port <port>", "recorder's SIP port").argParser(number(1, 65_535)).env("EARWITNESS_SIP_PORT").default(5060))
+  .option("--trunk <user>", "user part of a trunk's recording address, as its page shows it")
   .option("--source <address>", "address to call from (default: the sandbox's own on loopback)")
   .configureOutput({ writeOut: (text) => void writeSync(1, text), writeErr: (text) => void writeSync(2, text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
@@ -126,7 +128,7 @@ async function main(options: Options): Promise<number> {
         : { parties: people.map((who, index) => ({ name: who.displayName, aor: addressOf(who), audio: tones(options.duration ?? 10)[index === 0 ? 0 : 1] })) };
     print(`${people.map(nameOf).join("  calls  ")}  (sandbox, ${options.tone === true ? "tones" : script.name}, ${codec}, ${options.transport})`);
     call = await placeCall({
-      server: { host: options.host, port: options.port },
+      server: { host: options.host, port: options.port, ...(options.trunk === undefined ? {} : { user: options.trunk }) },
       transport: options.transport,
       codec,
       ...present,

@@ -6,18 +6,19 @@ import { controlSocketPath } from "@earwitness/contract/control";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
-import { matchPerson } from "#directory";
+import { matchPerson, readAddress } from "#directory";
 import { messageOf } from "#errors";
 import { createSiprecServer } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
 import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, snapshotOf, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
+import { peopleRoutes } from "#people";
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
-import { createTenant, listTenants, parseProvision, provision, type Provision, type Tenant } from "#tenants";
-import { matchTrunk } from "#trunks";
+import { createTenant, listTenants, newTrunk, parseProvision, provision, type Provision, type Tenant } from "#tenants";
+import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
@@ -117,6 +118,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       workers: config.rtp.workers ?? Math.max(1, availableParallelism() - 1),
       bindAddress: config.rtp.host,
       rtpPorts: [config.rtp.fromPort, config.rtp.toPort],
+      udp: config.rtp.udp,
       limits: config.limits,
       tenantOf: wrappingTenant,
       trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),
@@ -130,13 +132,16 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       activity: (recordings) => activityListeners.forEach((listener) => listener(recordings)),
       changed: (tenantId, ids) => ids.forEach((id) => notifier.announce(tenantId, id)),
       databaseReady: Promise.all([preparation.done, heartbeat.registered(), jobs.ready()]),
-      finalizing: (tx, recordingId) => jobs.enqueue(tx, "compact_recording", { recordingId }),
+      finalizing: (tx, recordingIds) => jobs.enqueue(tx, "compact_recording", recordingIds.map((recordingId) => ({ recordingId }))),
     }),
   );
   if (config.roles.includes("worker")) {
     const compactRecording = createCompaction({ db, vault, nodeId: node.nodeId, clock, tenantOf: wrappingTenant });
     jobs.work("compact_recording", ({ tenantId, recordingId }) => compactRecording({ tenantId, recordingId: recordingId! }));
   }
+  // What became of invitations, for the trunks' pages; SIP writes, whichever node answers the page reads.
+  const invitations = open("invitation log", createInvitationLog({ db, clock, nodeId: node.nodeId, log }));
+  if (config.roles.includes("recorder") && config.sip.tls === null) log.info("SIP over TLS is off: there is no certificate (EARWITNESS_SIP_TLS_CERT, EARWITNESS_SIP_TLS_KEY)");
   const siprec = config.roles.includes("recorder")
     ? open(
         "siprec",
@@ -145,16 +150,23 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
           port: config.sip.port,
           ...(config.sip.advertisedAddress === null ? {} : { advertisedAddress: config.sip.advertisedAddress }),
           recorder: recording.recorder,
-          matchTrunk: (address) => {
+          tls: config.sip.tls,
+          identify(claim) {
             const known = snapshots.current();
-            return known === null ? null : matchTrunk(known, address);
+            return known === null ? { kind: "refused", reason: "SOURCE_NOT_ALLOWED", explanation: "No trunk is known on this recorder yet.", concerns: null } : identify(known, claim, clock.now());
           },
+          isTrunkAddress(address) {
+            const known = snapshots.current();
+            return known !== null && isTrunkAddress(known, address);
+          },
+          invitations,
           log,
         }),
       )
     : null;
 
-  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, recording, activityListeners, open }) : null;
+  const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
+  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -168,6 +180,11 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         await snapshots.refresh();
         notifier.announceDirectory();
         return tenantInfo(made);
+      },
+      trunks: {
+        list: (tenantId) => trunks.list(tenantId),
+        create: (tenantId, { name, networks }, by) => trunks.create({ tenantId, by }, newTrunk(name, networks)),
+        allow: (tenantId, trunkId, network, by) => trunks.allow({ tenantId, by }, trunkId, network),
       },
       status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
@@ -184,6 +201,8 @@ interface PortalParts {
   readonly keyDir: string;
   readonly vault: Vault;
   readonly notifier: Notifier;
+  readonly snapshots: SnapshotKeeper;
+  readonly trunks: TrunkStore;
   readonly recording: Recording;
   readonly activityListeners: Set<(recordings: readonly RecordingActivity[]) => void>;
   readonly open: Open;
@@ -235,15 +254,30 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           return { facts, oldestMs: oldestMs === null ? 0 : clock.now().getTime() - oldestMs, rejected };
         },
         liveStreams: () => live.count(),
+        ready: () => recording.recorder.ready().ready,
       },
       routes: [
         accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
         interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
+        peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
+        trunkRoutes({
+          db,
+          trunks: parts.trunks,
+          peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
+        }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
       ],
       beforeClose: () => live.close(),
     }),
   );
+}
+
+/** What people are told to send calls to: the address that answers advertise, the portal's own host, or where SIP listens. */
+function sipEntrance({ sip, http }: Config): SipEntrance {
+  const { hostname } = new URL(http.publicUrl);
+  const isEverywhere = sip.host === "0.0.0.0" || sip.host === "::";
+  const host = sip.advertisedAddress ?? (isEverywhere ? hostname.replace(/^\[|\]$/g, "") : sip.host);
+  return { host, port: sip.port, tlsPort: sip.tls?.port ?? null };
 }
 
 /** A tenant as the node's snapshot has it, with its key as bytes; made once for each snapshot. */
@@ -257,7 +291,14 @@ function recordingTenant(snapshots: SnapshotKeeper, tenantId: string, trunkId: s
   const trunk = tenant?.trunks.find((candidate) => candidate.trunkId === trunkId);
   if (tenant === null || trunk === undefined) return null;
   const people = snapshots.current()!.tenants.find((candidate) => candidate.tenantId === tenantId)!;
-  return { ...tenant.wrapping, trunk, identify: (address) => matchPerson(people, trunk, address) };
+  // A call says the same few addresses again with every update of its metadata.
+  const addresses = new Map<string, string>();
+  const addressOf = (written: string): string => {
+    const address = addresses.get(written) ?? readAddress(trunk.numbers, written).address;
+    if (addresses.size < 1_000) addresses.set(written, address);
+    return address;
+  };
+  return { ...tenant.wrapping, trunk, addressOf, identify: (address) => matchPerson(people, trunk, address) };
 }
 
 async function readProvision(path: string): Promise<Provision> {

@@ -18,7 +18,8 @@ const doors: Record<string, readonly string[]> = {
   tenants: ["db", "evidence"],
   directory: ["db", "evidence", "tenants"],
   access: ["db", "evidence", "tenants", "directory"],
-  trunks: ["db", "evidence", "tenants", "access"],
+  people: ["db", "evidence", "tenants", "access"],
+  trunks: ["db", "evidence", "tenants", "directory", "access"],
   nodes: ["db", "evidence", "vault", "tenants", "access", "trunks"],
   policy: ["db", "evidence", "directory"],
   recorder: ["db", "evidence", "vault", "policy", "access", "nodes"],
@@ -27,7 +28,7 @@ const doors: Record<string, readonly string[]> = {
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "access", "interactions", "playback", "portal", "recorder"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "playback", "portal", "recorder"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

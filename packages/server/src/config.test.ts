@@ -30,12 +30,13 @@ describe("configuration", () => {
       EARWITNESS_HTTP_PORT: "eighty",
       EARWITNESS_RTP_PORTS: "9-8",
       EARWITNESS_LOG_LEVEL: "loud",
+      EARWITNESS_UDP: "both",
       EARWITNESS_ROLES: "portal,barista",
       DATABASE_URL: "mysql://root:hunter2@db/x",
       EARWITNESS_OIDC_ISSUER: "https://login.example",
       EARWITNESS_HTPP_PORT: "1",
     });
-    expect(mistakes).toHaveLength(7);
+    expect(mistakes).toHaveLength(8);
     expect(mistakes.join("\n")).toMatch(/EARWITNESS_HTPP_PORT is not a key .* Did you mean .*EARWITNESS_HTTP_PORT/);
     expect(mistakes.join("\n")).not.toContain("hunter2");
   });
@@ -47,6 +48,16 @@ describe("configuration", () => {
 
   test("the portal and SIP cannot share a port", () => {
     expect(mistakesOf({ EARWITNESS_HTTP_PORT: "5060" })).toHaveLength(1);
+  });
+
+  test("SIP over TLS needs a certificate and its key, and a port of its own", () => {
+    const pair = { EARWITNESS_SIP_TLS_CERT: "/etc/earwitness/sip.pem", EARWITNESS_SIP_TLS_KEY: "/etc/earwitness/sip.key" };
+    expect(parseConfig({}, 1000).sip.tls).toBeNull();
+    expect(parseConfig(pair, 1000).sip.tls).toEqual({ port: 5061, certificatePath: "/etc/earwitness/sip.pem", keyPath: "/etc/earwitness/sip.key", authoritiesPath: null });
+    expect(parseConfig({ ...pair, EARWITNESS_SIP_TLS_PORT: "5071", EARWITNESS_SIP_TLS_CA: "/etc/earwitness/sbc-ca.pem" }, 1000).sip.tls).toMatchObject({ port: 5071, authoritiesPath: "/etc/earwitness/sbc-ca.pem" });
+    expect(mistakesOf({ EARWITNESS_SIP_TLS_CERT: "/etc/earwitness/sip.pem" })).toEqual(["EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY belong together: set both or neither."]);
+    expect(mistakesOf({ EARWITNESS_SIP_TLS_PORT: "5061" })).toEqual(["EARWITNESS_SIP_TLS_PORT needs EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY beside it."]);
+    for (const taken of ["5060", "8080"]) expect(mistakesOf({ ...pair, EARWITNESS_SIP_TLS_PORT: taken })).toHaveLength(1);
   });
 
   test("proxies are believed by address or network, and by nothing else", () => {

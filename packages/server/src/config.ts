@@ -5,8 +5,14 @@ import { join, resolve } from "node:path";
 
 export interface Config {
   readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string; readonly trustedProxies: readonly string[] };
-  readonly sip: { readonly host: string; readonly port: number; readonly advertisedAddress: string | null };
-  readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null };
+  readonly sip: {
+    readonly host: string;
+    readonly port: number;
+    readonly advertisedAddress: string | null;
+    /** Null: no certificate, so no port. */
+    readonly tls: { readonly port: number; readonly certificatePath: string; readonly keyPath: string; readonly authoritiesPath: string | null } | null;
+  };
+  readonly rtp: { readonly host: string; readonly fromPort: number; readonly toPort: number; readonly workers: number | null; readonly udp: "batch" | "dgram" | null };
   /** As configured: process lock and control socket, one for whatever runs here. */
   readonly baseDir: string;
   /** Where everything else lies. The sandbox has a place of its own inside, so that a start without it is clean. */
@@ -30,11 +36,16 @@ export const keys = {
   EARWITNESS_HTTP_HOST: { about: "Address the portal and the API listen on. Put a TLS proxy in front before opening it to others.", fallback: "127.0.0.1" },
   EARWITNESS_PUBLIC_URL: { about: "Address under which browsers reach the portal; sign-in returns here.", fallback: "http://localhost:<EARWITNESS_HTTP_PORT>" },
   EARWITNESS_TRUSTED_PROXIES: { about: "Addresses or networks of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed, separated by commas.", fallback: "none: the address that connects is the caller's" },
-  EARWITNESS_SIP_PORT: { about: "Port for SIP over UDP and TCP. TLS, when it comes, takes the next one.", fallback: "5060" },
+  EARWITNESS_SIP_PORT: { about: "Port for SIP over UDP and TCP.", fallback: "5060" },
+  EARWITNESS_SIP_TLS_PORT: { about: "Port for SIP over TLS 1.2 and 1.3. It is open where there is a certificate.", fallback: "5061" },
+  EARWITNESS_SIP_TLS_CERT: { about: "PEM file with this recorder's certificate for SIP over TLS, followed by those between it and its root. It is read again when it changes, without a restart.", fallback: "none: no SIP over TLS" },
+  EARWITNESS_SIP_TLS_KEY: { about: "PEM file with the certificate's private key, without a passphrase.", fallback: "none" },
+  EARWITNESS_SIP_TLS_CA: { about: "PEM file with authorities. Where the recorder has to connect to a client, because its connection died in the middle of a call, the client must show a certificate of one of them, or the one it had shown.", fallback: "none: a client that had shown a certificate must show the same, others are not checked" },
   EARWITNESS_SIP_HOST: { about: "Address SIP listens on.", fallback: "0.0.0.0 (127.0.0.1 with the sandbox)" },
   EARWITNESS_MEDIA_ADDRESS: { about: "Address written into SDP answers, where recorders sit behind a translated address.", fallback: "the local address that faces the sender" },
   EARWITNESS_RTP_PORTS: { about: "Range of UDP ports for RTP and RTCP, first-last.", fallback: "20000-29999" },
   EARWITNESS_MEDIA_WORKERS: { about: "Threads that receive media.", fallback: "one less than the machine's cores, at least 1" },
+  EARWITNESS_UDP: { about: "How media is read: batch (many packets with one system call; 64-bit Linux) or dgram (one by one).", fallback: "batch where it works" },
   EARWITNESS_DATA_DIR: { about: "Where everything lies: embedded database, keys, spool, store. With the sandbox, in its folder `sandbox`.", fallback: "./data, as root /var/lib/earwitness" },
   DATABASE_URL: { about: "A PostgreSQL server of your own (15 or newer) instead of the embedded one.", fallback: "the embedded PostgreSQL" },
   DATABASE_POOL_URL: { about: "The same database through a pooler in transaction mode, for short transactions.", fallback: "DATABASE_URL" },
@@ -93,6 +104,15 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   const httpPort = whole("EARWITNESS_HTTP_PORT", 8080, 1, 65_535);
   const sipPort = whole("EARWITNESS_SIP_PORT", 5060, 1, 65_535);
   if (httpPort === sipPort) mistakes.push(`EARWITNESS_HTTP_PORT and EARWITNESS_SIP_PORT are both ${httpPort}; SIP also listens on TCP, so they must differ.`);
+  const tlsPort = whole("EARWITNESS_SIP_TLS_PORT", 5061, 1, 65_535);
+  const [certificatePath, keyPath, authoritiesPath] = [text("EARWITNESS_SIP_TLS_CERT"), text("EARWITNESS_SIP_TLS_KEY"), text("EARWITNESS_SIP_TLS_CA")];
+  if ((certificatePath === null) !== (keyPath === null)) mistakes.push("EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY belong together: set both or neither.");
+  if (certificatePath === null && keyPath === null) {
+    const idle = (["EARWITNESS_SIP_TLS_PORT", "EARWITNESS_SIP_TLS_CA"] as const).filter((key) => text(key) !== null);
+    if (idle.length > 0) mistakes.push(`${idle.join(" and ")} ${idle.length === 1 ? "needs" : "need"} EARWITNESS_SIP_TLS_CERT and EARWITNESS_SIP_TLS_KEY beside ${idle.length === 1 ? "it" : "them"}.`);
+  } else if (tlsPort === httpPort || tlsPort === sipPort) {
+    mistakes.push(`EARWITNESS_SIP_TLS_PORT is ${tlsPort}, which ${tlsPort === httpPort ? "EARWITNESS_HTTP_PORT" : "EARWITNESS_SIP_PORT"} has; they must differ.`);
+  }
 
   const publicUrl = url("EARWITNESS_PUBLIC_URL", ["https:", "http:"]) ?? `http://localhost:${httpPort}`;
   const { pathname, search, hash, username } = URL.parse(publicUrl) ?? new URL("http://localhost");
@@ -108,6 +128,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   const range = /^(\d+)-(\d+)$/.exec(text("EARWITNESS_RTP_PORTS") ?? "20000-29999");
   const [fromPort, toPort] = [Number(range?.[1]), Number(range?.[2])];
   if (range === null || fromPort < 1024 || toPort > 65_535 || toPort - fromPort < 3) mistakes.push(`EARWITNESS_RTP_PORTS is “${text("EARWITNESS_RTP_PORTS")}”; it should be first-last between 1024 and 65535, such as 20000-29999, with room for at least two streams.`);
+
+  const udp = text("EARWITNESS_UDP");
+  if (udp !== null && udp !== "batch" && udp !== "dgram") mistakes.push(`EARWITNESS_UDP is “${udp}”; it should be batch or dgram.`);
 
   const level = text("EARWITNESS_LOG_LEVEL") ?? "info";
   if (!levels.includes(level)) mistakes.push(`EARWITNESS_LOG_LEVEL is “${level}”; it should be one of ${levels.join(", ")}.`);
@@ -127,8 +150,13 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   const baseDir = resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data")));
   const config: Config = {
     http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: publicUrl.replace(/\/$/, ""), trustedProxies },
-    sip: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), port: sipPort, advertisedAddress: mediaAddress },
-    rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64) },
+    sip: {
+      host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"),
+      port: sipPort,
+      advertisedAddress: mediaAddress,
+      tls: certificatePath === null || keyPath === null ? null : { port: tlsPort, certificatePath, keyPath, authoritiesPath },
+    },
+    rtp: { host: text("EARWITNESS_SIP_HOST") ?? (sandbox ? "127.0.0.1" : "0.0.0.0"), fromPort, toPort, workers: text("EARWITNESS_MEDIA_WORKERS") === null ? null : whole("EARWITNESS_MEDIA_WORKERS", 1, 1, 64), udp: udp === "batch" || udp === "dgram" ? udp : null },
     baseDir,
     dataDir: sandbox ? join(baseDir, "sandbox") : baseDir,
     database: { url: url("DATABASE_URL", ["postgres:", "postgresql:"]), poolUrl: url("DATABASE_POOL_URL", ["postgres:", "postgresql:"]) },
@@ -152,7 +180,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
 const projectDir = resolve(import.meta.dirname, "../../..");
 
 /** Keys that other programs of the project read. */
-const foreign = /^EARWITNESS_(SANDBOX_|TEST_|REQUIRE_ALL$|UDP$)/;
+const foreign = /^EARWITNESS_(SANDBOX_|TEST_|REQUIRE_ALL$)/;
 
 function nearest(key: string): string {
   const words = key.split("_").slice(1);

@@ -4,8 +4,10 @@ import { systemClock } from "#clock";
 import { createDb } from "#db";
 import { createLive, interactionRoutes } from "#interactions";
 import { createLog } from "#log";
+import { peopleRoutes } from "#people";
 import { playbackRoutes } from "#playback";
 import { createPortal, formatOpenApi, sessionCookieName } from "#portal";
+import { createTrunkStore, trunkRoutes } from "#trunks";
 import type { Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 
@@ -27,14 +29,17 @@ export async function describeApi(): Promise<string> {
     ready: () => ({ ready: false, reasons: [] }),
     portalReady: async () => ({ ready: false, reasons: [] }),
     metrics: {
-      recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
+      recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
       uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
       facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
       liveStreams: () => 0,
+      ready: () => true,
     },
     routes: [
       accessRoutes({ db, clock, sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),
       interactionRoutes({ db, clock, live, recheck: async () => null }),
+      peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),
+      trunkRoutes({ db, trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
       playbackRoutes({ db, clock, nodeId: "none", vault: {} as Vault, openReader: () => Promise.reject(new Error("nothing is played here")) }),
     ],
     beforeClose: () => live.close(),

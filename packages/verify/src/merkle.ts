@@ -98,6 +98,6 @@ export function verifyInclusion(
   return last === 0 && sameBytes(node, claim.root);
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

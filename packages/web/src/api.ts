@@ -1,4 +1,24 @@
-import type { InteractionDetail, InteractionPage, Peaks, Play, Problem, SessionInfo } from "@earwitness/contract";
+import type {
+  DigestSecret,
+  Group,
+  GroupPage,
+  GroupSettings,
+  ImportResult,
+  InteractionDetail,
+  InteractionPage,
+  InvitationPage,
+  Peaks,
+  Person,
+  PersonPage,
+  PersonSettings,
+  Play,
+  Problem,
+  SessionInfo,
+  Trunk,
+  TrunkPage,
+  TrunkSettings,
+  TrunkTrialResult,
+} from "@earwitness/contract";
 import { apiPaths } from "./paths.ts";
 
 /** An error answer of the server, in its own words. Status 0: no answer at all. */
@@ -37,6 +57,24 @@ export async function readProblem(response: Response): Promise<Problem> {
 
 const get = async <T>(path: string, signal?: AbortSignal): Promise<T> => (await send(path, { ...(signal && { signal }) })).json() as Promise<T>;
 
+/** With what has to be said to change it: nobody overwrites what somebody else changed meanwhile. */
+export interface Versioned<T> {
+  readonly value: T;
+  readonly etag: string | null;
+}
+
+async function write<T>(method: "POST" | "PUT", path: string, body: unknown, etag?: string | null): Promise<T> {
+  const response = await send(path, { method, headers: { "content-type": "application/json", ...(etag ? { "if-match": etag } : {}) }, body: JSON.stringify(body) });
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+const remove = async (path: string): Promise<void> => void (await send(path, { method: "DELETE" }));
+
+async function getVersioned<T>(path: string, signal?: AbortSignal): Promise<Versioned<T>> {
+  const response = await send(path, { ...(signal && { signal }) });
+  return { value: (await response.json()) as T, etag: response.headers.get("etag") };
+}
+
 export const api = {
   session: (signal?: AbortSignal) => get<SessionInfo>(apiPaths.session, signal),
   interactions: (query: Parameters<typeof apiPaths.interactions>[0], signal?: AbortSignal) => get<InteractionPage>(apiPaths.interactions(query), signal),
@@ -44,5 +82,27 @@ export const api = {
   peaks: (id: string, signal?: AbortSignal) => get<Peaks>(apiPaths.peaks(id), signal),
   startPlay: async (id: string): Promise<Play> =>
     (await send(apiPaths.plays(id), { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })).json() as Promise<Play>,
+  trunks: (signal?: AbortSignal) => get<TrunkPage>(apiPaths.trunks, signal),
+  trunk: (id: string, signal?: AbortSignal) => getVersioned<Trunk>(apiPaths.trunk(id), signal),
+  createTrunk: (settings: TrunkSettings) => write<Trunk>("POST", apiPaths.trunks, settings),
+  changeTrunk: (id: string, settings: TrunkSettings, etag: string | null) => write<Trunk>("PUT", apiPaths.trunk(id), settings, etag),
+  deleteTrunk: (id: string) => remove(apiPaths.trunk(id)),
+  allowNetwork: (id: string, network: string) => write<Trunk>("POST", `${apiPaths.trunk(id)}/networks`, { network }),
+  setPassword: (id: string) => write<DigestSecret>("POST", `${apiPaths.trunk(id)}/digest`, {}),
+  removePassword: (id: string) => remove(`${apiPaths.trunk(id)}/digest`),
+  tryTrunk: (settings: TrunkSettings, samples: readonly string[]) => write<TrunkTrialResult>("POST", `${apiPaths.trunks}/try`, { settings, samples }),
+  invitations: (query: { trunk?: string | undefined; after?: string | undefined; limit: number }, signal?: AbortSignal) => get<InvitationPage>(apiPaths.invitations(query), signal),
+  trace: async (id: string, signal?: AbortSignal) => await (await send(apiPaths.trace(id), { headers: { accept: "text/plain" }, ...(signal && { signal }) })).text(),
+  people: (query: { q?: string | undefined; after?: string | undefined; limit: number }, signal?: AbortSignal) => get<PersonPage>(apiPaths.people(query), signal),
+  person: (id: string, signal?: AbortSignal) => getVersioned<Person>(apiPaths.person(id), signal),
+  createPerson: (settings: PersonSettings) => write<Person>("POST", apiPaths.allPeople, settings),
+  changePerson: (id: string, settings: PersonSettings, etag: string | null) => write<Person>("PUT", apiPaths.person(id), settings, etag),
+  deletePerson: (id: string) => remove(apiPaths.person(id)),
+  importPeople: async (csv: string, apply: boolean): Promise<ImportResult> =>
+    (await send(`${apiPaths.allPeople}/import?apply=${apply}`, { method: "POST", headers: { "content-type": "text/csv" }, body: csv })).json() as Promise<ImportResult>,
+  groups: (signal?: AbortSignal) => get<GroupPage>(apiPaths.groups, signal),
+  createGroup: (settings: GroupSettings) => write<Group>("POST", apiPaths.groups, settings),
+  changeGroup: (id: string, settings: GroupSettings) => write<Group>("PUT", apiPaths.group(id), settings),
+  deleteGroup: (id: string) => remove(apiPaths.group(id)),
   signOut: () => send(apiPaths.signOut, { method: "POST" }),
 };

@@ -12,6 +12,15 @@ export interface ListSearch {
 export const pages = {
   interactions: (search: ListSearch = {}) => ({ to: "/interactions", search }) as const,
   interaction: (id: string) => ({ to: "/interactions/$id", params: { id } }) as const,
+  trunks: () => ({ to: "/settings/trunks" }) as const,
+  newTrunk: () => ({ to: "/settings/trunks/new" }) as const,
+  trunk: (id: string) => ({ to: "/settings/trunks/$id", params: { id } }) as const,
+  invitations: () => ({ to: "/settings/invitations" }) as const,
+  people: (search: { q?: string } = {}) => ({ to: "/settings/people", search }) as const,
+  newPerson: () => ({ to: "/settings/people/new" }) as const,
+  importPeople: () => ({ to: "/settings/people/import" }) as const,
+  person: (id: string) => ({ to: "/settings/people/$id", params: { id } }) as const,
+  groups: () => ({ to: "/settings/groups" }) as const,
   signIn: (search: { returnTo?: string; error?: string; signedOut?: string } = {}) => ({ to: "/sign-in", search }) as const,
 };
 
@@ -27,6 +36,16 @@ export const apiPaths = {
     if (query.after) search.set("after", query.after);
     return `${api}/interactions?${search}`;
   },
+  trunks: `${api}/trunks`,
+  trunk: (id: string) => `${api}/trunks/${encodeURIComponent(id)}`,
+  invitations: (query: { trunk?: string | undefined; after?: string | undefined; limit: number }) => `${api}/trunks/invitations?${present(query)}`,
+  trace: (id: string) => `${api}/trunks/invitations/${encodeURIComponent(id)}/trace`,
+  allPeople: `${api}/people`,
+  people: (query: { q?: string | undefined; after?: string | undefined; limit: number }) => `${api}/people?${present(query)}`,
+  person: (id: string) => `${api}/people/${encodeURIComponent(id)}`,
+  exportPeople: `${api}/people/export`,
+  groups: `${api}/groups`,
+  group: (id: string) => `${api}/groups/${encodeURIComponent(id)}`,
   interaction: (id: string) => `${api}/interactions/${encodeURIComponent(id)}`,
   peaks: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/peaks`,
   plays: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/plays`,
@@ -34,6 +53,9 @@ export const apiPaths = {
   media: (id: string, playId: string) =>
     `${api}/interactions/${encodeURIComponent(id)}/media?${new URLSearchParams({ layout: "channels", play: playId })}`,
 };
+
+const present = (query: Readonly<Record<string, string | number | undefined>>): URLSearchParams =>
+  new URLSearchParams(Object.entries(query).flatMap(([key, value]) => (value === undefined || value === "" ? [] : [[key, String(value)]])));
 
 /** Only an address of this portal is followed after sign-in; anything else could lead away from it. */
 export function safeReturnTo(returnTo: string | undefined): string {

@@ -38,6 +38,30 @@ export const interactionQuery = (id: string) =>
 export const peaksQuery = (id: string) =>
   queryOptions({ queryKey: ["peaks", id], queryFn: ({ signal }) => api.peaks(id, signal), staleTime: Number.POSITIVE_INFINITY });
 
+/** Looked at while somebody waits for a call to come in. */
+const watchMs = 2_000;
+
+export const trunksQuery = queryOptions({ queryKey: ["trunks"], queryFn: ({ signal }) => api.trunks(signal), refetchInterval: 5_000 });
+
+export const trunkQuery = (id: string) => queryOptions({ queryKey: ["trunk", id], queryFn: ({ signal }) => api.trunk(id, signal), staleTime: 5_000 });
+
+export const invitationsQuery = (trunk: string | undefined) =>
+  queryOptions({ queryKey: ["invitations", trunk ?? ""], queryFn: ({ signal }) => api.invitations({ trunk, limit: 50 }, signal), refetchInterval: watchMs });
+
+export const traceQuery = (id: string) => queryOptions({ queryKey: ["trace", id], queryFn: ({ signal }) => api.trace(id, signal), staleTime: watchMs });
+
+export const peopleQuery = (q: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ["people", q ?? ""],
+    queryFn: ({ pageParam, signal }) => api.people({ q, after: pageParam ?? undefined, limit: 100 }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+  });
+
+export const personQuery = (id: string) => queryOptions({ queryKey: ["person", id], queryFn: ({ signal }) => api.person(id, signal), staleTime: 5_000 });
+
+export const groupsQuery = queryOptions({ queryKey: ["groups"], queryFn: ({ signal }) => api.groups(signal), staleTime: 5_000 });
+
 /** `onSignInRequired` is called when any request finds the session gone. */
 export function createQueryClient(onSignInRequired: () => void): QueryClient {
   const client = new QueryClient({

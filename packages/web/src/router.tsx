@@ -8,6 +8,7 @@ import { SignInPage } from "./pages/sign-in.tsx";
 import { pages, type ListSearch } from "./paths.ts";
 import { createQueryClient, filterOf, interactionQuery, interactionsQuery, sessionQuery } from "./queries.ts";
 import { FaultPage } from "./pages/fault.tsx";
+import type * as Settings from "./settings/index.ts";
 
 type SearchInput = Record<string, unknown>;
 const text = (search: SearchInput, key: string): string | undefined => {
@@ -74,6 +75,29 @@ const interaction = createRoute({ getParentRoute: () => signedIn, path: "/intera
 /** The address that exports, mails and other systems carry (INT-55). */
 const callLink = createRoute({ getParentRoute: () => signedIn, path: "/ui/interactions/$id", ...call });
 
+/** Few people ever open the settings: they come when asked for. */
+const settingsPage = <Name extends keyof typeof Settings>(name: Name) => lazyRouteComponent(() => import("./settings/index.ts"), name);
+
+const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: settingsPage("SettingsFrame") });
+const settingsHome = createRoute({
+  getParentRoute: () => settings,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ ...pages.trunks(), replace: true });
+  },
+});
+const settingsPages = [
+  createRoute({ getParentRoute: () => settings, path: "/trunks", component: settingsPage("TrunksPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/trunks/new", component: settingsPage("NewTrunkPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/trunks/$id", component: settingsPage("TrunkPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/invitations", component: settingsPage("InvitationsPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/people", validateSearch: (search: SearchInput) => present({ q: text(search, "q") }), component: settingsPage("PeoplePage") }),
+  createRoute({ getParentRoute: () => settings, path: "/people/new", component: settingsPage("NewPersonPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/people/import", component: settingsPage("ImportPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/people/$id", component: settingsPage("PersonPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/groups", component: settingsPage("GroupsPage") }),
+] as const;
+
 export const queryClient = createQueryClient(() => {
   const { pathname, href } = router.state.location;
   if (pathname === "/sign-in") return;
@@ -82,7 +106,7 @@ export const queryClient = createQueryClient(() => {
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([home, interactions, interaction, callLink])]),
+  routeTree: root.addChildren([signIn, signedIn.addChildren([home, interactions, interaction, callLink, settings.addChildren([settingsHome, ...settingsPages])])]),
   context: { queryClient },
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,

@@ -35,7 +35,7 @@ export const tortureVerdicts: readonly TortureVerdict[] = [
   { name: "noreason", refusal: null, answer: null, asked: "well-formed", because: "a response that answers nothing of ours is counted and dropped" },
   { name: "badinv01", refusal: "malformed Via", answer: 400, asked: "400" },
   { name: "clerr", refusal: "body is shorter than Content-Length", answer: 400, overTcp: null, asked: "400 over a datagram; more is waited for on a stream" },
-  { name: "ncl", refusal: "malformed Content-Length", answer: 400, overTcp: null, asked: "an error; a stream is closed, for the next message cannot be found" },
+  { name: "ncl", refusal: "malformed Content-Length", answer: 400, asked: "an error; a stream is closed, for the next message cannot be found" },
   { name: "scalar02", refusal: "malformed CSeq", answer: 400, asked: "400" },
   { name: "scalarlg", refusal: "malformed CSeq", answer: null, asked: "dropped" },
   { name: "quotbal", refusal: null, answer: 400, asked: "400" },
@@ -61,14 +61,14 @@ export const tortureVerdicts: readonly TortureVerdict[] = [
   { name: "invut", refusal: null, answer: 415, asked: "415 with Accept" },
   { name: "regaut01", refusal: null, answer: 405, asked: "the unknown scheme is as good as none", because: noRegistrar },
   { name: "multi01", refusal: "more than one From", answer: 400, asked: "400" },
-  { name: "mcl01", refusal: "malformed Content-Length", answer: 400, overTcp: null, asked: "400; a stream is closed, for the next message cannot be found" },
+  { name: "mcl01", refusal: "malformed Content-Length", answer: 400, asked: "400; a stream is closed, for the next message cannot be found" },
   { name: "bcast", refusal: null, answer: null, asked: "dropped: its topmost Via is not ours" },
   { name: "zeromf", refusal: null, answer: 200, asked: "an endpoint goes on as if there were hops left" },
   { name: "cparam01", refusal: null, answer: 405, asked: "the parameter is the header's", because: noRegistrar },
   { name: "cparam02", refusal: null, answer: 405, asked: "the parameter is the URI's", because: noRegistrar },
   { name: "regescrt", refusal: null, answer: 405, asked: "the escaped header stays with the contact", because: noRegistrar },
   { name: "sdp01", refusal: null, answer: 200, asked: "406 is possible, for it accepts no SDP", because: "it offers SDP; a client that is strict about its Accept and not about its offer would lose the recording" },
-  { name: "inv2543", refusal: null, answer: 200, overTcp: null, asked: "the ways of RFC 2543 are understood", because: "on a stream a body without Content-Length has no end" },
+  { name: "inv2543", refusal: null, answer: 200, overTcp: 400, asked: "the ways of RFC 2543 are understood", because: "on a stream a body without Content-Length has no end" },
 ];
 
 export const ipv6Verdicts: readonly TortureVerdict[] = [

@@ -19,7 +19,8 @@ export interface PartyPlan {
 }
 
 export interface CallPlan {
-  readonly server: { readonly host: string; readonly port: number };
+  /** `user`: of a trunk's own recording address. */
+  readonly server: { readonly host: string; readonly port: number; readonly user?: string };
   /** Who is in the call, the caller first. */
   readonly parties: readonly PartyPlan[];
   /** Who had the call before copies were made: the queue that an agent took it from. Metadata names it after the caller, and the session begins with it. */
@@ -139,7 +140,7 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
     const metadata = createMetadata(plan, startsAt);
     const sdpId = String(randomBytes(4).readUInt32BE());
     const tag = randomBytes(6).toString("hex");
-    const requestUri = `sip:recorder@${plan.server.host.includes(":") ? `[${plan.server.host}]` : plan.server.host}:${plan.server.port}${line.transport === "tcp" ? ";transport=tcp" : ""}`;
+    const requestUri = `sip:${plan.server.user ?? "recorder"}@${plan.server.host.includes(":") ? `[${plan.server.host}]` : plan.server.host}:${plan.server.port}${line.transport === "tcp" ? ";transport=tcp" : ""}`;
     const from = `"Contoso SBC (sandbox)" <sip:sbc@${domain}>;tag=${tag}`;
     let to = `<sip:recorder@${domain}>`;
     let target = requestUri;

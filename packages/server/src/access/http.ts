@@ -11,6 +11,8 @@ export type RouteAccess = "public" | "signed-in" | { readonly permission: Permis
 declare module "fastify" {
   interface FastifyContextConfig {
     access?: RouteAccess;
+    /** Content types of a request's body that is not JSON. */
+    consumes?: readonly string[];
     /** Content types of a successful answer that is not JSON. */
     produces?: readonly string[];
     /** Requests that one caller may make per minute, where it is fewer than usual. */

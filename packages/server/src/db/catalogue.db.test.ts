@@ -63,6 +63,7 @@ describe("the catalogue", () => {
       "search_finds_ids on interactions to {earwitness_search}",
       "system_reads_directory on people to {earwitness_system}",
       "system_reads_directory on person_addresses to {earwitness_system}",
+      "system_reads_directory on person_extensions to {earwitness_system}",
       "system_reads_directory on tenants to {earwitness_system}",
       "system_reads_directory on trunks to {earwitness_system}",
     ]);
@@ -155,7 +156,7 @@ describe("schema.ts", () => {
 
   test("values come back as the types say: numbers, dates, bytes, lists, parsed JSON", async () => {
     const tenantId = await addTenant(database.db);
-    const trunk = { tenant_id: tenantId, trunk_id: randomUUID(), name: "SBC", source_networks: ["192.0.2.0/24", "::1/128"] };
+    const trunk = { tenant_id: tenantId, trunk_id: randomUUID(), name: "SBC", source_networks: ["192.0.2.0/24", "::1/128"], recording_user: "abcdefghij" };
     const [row] = await withTenant(database.db, tenantId, async (tx) => {
       await tx.insertInto("trunks").values(trunk).execute();
       return await tx.selectFrom("trunks").innerJoin("tenants", "tenants.tenant_id", "trunks.tenant_id").select((eb) => ["source_networks", "person_domains", "tenants.created_at", "public_key", eb.fn.countAll<number>().over().as("how_many")]).execute();

@@ -25,12 +25,12 @@ describe("jobs", () => {
     jobs.work("prompt", async (ids) => void ran.push(ids));
     await expect(
       withTenant(database.db, tenantId, async (tx) => {
-        await jobs.enqueue(tx, "prompt", { mediaId: "rolled back" });
+        await jobs.enqueue(tx, "prompt", [{ mediaId: "rolled back" }]);
         throw new Error("no");
       }),
     ).rejects.toThrow("no");
     await withTenant(database.db, tenantId, async (tx) => {
-      await jobs.enqueue(tx, "prompt", { mediaId: "committed" });
+      await jobs.enqueue(tx, "prompt", [{ mediaId: "committed" }]);
       // The transaction goes on as the tenant's own.
       await expect(tx.selectFrom("tenants").select("tenant_id").execute()).resolves.toEqual([{ tenant_id: tenantId }]);
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -46,7 +46,7 @@ describe("jobs", () => {
     jobs.work("failing", async () => {
       if (++tries === 1) throw new Error("the store is away");
     });
-    await withTenant(database.db, tenantId, (tx) => jobs.enqueue(tx, "failing", { mediaId: "m" }));
+    await withTenant(database.db, tenantId, (tx) => jobs.enqueue(tx, "failing", [{ mediaId: "m" }]));
     await vi.waitFor(() => expect(tries).toBe(2), { timeout: 15_000, interval: 100 });
   }, 20_000);
 

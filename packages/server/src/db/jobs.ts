@@ -20,8 +20,8 @@ export interface QueueSettings {
 }
 
 export interface Jobs<Name extends string> {
-  /** Part of the transaction: the job is there if and only if that commits. */
-  enqueue(tx: TenantTransaction, name: Name, ids: Omit<JobIds, "tenantId">): Promise<void>;
+  /** Part of the transaction: the jobs are there if and only if that commits. */
+  enqueue(tx: TenantTransaction, name: Name, jobs: readonly Omit<JobIds, "tenantId">[]): Promise<void>;
   /** Runs `handler` for the queue's jobs, `concurrency` at a time; a handler that throws is tried again later, ever more rarely. */
   work(name: Name, handler: (ids: JobIds, signal: AbortSignal) => Promise<void>, concurrency?: number): void;
   /** Resolves when jobs can be taken and given; the database need not be there when `createJobs` is called. */
@@ -72,11 +72,11 @@ export function createJobs<Name extends string>({ url, log, queues }: JobsOption
 
   let closing: Promise<void> | null = null;
   return {
-    async enqueue(tx, name, ids) {
+    async enqueue(tx, name, jobs) {
       await started;
       // The queue's tables belong to the login role alone; the tenant's role has no business there.
       await sql`select set_config('role', 'none', true)`.execute(tx);
-      await boss.send(name, { ...ids, tenantId: tx.tenantId } satisfies JobIds, { db: fromKysely(tx) });
+      await boss.insert(name, jobs.map((ids) => ({ data: { ...ids, tenantId: tx.tenantId } satisfies JobIds })), { db: fromKysely(tx) });
       await sql`select set_config('role', 'earwitness_app', true)`.execute(tx);
     },
     work(name, handler, concurrency = 1) {

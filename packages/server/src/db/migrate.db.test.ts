@@ -61,6 +61,7 @@ async function folderWith(files: Record<string, string>): Promise<string> {
   return folder;
 }
 
+const ours = join(import.meta.dirname, "migrations");
 const applied = (url: string) => ask<{ name: string }>(url, "select name from schema_migrations order by version").then((rows) => rows.map(({ name }) => name));
 
 describe("migrate", () => {
@@ -70,14 +71,30 @@ describe("migrate", () => {
     if (version < 160_000) await superuser.query(`alter role ${owner} noinherit`);
     await Promise.all([migrate({ url, log: quietLog }), migrate({ url, log: quietLog }), migrate({ url, log: quietLog })]);
     await migrate({ url, log: quietLog });
-    expect(await applied(url)).toEqual(["0001-ground.sql", "0002-roles-and-policies.sql"]);
+    expect(await applied(url)).toEqual((await readMigrations(ours)).map(({ name }) => name));
   });
 
   test("works for a superuser", async () => {
     const { name } = await emptyDatabase();
     const url = databaseUrl(database.superuserUrl, name);
     await migrate({ url, log: quietLog });
-    expect(await applied(url)).toHaveLength(2);
+    expect(await applied(url)).toHaveLength((await readMigrations(ours)).length);
+  });
+
+  test("trunks of before keep what they record, and get a recording address of their own", async () => {
+    const { url, owner } = await emptyDatabase();
+    await lend(owner, "inherit false, set true");
+    if (version < 160_000) await superuser.query(`alter role ${owner} noinherit`);
+    const early = (await readMigrations(ours)).filter((migration) => migration.version <= 2);
+    await migrate({ url, log: quietLog }, await folderWith(Object.fromEntries(early.map(({ name, sql }) => [name, sql]))));
+    const asSuperuser = url.replace(/\/\/[^@]+@/, database.superuserUrl.match(/\/\/[^@]+@/)![0]);
+    await ask(asSuperuser, "insert into tenants (tenant_id, slug, display_name, public_key, public_key_id) values (gen_random_uuid(), 'a', 'A', '', '')");
+    await ask(asSuperuser, "insert into trunks (tenant_id, trunk_id, name, source_networks, record_all) select tenant_id, gen_random_uuid(), name, '{10.0.0.0/8}', name = 'all' from tenants, unnest(array['all', 'known']) as name");
+    await migrate({ url, log: quietLog });
+    const trunks = await ask<{ name: string; unknown: string; recording_user: string }>(asSuperuser, "select name, unknown, recording_user from trunks order by name");
+    expect(trunks.map(({ name, unknown }) => [name, unknown])).toEqual([["all", "record"], ["known", "ignore"]]);
+    expect(new Set(trunks.map(({ recording_user }) => recording_user)).size).toBe(2);
+    for (const { recording_user } of trunks) expect(recording_user).toMatch(/^[a-z0-9]{10}$/);
   });
 
   test("an owner who may not make or take roles is told what a superuser has to run", async () => {
@@ -130,8 +147,10 @@ describe("migrate", () => {
     expect(await ask(url, "select relname from pg_class where relname in ('good', 'half')")).toEqual([{ relname: "good" }]);
   });
 
-  test("a hole in the numbers is an error", async () => {
-    await expect(readMigrations(await folderWith({ "0001-a.sql": "", "0003-c.sql": "" }))).rejects.toThrow("0003-c.sql stands at place 2");
+  test("a number that is there twice, or is none, is an error", async () => {
+    await expect(readMigrations(await folderWith({ "0001-a.sql": "", "0002-b.sql": "", "0002-c.sql": "" }))).rejects.toThrow("0002-c.sql stands behind 0002-b.sql");
+    await expect(readMigrations(await folderWith({ "0001-a.sql": "", "b.sql": "" }))).rejects.toThrow("b.sql stands behind 0001-a.sql");
+    expect((await readMigrations(await folderWith({ "0001-a.sql": "", "0003-c.sql": "" }))).map(({ version }) => version)).toEqual([1, 3]);
   });
 
   test("a database in another encoding is refused", async () => {

@@ -62,7 +62,9 @@ export async function readMigrations(from: string): Promise<Migration[]> {
   return await Promise.all(
     names.map(async (name, at) => {
       const version = Number.parseInt(name, 10);
-      if (version !== at + 1) throw new Error(`migrations are numbered without holes: ${name} stands at place ${at + 1}`);
+      const before = at === 0 ? 0 : Number.parseInt(names[at - 1]!, 10);
+      // A number may be missing for as long as the branch that has it is not landed; twice the same one is a mistake for ever.
+      if (!(version > before)) throw new Error(`migrations are numbered upward, each number once: ${name} stands behind ${names[at - 1] ?? "nothing"}`);
       const sql = await readFile(join(from, name), "utf8");
       return { version, name, sql, sha256: createHash("sha256").update(sql).digest("hex") };
     }),
@@ -76,7 +78,7 @@ async function readApplied(client: Client): Promise<Map<number, { name: string; 
 
 function refuseSurprises(migrations: readonly Migration[], applied: ReadonlyMap<number, { name: string; sha256: string }>): void {
   for (const [version, row] of applied) {
-    const migration = migrations[version - 1];
+    const migration = migrations.find((candidate) => candidate.version === version);
     if (migration === undefined) throw new Error(`the database is newer than this program: it has migration ${row.name}`);
     if (migration.sha256 !== row.sha256) throw new Error(`migration ${migration.name} was changed after it was applied; write a new one instead`);
   }

@@ -1,4 +1,4 @@
-import type { CallType, Direction, Gap, MediaStatus, Party, ReleaseCause } from "@earwitness/contract";
+import type { CallType, Direction, Gap, InvitationReason, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause } from "@earwitness/contract";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 
 /*
@@ -14,7 +14,11 @@ export interface Database {
   tenants: TenantsTable;
   people: PeopleTable;
   person_addresses: PersonAddressesTable;
+  person_extensions: PersonExtensionsTable;
+  people_groups: PeopleGroupsTable;
+  group_members: GroupMembersTable;
   trunks: TrunksTable;
+  trunk_invitations: TrunkInvitationsTable;
   api_keys: ApiKeysTable;
   portal_sessions: PortalSessionsTable;
   nodes: NodesTable;
@@ -65,9 +69,58 @@ export interface TrunksTable {
   name: string;
   source_networks: string[];
   person_domains: Generated<string[]>;
-  record_all: Generated<boolean>;
+  unknown: Generated<"ignore" | "record">;
   enabled: Generated<boolean>;
   created_at: Stamp;
+  transport: Generated<"any" | "tls">;
+  media: Generated<"any" | "srtp">;
+  certificates: Generated<string[]>;
+  numbers: JsonWithDefault<NumberRules>;
+  matching: JsonWithDefault<PersonMatch[]>;
+  recording_user: string;
+  digest_username: string | null;
+  digest_realm: string | null;
+  digest_ha1_md5: string | null;
+  digest_ha1_sha256: string | null;
+  digest_set_at: Date | null;
+}
+
+export interface TrunkInvitationsTable {
+  tenant_id: string;
+  invitation_id: string;
+  trunk_id: string | null;
+  at: Date;
+  node_id: string;
+  remote_address: string;
+  transport: "udp" | "tcp" | "tls";
+  sip_call_id: string;
+  client: string | null;
+  status: number;
+  outcome: "recorded" | "ignored" | "refused";
+  reason: InvitationReason;
+  explanation: string;
+  repeated: Generated<number>;
+  recording_id: string | null;
+  trace: ColumnType<Buffer | null, Uint8Array | null, Uint8Array | null>;
+}
+
+export interface PersonExtensionsTable {
+  tenant_id: string;
+  extension: string;
+  person_id: string;
+}
+
+export interface PeopleGroupsTable {
+  tenant_id: string;
+  group_id: string;
+  name: string;
+  created_at: Stamp;
+}
+
+export interface GroupMembersTable {
+  tenant_id: string;
+  group_id: string;
+  person_id: string;
 }
 
 export interface ApiKeysTable {

@@ -1,1 +1,2 @@
-export { matchPerson, type DirectoryPerson, type KnownPeople } from "./match-person.ts";
+export { findPerson, matchPerson, type DirectoryPerson, type KnownPeople, type MatchingRules, type PersonFound } from "./match-person.ts";
+export { readAddress, type ReadAddress } from "./read-address.ts";

@@ -24,25 +24,35 @@ export interface EvidenceEntry {
 
 /** Writes the act's one evidence row, in the act's own transaction (core decision 13). */
 export async function append(tx: TenantTransaction, entry: EvidenceEntry): Promise<string> {
-  const evidenceId = randomUUID();
-  await tx
-    .insertInto("evidence")
-    .values({
-      tenant_id: tx.tenantId,
-      recorded_at: new Date(),
-      evidence_id: evidenceId,
-      occurred_at: entry.occurredAt,
-      node_id: entry.nodeId,
-      actor_kind: entry.actor.kind,
-      actor_id: entry.actor.id,
-      actor_name: entry.actor.name,
-      action: entry.action,
-      item: entry.item,
-      subject: entry.subject ?? null,
-      remote_address: entry.remoteAddress ?? null,
-      reason: entry.reason ?? null,
-      detail: JSON.stringify(entry.detail ?? {}),
-    })
-    .execute();
-  return evidenceId;
+  const row = rowOf(tx, entry);
+  await tx.insertInto("evidence").values(row).execute();
+  return row.evidence_id;
+}
+
+const rowsPerStatement = 500;
+
+/** The rows of many acts that are one transaction, such as an import's. */
+export async function appendMany(tx: TenantTransaction, entries: readonly EvidenceEntry[]): Promise<void> {
+  for (let at = 0; at < entries.length; at += rowsPerStatement) {
+    await tx.insertInto("evidence").values(entries.slice(at, at + rowsPerStatement).map((entry) => rowOf(tx, entry))).execute();
+  }
+}
+
+function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
+  return {
+    tenant_id: tx.tenantId,
+    recorded_at: new Date(),
+    evidence_id: randomUUID(),
+    occurred_at: entry.occurredAt,
+    node_id: entry.nodeId,
+    actor_kind: entry.actor.kind,
+    actor_id: entry.actor.id,
+    actor_name: entry.actor.name,
+    action: entry.action,
+    item: entry.item,
+    subject: entry.subject ?? null,
+    remote_address: entry.remoteAddress ?? null,
+    reason: entry.reason ?? null,
+    detail: JSON.stringify(entry.detail ?? {}),
+  };
 }

@@ -1,1 +1,1 @@
-export { append, type Actor, type EvidenceEntry } from "./append.ts";
+export { append, appendMany, type Actor, type EvidenceEntry } from "./append.ts";

@@ -16,8 +16,8 @@ export async function snapshotOf({ tenants }: Provision, ruleVersion: string, en
           keepOriginal,
           publicKey: Buffer.from(publicKey).toString("base64url"),
           publicKeyId,
-          people: people.map((person) => ({ personId: person.personId, upn: person.upn, displayName: person.displayName, recorded: person.recorded, addresses: [...person.addresses] })),
-          trunks: trunks.map((trunk) => ({ trunkId: trunk.trunkId, name: trunk.name, sourceNetworks: [...trunk.sourceNetworks], personDomains: [...trunk.personDomains], recordAll: trunk.recordAll })),
+          people: people.map((person) => ({ personId: person.personId, upn: person.upn, displayName: person.displayName, recorded: person.recorded, addresses: [...person.addresses], extensions: [...(person.extensions ?? [])] })),
+          trunks: trunks.map(({ trunkId, settings, recordingUser }) => ({ trunkId, ...settings, recordingUser, digest: null })),
         };
       }),
     ),

@@ -52,7 +52,7 @@ const file = () => join(dir, "snapshot.json");
 const noSnapshot = "no snapshot: cannot record until the database was reached once";
 
 describe("the node's snapshot", () => {
-  test("has every tenant with its public key, people, addresses and enabled trunks; it finds callers and senders", async () => {
+  test("has every tenant with its public key, people, addresses and trunks; it finds callers and senders", async () => {
     const tenantId = await addTenant(database.db);
     const personId = await addPerson(tenantId, "adelev@contoso.example", ["+17325550101"]);
     const gone = await addPerson(tenantId, "gone@contoso.example");
@@ -60,8 +60,8 @@ describe("the node's snapshot", () => {
       await tx.updateTable("people").set({ deleted_at: now }).where("person_id", "=", gone).execute();
       const trunk = { tenant_id: tenantId, person_domains: ["contoso.example"] };
       await tx.insertInto("trunks").values([
-        { ...trunk, trunk_id: randomUUID(), name: "SBC", source_networks: ["198.51.100.0/24"] },
-        { ...trunk, trunk_id: randomUUID(), name: "Off", source_networks: ["198.51.100.7/32"], enabled: false },
+        { ...trunk, trunk_id: randomUUID(), name: "SBC", source_networks: ["198.51.100.0/24"], recording_user: "snapshotone" },
+        { ...trunk, trunk_id: randomUUID(), name: "Off", source_networks: ["198.51.100.7/32"], recording_user: "snapshottwo", enabled: false },
       ]).execute();
     });
     const keeper = await open(database.db);

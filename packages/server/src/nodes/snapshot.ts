@@ -1,12 +1,17 @@
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
+import { TrunkSettings } from "@earwitness/contract";
 import { withSystem, type Db } from "#db";
+import { trunkSettings } from "#tenants";
 import type { NodeIdentity } from "./identity.ts";
 
 /*
  * What a recorder must know to record, without the database: tenants with the public keys that data keys are sealed to,
- * their people and addresses, and who may send. No secret is in it.
+ * their people and addresses, and who may send. Its only secrets are the digests of trunks' passwords: with one of them a
+ * client could authenticate, from that trunk's networks. The file is the node's own user's alone.
  */
+
+const settings = TrunkSettings.properties;
 
 const Person = Type.Object({
   personId: Type.String(),
@@ -14,6 +19,7 @@ const Person = Type.Object({
   displayName: Type.String(),
   recorded: Type.Boolean(),
   addresses: Type.Array(Type.String()),
+  extensions: Type.Array(Type.String()),
 });
 
 const Trunk = Type.Object({
@@ -21,7 +27,15 @@ const Trunk = Type.Object({
   name: Type.String(),
   sourceNetworks: Type.Array(Type.String()),
   personDomains: Type.Array(Type.String()),
-  recordAll: Type.Boolean(),
+  unknown: settings.unknown,
+  enabled: Type.Boolean(),
+  transport: settings.transport,
+  media: settings.media,
+  certificates: Type.Array(Type.String()),
+  numbers: settings.numbers,
+  matching: settings.matching,
+  recordingUser: Type.Union([Type.String(), Type.Null()], { description: "null: known from the provision file alone, the database will make one" }),
+  digest: Type.Union([Type.Object({ username: Type.String(), realm: Type.String(), ha1Md5: Type.String(), ha1Sha256: Type.String() }), Type.Null()]),
 });
 
 const Tenant = Type.Object({
@@ -38,7 +52,7 @@ const Tenant = Type.Object({
 
 const Content = Type.Object({ ruleVersion: Type.String(), tenants: Type.Array(Tenant) });
 /** Signed with the time at which the database said so, and the node it was for. */
-const Signed = Type.Object({ format: Type.Literal(1), nodeId: Type.String(), confirmedAt: Type.String({ format: "date-time" }), content: Content });
+const Signed = Type.Object({ format: Type.Literal(2), nodeId: Type.String(), confirmedAt: Type.String({ format: "date-time" }), content: Content });
 const Envelope = Type.Object({ signed: Type.String(), signature: Type.String() });
 
 export type SnapshotPerson = Static<typeof Person>;
@@ -54,9 +68,11 @@ export async function readSnapshot(db: Db, ruleVersion: string): Promise<Snapsho
     const tenants = await tx.selectFrom("tenants").selectAll().orderBy("tenant_id").execute();
     const people = await tx.selectFrom("people").selectAll().where("deleted_at", "is", null).orderBy("tenant_id").orderBy("person_id").execute();
     const addresses = await tx.selectFrom("person_addresses").selectAll().orderBy("tenant_id").orderBy("address").execute();
-    const trunks = await tx.selectFrom("trunks").selectAll().where("enabled", "=", true).orderBy("tenant_id").orderBy("trunk_id").execute();
+    const extensions = await tx.selectFrom("person_extensions").selectAll().orderBy("tenant_id").orderBy("extension").execute();
+    const trunks = await tx.selectFrom("trunks").selectAll().orderBy("tenant_id").orderBy("trunk_id").execute();
 
     const addressesOf = Map.groupBy(addresses, ({ tenant_id, person_id }) => `${tenant_id} ${person_id}`);
+    const extensionsOf = Map.groupBy(extensions, ({ tenant_id, person_id }) => `${tenant_id} ${person_id}`);
     const peopleOf = Map.groupBy(people, ({ tenant_id }) => tenant_id);
     const trunksOf = Map.groupBy(trunks, ({ tenant_id }) => tenant_id);
     return {
@@ -75,13 +91,14 @@ export async function readSnapshot(db: Db, ruleVersion: string): Promise<Snapsho
           displayName: person.display_name,
           recorded: person.recorded,
           addresses: (addressesOf.get(`${person.tenant_id} ${person.person_id}`) ?? []).map(({ address }) => address),
+          extensions: (extensionsOf.get(`${person.tenant_id} ${person.person_id}`) ?? []).map(({ extension }) => extension),
         })),
         trunks: (trunksOf.get(tenant.tenant_id) ?? []).map((trunk) => ({
           trunkId: trunk.trunk_id,
-          name: trunk.name,
-          sourceNetworks: trunk.source_networks,
-          personDomains: trunk.person_domains,
-          recordAll: trunk.record_all,
+          ...trunkSettings(trunk),
+          recordingUser: trunk.recording_user,
+          digest:
+            trunk.digest_username === null ? null : { username: trunk.digest_username, realm: trunk.digest_realm!, ha1Md5: trunk.digest_ha1_md5!, ha1Sha256: trunk.digest_ha1_sha256! },
         })),
       })),
     };
@@ -89,7 +106,7 @@ export async function readSnapshot(db: Db, ruleVersion: string): Promise<Snapsho
 }
 
 export function sealSnapshot(node: NodeIdentity, content: Snapshot, confirmedAt: Date): string {
-  const signed = JSON.stringify({ format: 1, nodeId: node.nodeId, confirmedAt: confirmedAt.toISOString(), content } satisfies Static<typeof Signed>);
+  const signed = JSON.stringify({ format: 2, nodeId: node.nodeId, confirmedAt: confirmedAt.toISOString(), content } satisfies Static<typeof Signed>);
   const signature = Buffer.from(node.sign(purpose, Buffer.from(signed))).toString("base64url");
   return JSON.stringify({ signed, signature } satisfies Static<typeof Envelope>);
 }

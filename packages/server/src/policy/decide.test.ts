@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { decide, ruleVersion } from "./decide.ts";
+import { decide, ruleVersion, type PolicyTrunk } from "./decide.ts";
 
 const adele = { id: "p1", address: "sip:adelev@contoso.example", person: { personId: "a", recorded: true } };
 const excluded = { id: "p2", address: "sip:norecord@contoso.example", person: { personId: "b", recorded: false } };
 const stranger = { id: "p3", address: "+17325550142", person: null };
-const closed = { name: "SBC", recordAll: false };
-const open = { name: "Lab", recordAll: true };
+const closed: PolicyTrunk = { name: "SBC", unknown: "ignore" };
+const open: PolicyTrunk = { name: "Lab", unknown: "record" };
 
 describe("decide", () => {
   test("a known person is recorded, the outside party is not", () => {

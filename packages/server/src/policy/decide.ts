@@ -13,7 +13,8 @@ export interface PolicyParty {
 
 export interface PolicyTrunk {
   readonly name: string;
-  readonly recordAll: boolean;
+  /** What becomes of a party nobody knows: `record` gives them an interaction of their own. */
+  readonly unknown: "ignore" | "record";
 }
 
 export interface Decision {
@@ -30,14 +31,15 @@ export const ruleVersion = "trunk-rules/1";
 
 export function decide(trunk: PolicyTrunk, parties: readonly PolicyParty[]): Decision {
   const people = parties.filter((party) => party.person?.recorded === true);
-  const unknown = trunk.recordAll ? parties.filter((party) => party.person === null) : [];
+  const recordsAll = trunk.unknown === "record";
+  const unknown = recordsAll ? parties.filter((party) => party.person === null) : [];
   const excluded = parties.filter((party) => party.person?.recorded === false);
 
   const reasons: string[] = [];
   for (const party of people) reasons.push(`${party.address} is a person whose calls are recorded.`);
   for (const party of unknown) reasons.push(`Trunk “${trunk.name}” records every party; ${party.address} is not in the directory.`);
   // A trunk that records all also records a call of which nothing is known yet: metadata may come later.
-  const openEnded = trunk.recordAll && parties.length === 0;
+  const openEnded = recordsAll && parties.length === 0;
   if (openEnded) reasons.push(`Trunk “${trunk.name}” records every call; its parties are not known yet.`);
   for (const party of excluded) reasons.push(`${party.address} is excluded from recording.`);
 

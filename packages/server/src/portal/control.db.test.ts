@@ -8,8 +8,9 @@ import { controlSocketPath } from "@earwitness/contract/control";
 import { createApiKeys, type ApiKeys } from "#access";
 import { systemClock } from "#clock";
 import { isConnectionError, withTenant } from "#db";
-import { createTenant, listTenants, type Tenant } from "#tenants";
+import { createTenant, listTenants, newTrunk, type Tenant } from "#tenants";
 import { createTestDatabase, quietLog, type TestDatabase } from "#testing";
+import { createTrunkStore } from "#trunks";
 import { createControl, type Control } from "./control.ts";
 
 /** The command line as people run it, against a control socket as the server opens it. */
@@ -23,6 +24,8 @@ let tenantId: string;
 
 const info = ({ tenantId: id, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId: id, slug, name: displayName, m365TenantId, sandbox });
 
+const trunks = () => createTrunkStore({ db: database.db, clock: systemClock, nodeId: "node-1", addressesOf: (user) => [`sip:${user}@sip.example`], announce: () => undefined });
+
 const openControl = (socketPath: string) => {
   const { db } = database;
   const context = { db, clock: systemClock, nodeId: "node-1", ensureKey: async () => ({ publicKeyId: "k", publicKey: new Uint8Array(32) }) };
@@ -33,6 +36,11 @@ const openControl = (socketPath: string) => {
     apiKeys,
     listTenants: async () => (await listTenants(db)).map(info),
     createTenant: async (wanted, by) => info(await createTenant(context, { slug: wanted.slug, displayName: wanted.name, m365TenantId: wanted.m365TenantId ?? null }, by)),
+    trunks: {
+      list: (tenant) => trunks().list(tenant),
+      create: (tenant, { name, networks }, by) => trunks().create({ tenantId: tenant, by }, newTrunk(name, networks)),
+      allow: (tenant, trunkId, network, by) => trunks().allow({ tenantId: tenant, by }, trunkId, network),
+    },
     status: async () => ({
       version: "1.2.3",
       nodeId: "node-1",
@@ -98,6 +106,20 @@ test("a key is made, printed alone, good for the API, listed without its secret,
   expect((await earwitness(["api-key", "revoke", apiKeyId, "--tenant", "contoso"])).err).toBe("earwitness: There is no such key in force.\n");
 });
 
+test("a trunk is made, shown with what to configure, and given an address", async () => {
+  const made = await earwitness(["trunk", "create", "--tenant", "contoso", "--name", "SBC Berlin", "--network", "192.0.2.0/29"]);
+  expect(made).toMatchObject({ code: 0, err: "" });
+  expect(made.out).toMatch(/^sip:[a-z2-9]{10}@sip\.example\n$/);
+  expect((await earwitness(["trunk", "create", "--tenant", "contoso", "--name", "SBC Berlin"])).err).toBe("earwitness: This is the name of another trunk already. Choose a name that tells them apart.\n");
+  expect((await earwitness(["trunk", "create", "--tenant", "contoso", "--name", "B", "--network", "192.0.2.9/24"])).err).toContain("did you mean 192.0.2.0/24?");
+  expect(await earwitness(["trunk", "allow", "sbc berlin", "192.0.2.77", "--tenant", "contoso"])).toEqual({ code: 0, out: "192.0.2.0/29, 192.0.2.77/32\n", err: "" });
+  expect((await earwitness(["trunk", "list", "--tenant", "contoso"])).out).toMatch(/NAME +STATE +NETWORKS +LAST INVITATION\nSBC Berlin +on +192\.0\.2\.0\/29, 192\.0\.2\.77\/32 +none yet/);
+  const shown = (await earwitness(["trunk", "show", "SBC Berlin", "--tenant", "contoso"])).out;
+  expect(shown).toContain(`Send to       ${made.out.trim()}\n`);
+  expect(JSON.parse((await earwitness(["trunk", "show", "SBC Berlin", "--tenant", "contoso", "--json"])).out)).toMatchObject({ settings: { name: "SBC Berlin" }, digest: null });
+  expect(await earwitness(["trunk", "show", "nobody", "--tenant", "contoso"])).toEqual({ code: 1, out: "", err: "earwitness: there is no trunk “nobody”; there is SBC Berlin\n" });
+});
+
 test("what was done here is evidence, once each, by the command line of this machine", async () => {
   const rows = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("evidence").select(["action", "item", "actor_kind", "actor_name"]).orderBy("recorded_at").execute());
   const actor = { actor_kind: "machine", actor_name: "Command line of this machine" };
@@ -105,6 +127,8 @@ test("what was done here is evidence, once each, by the command line of this mac
     { action: "Create", item: "Tenant", ...actor },
     { action: "Create", item: "Api Key", ...actor },
     { action: "Revoke", item: "Api Key", ...actor },
+    { action: "Create", item: "Trunk", ...actor },
+    { action: "Change", item: "Trunk", ...actor },
   ]);
 });
 

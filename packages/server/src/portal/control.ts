@@ -8,7 +8,8 @@ import { dirname } from "node:path";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
-import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, Status, TenantInfo, TenantRequest } from "@earwitness/contract/control";
+import { Trunk } from "@earwitness/contract";
+import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
 import { Refusal } from "#errors";
 import type { Log } from "#log";
@@ -21,6 +22,11 @@ export interface ControlOptions {
   readonly apiKeys: ApiKeys;
   readonly listTenants: () => Promise<TenantInfo[]>;
   readonly createTenant: (wanted: TenantRequest, by: typeof operator) => Promise<TenantInfo>;
+  readonly trunks: {
+    list(tenantId: string): Promise<Trunk[]>;
+    create(tenantId: string, wanted: TrunkRequest, by: typeof operator): Promise<Trunk>;
+    allow(tenantId: string, trunkId: string, network: string, by: typeof operator): Promise<Trunk>;
+  };
   readonly status: () => Promise<Status>;
 }
 
@@ -81,6 +87,17 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   app.get("/tenants", { schema: { response: { 200: Type.Array(TenantInfo) } } }, async () => await listTenants());
   app.post("/tenants", { schema: { body: TenantRequest, response: { 201: TenantInfo } } }, async (request, reply) =>
     await reply.code(201).send(await options.createTenant(request.body, operator)),
+  );
+
+  const ofTenant = Type.Object({ slug: Type.String() });
+  app.get("/tenants/:slug/trunks", { schema: { params: ofTenant, response: { 200: Type.Array(Trunk) } } }, async (request) => await options.trunks.list(await tenantIdOf(request.params.slug)));
+  app.post("/tenants/:slug/trunks", { schema: { params: ofTenant, body: TrunkRequest, response: { 201: Trunk } } }, async (request, reply) =>
+    await reply.code(201).send(await options.trunks.create(await tenantIdOf(request.params.slug), request.body, operator)),
+  );
+  app.post(
+    "/tenants/:slug/trunks/:trunkId/networks",
+    { schema: { params: Type.Object({ slug: Type.String(), trunkId: Type.String({ format: "uuid" }) }), body: NetworkRequest, response: { 200: Trunk } } },
+    async (request) => await options.trunks.allow(await tenantIdOf(request.params.slug), request.params.trunkId, request.body.network, operator),
   );
   app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
 

@@ -10,6 +10,7 @@ export interface MetricSources {
     readonly packets: number;
     readonly packetsLost: number;
     readonly packetsDropped: number;
+    readonly packetsRefusedSrtp: number;
     readonly gaps: number;
     readonly journalBytes: number;
     readonly journalLagMs: number;
@@ -18,6 +19,8 @@ export interface MetricSources {
   readonly uploads: () => { readonly pieces: number; readonly bytes: number; readonly oldestMs: number };
   readonly facts: () => { readonly facts: number; readonly oldestMs: number; readonly rejected: number };
   readonly liveStreams: () => number;
+  /** Whether a call that came now would be recorded. */
+  readonly ready: () => boolean;
 }
 
 type Reading = readonly [name: string, help: string, value: number];
@@ -27,12 +30,14 @@ function readings(sources: MetricSources): Reading[] {
   const uploads = sources.uploads();
   const facts = sources.facts();
   return [
+    ["earwitness_ready", "1 while a call that came now would be recorded; GET /api/v1/health says why not.", sources.ready() ? 1 : 0],
     ["earwitness_calls", "Running calls of this node.", recorder.calls],
     ["earwitness_recordings", "Recordings that media workers write now.", recorder.recordings],
     ["earwitness_tracks", "Streams that media workers receive now.", recorder.tracks],
     ["earwitness_packets_total", "Media packets taken.", recorder.packets],
     ["earwitness_packets_lost_total", "Media packets that were sent and never came.", recorder.packetsLost],
     ["earwitness_packets_dropped_total", "Packets refused: wrong source, malformed, unknown payload type.", recorder.packetsDropped],
+    ["earwitness_packets_refused_srtp_total", "Packets of protected streams that did not authenticate, or came again.", recorder.packetsRefusedSrtp],
     ["earwitness_gaps_total", "Gaps written down in recordings.", recorder.gaps],
     ["earwitness_spool_bytes", "Journal not yet freed, in bytes.", recorder.journalBytes],
     ["earwitness_spool_lag_seconds", "Age of the oldest frame that is not yet synced to disk.", recorder.journalLagMs / 1000],
@@ -92,8 +97,9 @@ function createMeter(name: string, help: string, registry: Registry): (value: nu
 }
 
 const zero: MetricSources = {
-  recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
+  recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
   uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
   liveStreams: () => 0,
+  ready: () => false,
 };

@@ -50,12 +50,13 @@ export function formatOpenApi(document: JsonObject): string {
 
 function operation({ schema = {}, config, url, method }: DescribedRoute, schemas: JsonObject): JsonObject {
   const access = config?.access as RouteAccess;
-  const { summary, description: text, tags, params, querystring, body, response } = schema as {
+  const { summary, description: text, tags, params, querystring, headers, body, response } = schema as {
     summary?: string;
     description?: string;
     tags?: readonly string[];
     params?: JsonObject;
     querystring?: JsonObject;
+    headers?: JsonObject;
     body?: Json;
     response?: { [status: string]: Json };
   };
@@ -67,13 +68,14 @@ function operation({ schema = {}, config, url, method }: DescribedRoute, schemas
     ...(tags === undefined ? {} : { tags: [...tags] }),
     ...(permission === null ? {} : { "x-permission": permission }),
     security: access === "public" ? [] : [{ apiKey: [] }, { session: [] }],
-    parameters: [...parameters("path", params, schemas), ...parameters("query", querystring, schemas)],
+    parameters: [...parameters("path", params, schemas), ...parameters("query", querystring, schemas), ...parameters("header", headers, schemas)],
+    ...(config?.consumes === undefined ? {} : { requestBody: { required: true, content: Object.fromEntries(config.consumes.map((type) => [type, {}])) } }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: { "application/json": { schema: refer(body, schemas) } } } }),
     responses: { ...answers(response, config?.produces, schemas), default: { description: "Refused or failed.", content: { "application/problem+json": { schema: refer(Problem as unknown as Json, schemas) } } } },
   };
 }
 
-function parameters(place: "path" | "query", schema: JsonObject | undefined, schemas: JsonObject): Json[] {
+function parameters(place: "path" | "query" | "header", schema: JsonObject | undefined, schemas: JsonObject): Json[] {
   const properties = (schema?.["properties"] ?? {}) as JsonObject;
   const required = (schema?.["required"] ?? []) as string[];
   return Object.entries(properties).map(([name, property]) => {

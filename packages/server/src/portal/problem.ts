@@ -69,7 +69,7 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Refusal) return problem(request, error.status, error.code, error.message, [...error.errors]);
   const { validation, validationContext, statusCode, code } = error as Partial<FastifyError>;
   if (validation !== undefined) {
-    const errors = validation.map((fault) => ({ where: whereOf(fault, validationContext), message: fault.message ?? "is not valid" }));
+    const errors = plainFaults(validation).map((fault) => ({ where: whereOf(fault, validationContext), message: fault.message ?? "is not valid" }));
     return problem(request, 400, "VALIDATION", errors.map(({ where, message }) => `${where} ${message}`).join("; "), errors);
   }
   // Fastify's own refusals (body too large, wrong content type, malformed JSON): their texts tell nothing of us.
@@ -77,6 +77,12 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
     return problem(request, statusCode, fastifyCode(statusCode, code), error instanceof Error ? error.message : undefined);
   }
   return problem(request, 500, "INTERNAL", "Something failed that should not have. The log knows more under this instance id.");
+}
+
+/** Of a value that may also be null, what is wrong with it is worth telling; that it is not null either is not. */
+function plainFaults(faults: NonNullable<FastifyError["validation"]>): NonNullable<FastifyError["validation"]> {
+  const plain = faults.filter(({ keyword, params }) => keyword !== "anyOf" && !(keyword === "type" && params["type"] === "null"));
+  return plain.length === 0 ? faults : plain;
 }
 
 function fastifyCode(status: number, code: string | undefined): string {

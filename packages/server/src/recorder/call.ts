@@ -56,6 +56,8 @@ export interface Conversation {
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
   readonly parties: readonly CallParty[];
+  /** Id of the party who called, where the client says so. Absent: taken to be the first. */
+  readonly callingPartyId?: string;
 }
 
 export interface CallParty {
@@ -63,9 +65,11 @@ export interface CallParty {
   readonly name: string | null;
   /** Normalized: `sip:user@host` lower case without parameters, or `+` and digits for a telephone number. */
   readonly address: string;
+  /** As the sender wrote it, for rules of the trunk that see more in it than everybody would; absent: as `address`. */
+  readonly writtenAddress?: string;
   readonly joinedAt: Date | null;
   readonly leftAt: Date | null;
-  /** Labels of the streams that carry this party's voice. */
+  /** Labels of the streams that carry this party's voice. A label that several parties have at once is a stream mixed by the client. */
   readonly sends: readonly string[];
   /** True while the party neither sends nor is heard (RFC 8068 hold). */
   readonly onHold: boolean;
@@ -91,6 +95,8 @@ export interface RawBody {
   readonly receivedAt: Date;
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** Ours, as we sent it. Absent: the sender's. */
+  readonly origin?: "recorder";
 }
 
 export interface LocalPorts {
@@ -118,6 +124,8 @@ export interface RecordedCall {
   removeStream(label: string, at: Date): Promise<void>;
   /** New facts, complete. */
   update(facts: CallFacts, at: Date, raw: readonly RawBody[]): Promise<void>;
+  /** Bodies that change nothing of what is known: our answers, and what was refused. */
+  keep(raw: readonly RawBody[], at: Date): Promise<void>;
   end(cause: EndCause, at: Date): Promise<void>;
 }
 

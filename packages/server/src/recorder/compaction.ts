@@ -39,7 +39,7 @@ export function createCompaction({ db, vault, nodeId, clock, tenantOf }: Compact
 
     await withTenant(db, tenantId, async (tx) => {
       if ((await readRecording(tx, recordingId)) === null) return; // another run was faster; its objects count, ours are never read
-      await writeObjects(tx, recordingId, [...objects, second], clock.now());
+      await writeObjects(tx, [{ recordingId, objects: [...objects, second], atMs: clock.now().getTime() }]);
       await append(tx, {
         actor: { kind: "job", id: "compact_recording", name: "Compaction" },
         action: "Recording Compacted",

@@ -25,6 +25,8 @@ export interface FactLog {
   append(...facts: Fact[]): Promise<StoredFact[]>;
   /** Why the last facts could not be written; null again as soon as others could. Appending nothing finds out. */
   fault(): string | null;
+  /** How long the oldest facts that are not yet synced have waited; 0 when none do. */
+  waitingMs(): number;
   /** Everything that earlier starts left, in order. */
   readonly earlier: readonly StoredFact[];
   /** Called with facts as soon as they are durable, in order. */
@@ -53,6 +55,8 @@ interface OpenFile {
 
 interface Waiting {
   readonly facts: readonly Fact[];
+  /** By the monotonic clock. */
+  readonly sinceMs: number;
   resolve(stored: StoredFact[]): void;
   reject(error: unknown): void;
 }
@@ -87,6 +91,8 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
   let queue: Waiting[] = [];
   let writing: Promise<void> | null = null;
   let fault: string | null = null;
+  /** Since when the oldest facts of the write under way have waited. */
+  let writingSinceMs: number | null = null;
   let current: OpenFile | null = await beginFile();
 
   async function beginFile(): Promise<OpenFile> {
@@ -150,6 +156,7 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
     while (queue.length > 0) {
       const batch = queue;
       queue = [];
+      writingSinceMs = batch[0]!.sinceMs;
       let stored: StoredFact[][];
       try {
         stored = await writeBatch(batch);
@@ -165,6 +172,7 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
       for (const listener of listeners) listener(all);
       batch.forEach((waiting, index) => waiting.resolve(stored[index]!));
     }
+    writingSinceMs = null;
     writing = null; // in the same breath as the last look at the queue, so that nothing can come between
   }
 
@@ -172,11 +180,12 @@ export async function createFactLog(options: { dir: string; keyPath: string; log
     earlier,
     append(...facts) {
       return new Promise((resolve, reject) => {
-        queue.push({ facts, resolve, reject });
+        queue.push({ facts, sinceMs: performance.now(), resolve, reject });
         writing ??= Promise.resolve().then(writeQueued);
       });
     },
     fault: () => fault,
+    waitingMs: () => (writingSinceMs === null ? 0 : performance.now() - writingSinceMs),
     onDurable(listener) {
       listeners.push(listener);
     },

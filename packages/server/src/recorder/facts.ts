@@ -19,6 +19,10 @@ export interface RecordingOpened extends OfRecording {
   readonly remoteAddress: string;
   readonly keyId: string;
   readonly decision: { readonly record: boolean; readonly reasons: readonly string[]; readonly ruleVersion: string };
+  /** By which a recording that goes on after this one was cut off is known. */
+  readonly conversationIds?: readonly string[];
+  /** The recording of the same conversation that was cut off. */
+  readonly continuesRecordingId?: string;
 }
 
 /** The whole interaction as it stands after this fact. */
@@ -65,13 +69,15 @@ export interface CallEventHappened extends OfRecording {
   readonly text: string;
 }
 
-/** SDP or metadata as it came, kept word for word until it is sealed beside the recording. */
+/** SDP or metadata as it came, keys masked, kept word for word until it is sealed beside the recording. The digest is that of what is kept. */
 export interface BodyReceived extends OfRecording {
   readonly kind: "body.received";
   readonly contentType: string;
   /** Null: the sender had sent more than a call may keep. What came is then known by its digest only. */
   readonly bodyBase64: string | null;
   readonly sha256: string;
+  /** Our own, as it was sent. Absent: the sender's. */
+  readonly origin?: "recorder";
 }
 
 /** Whose voice a wire track carries from now on (a transfer can put another person on the same stream). */

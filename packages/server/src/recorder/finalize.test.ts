@@ -19,6 +19,7 @@ const source = (track: number, more: Partial<TrackSummary> = {}): TrackSummary =
   gaps: [],
   merkleRoot: "00",
   chunks: 60,
+  keyPresses: [],
   peaks: Uint8Array.from({ length: 599 }, (_, index) => index % 256),
   ...more,
 });

@@ -3,7 +3,7 @@
  * because a thousand calls may end in the same second: peaks, speech and digests were made while the call ran.
  */
 import { createHash } from "node:crypto";
-import type { Vault } from "#vault";
+import type { MintedKey, Vault } from "#vault";
 import type { InteractionState, RecordingFinalized, SpeakerTrack, StoredObject } from "./facts.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import { unanswered } from "./legs.ts";
@@ -14,32 +14,35 @@ import { peaksOf, peakStepMs, speakerTracks } from "./speaker-tracks.ts";
 export interface FinalizeOptions {
   readonly vault: Vault;
   readonly nodeId: string;
-  readonly tenant: { readonly tenantId: string; readonly publicKey: Uint8Array; readonly publicKeyId: string };
+  /** Made for this. */
+  readonly key: MintedKey;
   readonly now: Date;
 }
 
 /** All pieces of the summary are in the store and named by `piece.stored` facts before this is called. */
 export async function finalize(entry: LedgerEntry, summary: RecordingSummary, options: FinalizeOptions): Promise<RecordingFinalized> {
-  const { vault, tenant } = options;
+  const { vault, key } = options;
   const { opened } = entry;
   const { recordingId, tenantId } = opened;
   const tracks = speakerTracks(summary, entry.speakers);
   const interactions = [...entry.interactions.values()].map((interaction) => settle(interaction, summary, tracks, entry.ended === null ? null : entry.ended.atMs - opened.atMs));
   const endReason = entry.ended?.endReason ?? "recorder_restart";
 
-  // A key of its own, made in this process: nothing is ever sealed under a key that was read back (core decision 12).
-  const key = await vault.createDataKey(tenant);
   const seal = async (kind: StoredObject["kind"], content: unknown): Promise<StoredObject> => {
     const objectName = `${objectPrefix(tenantId, recordingId)}/${kind}-${key.keyId}`;
     const stored = await vault.putSealed(objectName, key, tenantId, Buffer.from(JSON.stringify(content)));
     return { objectName, kind, seq: 1, keyId: key.keyId, ...stored, fromMs: null, toMs: null };
   };
 
-  const peaks = await seal("peaks", {
+  const sealingPeaks = seal("peaks", {
     stepMs: peakStepMs,
-    tracks: tracks.map((track) => ({ track: track.track, peaks: peaksOf(track, summary.tracks.find((source) => source.track === track.sourceTrack)!) })),
+    tracks: tracks.map((track) => {
+      const source = summary.tracks.find((one) => one.track === track.sourceTrack)!;
+      return { track: track.track, peaks: peaksOf(track, source), keyPresses: source.keyPresses.filter(({ atMs }) => atMs >= track.fromMs && atMs < track.toMs) };
+    }),
   });
-  const metadata = await seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256 }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256 })));
+  const sealingMetadata = seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256, ...(origin === undefined ? {} : { origin }) })));
+  const [peaks, metadata] = await Promise.all([sealingPeaks, sealingMetadata]);
   const manifest = {
     manifest: "earwitness/1",
     revision: 1,
@@ -54,12 +57,13 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     sipCallId: opened.sipCallId,
     trunk: { id: opened.trunkId, name: opened.trunkName },
     decision: opened.decision,
+    ...(opened.continuesRecordingId === undefined ? {} : { continuesRecordingId: opened.continuesRecordingId }),
     interactions: interactions.map(({ interactionId, user, fromMs, toMs, participants }) => ({ interactionId, user, fromMs, toMs, participants })),
     tracks,
     sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks })),
     pieces: entry.pieces.map(({ object }) => object).toSorted((a, b) => a.seq - b.seq),
     objects: [peaks, metadata],
-    bodies: entry.bodies.map(({ atMs, contentType, sha256 }) => ({ receivedAt: iso(atMs), contentType, sha256 })),
+    bodies: entry.bodies.map(({ atMs, contentType, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, sha256, ...(origin === undefined ? {} : { origin }) })),
     events: entry.events.map(({ mediaMs, event, participant, text }) => ({ atMs: mediaMs, kind: event, participant, text })),
   };
   return {

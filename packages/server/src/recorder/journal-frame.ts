@@ -36,23 +36,42 @@ export interface FrameHeader {
   readonly toMs: number;
 }
 
-export function sealFrame(sealing: SealingKey, header: FrameHeader, body: Uint8Array): Buffer[] {
-  const bytes = Buffer.alloc(frameHeaderBytes);
+/** The part of a header that is the same in all frames of a recording, made once for its key. */
+interface Identity {
+  readonly recordingId: string;
+  readonly tenantId: string;
+  readonly keyId: string;
+  readonly bytes: Buffer;
+}
+const identityBytes = 44;
+const identities = new WeakMap<SealingKey, Identity>();
+
+function identityOf(sealing: SealingKey, { recordingId, tenantId, keyId }: FrameHeader): Buffer {
+  const known = identities.get(sealing);
+  if (known !== undefined && known.recordingId === recordingId && known.tenantId === tenantId && known.keyId === keyId) return known.bytes;
+  const bytes = Buffer.alloc(identityBytes);
   bytes.write(frameMagic, 0, "latin1");
   bytes.writeUInt8(version, 2);
+  writeHex(bytes, recordingId, 4, 12);
+  writeHex(bytes, tenantId.replaceAll("-", ""), 16, 16);
+  writeHex(bytes, keyId, 32, 12);
+  identities.set(sealing, { recordingId, tenantId, keyId, bytes });
+  return bytes;
+}
+
+export function sealFrame(sealing: SealingKey, header: FrameHeader, body: Uint8Array): Buffer[] {
+  const bytes = Buffer.alloc(frameHeaderBytes);
+  bytes.set(identityOf(sealing, header));
   bytes.writeUInt8(kinds.indexOf(header.kind), 3);
-  writeHex(bytes, header.recordingId, 4, 12);
-  writeHex(bytes, header.tenantId.replaceAll("-", ""), 16, 16);
-  writeHex(bytes, header.keyId, 32, 12);
   bytes.writeUInt16BE(header.track, 44);
   bytes.writeUIntBE(header.startedAtMs, 46, 6);
   bytes.writeUInt32BE(header.fromMs, 52);
   bytes.writeUInt32BE(header.toMs, 56);
   bytes.writeUInt32BE(body.length + tagBytes, 60);
-  const { nonce, ciphertext } = sealing.seal(body, bytes.subarray(0, nonceAt));
-  bytes.set(nonce, nonceAt);
+  const sealed = sealing.sealInParts(body, bytes.subarray(0, nonceAt));
+  bytes.set(sealed.nonce, nonceAt);
   bytes.writeUInt32BE(crc32(bytes.subarray(0, crcAt)), crcAt);
-  return [bytes, ciphertext];
+  return [bytes, sealed.body, sealed.tag];
 }
 
 export interface SealedFrame {

@@ -27,8 +27,8 @@ const openFile: OpenJournalFile = (path) => open(path, "wx", 0o600);
 export interface Journal {
   /** Queues a frame for the next commit. `second`: newest second of audio in it; marks have none. */
   append(frame: { sealing: SealingKey; header: FrameHeader; body: Uint8Array; second: number | null }): void;
-  /** Writes and syncs all that is queued; the answer names the recordings and tracks that are now on disk. Throws JournalRefused. */
-  commit(): Promise<readonly FrameHeader[]>;
+  /** Resolves when all that is queued now is synced; who comes while a write is under way shares the next one. Throws JournalRefused. */
+  commit(): Promise<void>;
   /** A piece is synced: audio before this second, and marks before now if `marks`, are needed no more. */
   covered(recordingId: string, beforeSecond: number, marksBefore: number): void;
   /** Number that `covered` takes: marks appended so far. */
@@ -67,7 +67,7 @@ interface Queued {
   readonly queuedAt: number;
 }
 
-export function createJournal(options: { readonly dir: string; readonly owner: string; readonly segmentBytes?: number; readonly openFile?: OpenJournalFile; readonly now?: () => number }): Journal {
+export function createJournal(options: { readonly dir: string; readonly owner: string; readonly segmentBytes?: number; readonly openFile?: OpenJournalFile; readonly now?: () => number; /** These frames are on disk now. */ readonly onSynced?: (frames: readonly FrameHeader[]) => void }): Journal {
   const segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024;
   const create = options.openFile ?? openFile;
   const now = options.now ?? performance.now.bind(performance);
@@ -78,6 +78,8 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
   let markCount = 0;
   let busy: Promise<void> = Promise.resolve();
   let committingSince: number | null = null;
+  /** A commit that has not begun. */
+  let next: Promise<void> | null = null;
 
   async function rotate(): Promise<{ file: JournalFile; segment: Segment }> {
     await current?.file.close();
@@ -129,20 +131,23 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
       queue.push({ header, parts: sealFrame(sealing, header, body), second, mark: markCount, queuedAt: now() });
     },
     commit() {
-      const batch = queue;
-      queue = [];
-      if (batch.length === 0) return busy.then(() => []);
-      committingSince ??= batch[0]!.queuedAt;
-      const done = busy.then(() => write(batch));
-      busy = done.catch(() => undefined).then(() => {
-        committingSince = null;
-      });
-      return done.then(
-        () => batch.map((frame) => frame.header),
-        (error: unknown) => {
+      if (queue.length === 0) return busy;
+      return (next ??= busy.then(async () => {
+        next = null;
+        const batch = queue;
+        queue = [];
+        committingSince = batch[0]?.queuedAt ?? null;
+        const done = write(batch);
+        busy = Promise.all([busy, done.catch(() => undefined)]).then(() => undefined);
+        try {
+          await done;
+        } catch (error) {
           throw new JournalRefused(error, [...new Set(batch.map((frame) => frame.header.recordingId))]);
-        },
-      );
+        } finally {
+          committingSince = null;
+        }
+        options.onSynced?.(batch.map((frame) => frame.header));
+      }));
     },
     covered(recordingId, beforeSecond, marksBefore) {
       for (const segment of segments) {

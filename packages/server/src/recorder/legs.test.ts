@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { mintId } from "#ids";
 import type { CallFacts, CallParty, Conversation } from "./call.ts";
 import type { InteractionState } from "./facts.ts";
-import { createLegFollower, type LegFact, type LegFollower } from "./legs.ts";
+import { createLegFollower, decideCall, type LegFact, type LegFollower } from "./legs.ts";
 
 const start = Date.parse("2026-11-20T09:15:00.000Z");
 const at = (seconds: number) => new Date(start + seconds * 1000);
@@ -15,7 +15,7 @@ function follower(recordAll = false): LegFollower {
     tenantId: "t",
     recordingId: mintId(at(0)),
     recordingStartMs: start,
-    trunk: { trunkId: "trunk", name: "SBC", recordAll },
+    trunk: { trunkId: "trunk", name: "SBC", unknown: recordAll ? "record" : "ignore" },
     sipCallId: "rs@sbc",
     identify: (address) => people.get(address) ?? null,
     mintId,
@@ -42,6 +42,20 @@ describe("legs of a call", () => {
     expect(adele.interactionId).not.toBe(bob.interactionId);
   });
 
+  test("CAP-17 who called is whom the client says, also where it says so late", () => {
+    const legs = follower();
+    const known = conversation([party("adele"), party("bob")]);
+    legs.update(facts({ ...known, callingPartyId: "bob" }), start, tracks);
+    expect([of(legs, "Adele").direction, of(legs, "Bob").direction, of(legs, "Adele").calling?.name, of(legs, "Adele").called?.name]).toEqual(["Incoming", "Outgoing", "Bob", "Adele"]);
+
+    const late = follower();
+    late.update(facts(known), start, tracks);
+    expect(of(late, "Adele").direction).toBe("Outgoing");
+    const happened = late.update(facts({ ...known, callingPartyId: "bob" }), start + 1_000, tracks);
+    expect(kinds(happened)).toEqual(["changed Adele", "changed Bob"]);
+    expect([of(late, "Adele").direction, of(late, "Bob").calling?.name]).toEqual(["Incoming", "Bob"]);
+  });
+
   test("CAP-15 an outside party has no interaction, unless the trunk records all", () => {
     const call = facts(conversation([party("+17325550142", { name: "Pat" }), party("adele")]));
     const closed = follower();
@@ -51,6 +65,17 @@ describe("legs of a call", () => {
     const open = follower(true);
     open.update(call, start, tracks);
     expect(open.interactions().map((state) => state.user.name)).toEqual(["Pat", "Adele"]);
+  });
+
+  test("CAP-75 addresses are what the trunk's rules make of them as they were written: the person is found, and the interaction says it so", () => {
+    const bill = { personId: "bill", displayName: "Bill", upn: "bill@contoso.example", recorded: true };
+    const context = { identify: (address: string) => (address === "+49301234" ? bill : null), addressOf: (written: string) => written.replace(/^sip:0(\d+)@.*$/, "+49$1") };
+    const call = facts(conversation([party("sip:0301234@sbc", { writtenAddress: "sip:0301234@sbc" }), party("sip:0405555@sbc", { writtenAddress: "sip:0405555@sbc" })]));
+    expect(decideCall({ name: "SBC", unknown: "ignore" }, call, context)).toMatchObject({ record: true, recordedPartyIds: ["+49301234"] });
+    const legs = createLegFollower({ tenantId: "t", recordingId: mintId(at(0)), recordingStartMs: start, trunk: { trunkId: "trunk", name: "SBC", unknown: "ignore" }, sipCallId: "rs@sbc", mintId, ...context });
+    legs.update(call, start, tracks);
+    expect(legs.interactions()).toMatchObject([{ personId: "bill", user: { name: "Bill", address: "+49301234" }, called: { address: "+49405555" }, callType: "P2P_PSTN" }]);
+    expect(legs.update(call, start + 1_000, tracks), "said again, nothing happens").toEqual([]);
   });
 
   test("CAP-23 CAP-29 who is in two conversations is held in the one and speaks in the other: said once, not at every update", () => {

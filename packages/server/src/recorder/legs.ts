@@ -31,6 +31,8 @@ export interface LegContext {
   readonly trunk: PolicyTrunk & { readonly trunkId: string };
   readonly sipCallId: string;
   identify(address: string): KnownPerson | null;
+  /** What the trunk's rules make of an address as its sender wrote it; absent: nothing. */
+  addressOf?(written: string): string;
   mintId(at: Date): string;
 }
 
@@ -51,6 +53,8 @@ interface Chain {
   readonly startedAtMs: number;
   answeredAtMs: number | null;
   readonly conference: boolean;
+  /** Address of who called, once the client has said so. */
+  caller: string | null;
   lastLeft: { readonly address: string; readonly atMs: number } | null;
 }
 
@@ -67,9 +71,16 @@ export interface LegFollower {
 }
 
 /** The decision for the whole of a call, before anything of it is recorded. */
-export function decideCall(trunk: PolicyTrunk, facts: CallFacts, identify: (address: string) => KnownPerson | null): Decision {
-  const addresses = new Set(facts.conversations.flatMap((conversation) => conversation.parties.map((party) => party.address)));
+export function decideCall(trunk: PolicyTrunk, facts: CallFacts, { identify, addressOf }: Pick<LegContext, "identify" | "addressOf">): Decision {
+  const addresses = new Set(withAddresses(facts, addressOf).conversations.flatMap((conversation) => conversation.parties.map((party) => party.address)));
   return decide(trunk, [...addresses].map((address) => ({ id: address, address, person: identify(address) })));
+}
+
+/** The facts with every party's address as the trunk's rules have it; it is what interactions and people are found by. */
+function withAddresses(facts: CallFacts, addressOf: LegContext["addressOf"]): CallFacts {
+  if (addressOf === undefined) return facts;
+  const address = (party: CallParty) => (party.writtenAddress === undefined ? party.address : addressOf(party.writtenAddress));
+  return { conversations: facts.conversations.map((conversation) => ({ ...conversation, parties: conversation.parties.map((party) => ({ ...party, address: address(party) })) })) };
 }
 
 export function createLegFollower(context: LegContext): LegFollower {
@@ -124,6 +135,7 @@ export function createLegFollower(context: LegContext): LegFollower {
         startedAtMs: plausible(conversations[0]?.startedAt, atMs - ringLimitMs, atMs + clockSlackMs, atMs),
         answeredAtMs: null,
         conference: here.size > 2,
+        caller: null,
         lastLeft: null,
       };
       chains.set(key, chain);
@@ -139,6 +151,7 @@ export function createLegFollower(context: LegContext): LegFollower {
       const seen = chain.seen.findIndex((known) => known.address === party.address);
       if (party.name !== null) chain.seen[seen] = partyOf(party); // the name that came last: a number often gets its name late
     }
+    chain.caller ??= callerOf(conversations);
     const partyAt = (address: string): Party => chain.seen.find((seen) => seen.address === address)!;
     if (chain.answeredAtMs === null && here.size >= 2) {
       const associated = Math.max(...[...here.values()].slice(0, 2).map((party) => party.joinedAt?.getTime() ?? Number.NEGATIVE_INFINITY));
@@ -200,8 +213,9 @@ export function createLegFollower(context: LegContext): LegFollower {
     );
   }
 
-  function sharedFields(chain: Chain, address: string): Pick<InteractionState, "participants" | "calling" | "called" | "answering" | "answeredAtMs" | "callType"> {
-    const [calling = null, called = null] = chain.seen;
+  function sharedFields(chain: Chain, address: string): Pick<InteractionState, "participants" | "calling" | "called" | "answering" | "answeredAtMs" | "callType" | "direction"> {
+    const calling = callingOf(chain);
+    const called = chain.seen.find((party) => party !== calling) ?? null;
     const late = chain.legs.find((leg) => leg.address === address && leg.open)?.state;
     return {
       participants: [...chain.seen],
@@ -210,6 +224,7 @@ export function createLegFollower(context: LegContext): LegFollower {
       answering: chain.conference ? { name: "Conference", address: "", upn: null } : chain.answeredAtMs === null ? null : called,
       answeredAtMs: late?.answeredAtMs ?? chain.answeredAtMs,
       callType: callTypeOf(chain),
+      direction: directionOf(chain, address),
     };
   }
 
@@ -225,7 +240,6 @@ export function createLegFollower(context: LegContext): LegFollower {
       mediaStatus: audible ? "Recording" : "Pending",
       startedAtMs,
       releasedAtMs: null,
-      direction: directionOf(chain, party.address),
       releaseCause: null,
       transferredBy: null,
       transferredTo: null,
@@ -301,7 +315,8 @@ export function createLegFollower(context: LegContext): LegFollower {
   const legs = () => [...chains.values()].flatMap((chain) => chain.legs);
 
   return {
-    update(facts, atMs, sourceTrackOf) {
+    update(written, atMs, sourceTrackOf) {
+      const facts = withAddresses(written, context.addressOf);
       lastFacts = facts;
       const byChain = new Map<string, Conversation[]>();
       for (const conversation of facts.conversations) {
@@ -345,13 +360,26 @@ export function createLegFollower(context: LegContext): LegFollower {
 
   function directionOf(chain: Chain, address: string): Direction {
     if (chain.conference) return "None";
-    return chain.seen[0]?.address === address ? "Outgoing" : "Incoming";
+    return callingOf(chain)?.address === address ? "Outgoing" : "Incoming";
   }
 }
 
 /** CAP-18: what an interaction that nobody answered ended as. */
 export function unanswered(direction: Direction): ReleaseCause {
   return direction === "Incoming" ? "Missed" : "Abandoned";
+}
+
+/** Who called: by the client's word, else who was named first. */
+function callingOf(chain: Chain): Party | null {
+  return chain.seen.find((party) => party.address === chain.caller) ?? chain.seen[0] ?? null;
+}
+
+function callerOf(conversations: readonly Conversation[]): string | null {
+  for (const { callingPartyId, parties } of conversations) {
+    const caller = callingPartyId === undefined ? undefined : parties.find(({ id }) => id === callingPartyId);
+    if (caller !== undefined) return caller.address;
+  }
+  return null;
 }
 
 const userOf = (party: Party): Party => ({ ...party, name: labelOf(party) });

@@ -6,15 +6,16 @@ import { join } from "node:path";
 import { createMerkleTree, type MerkleTree } from "@earwitness/verify";
 import { createSealingKey, type writeFileDurably } from "#vault";
 import type { StreamOffer } from "./call.ts";
-import { codecByName } from "./codecs.ts";
+import { rateOfTrack } from "./codecs.ts";
 import type { Journal } from "./journal.ts";
 import { createLiveTrack, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
 import { encodePacketLog, type LogEntry } from "./packet-log.ts";
 import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
-import { roughLevel } from "./pcm.ts";
+import { createLevelMeter } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
-import { encodeState, type RecordingState } from "./recording-state.ts";
+import type { RefusedSpan } from "./refusals.ts";
+import { encodeState, type RecordingState, type TrackState } from "./recording-state.ts";
 import { settleSecond } from "./settle.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
@@ -47,6 +48,8 @@ interface Track {
   readonly sending: { fromMs: number; toMs: number | null }[];
   receiver: Receiver | null;
   droppedBefore: number;
+  /** Of receivers that are closed. */
+  readonly refusedBefore: { packets: number; spans: RefusedSpan[] };
   firstFrameAtMs: number | null;
 }
 
@@ -68,7 +71,7 @@ export interface LiveRecording {
   activity(): { track: number; level: number; speaking: boolean }[];
   /** How long nothing came on any track that should send; 0 when none should. */
   silentForMs(): number;
-  stats(): { tracks: number; packets: number; packetsLost: number; packetsDropped: number };
+  stats(): { tracks: number; packets: number; packetsLost: number; packetsDropped: number; packetsRefusedSrtp: number };
   /** Stops receiving; what came is in the journal's queue. */
   close(): Promise<void>;
 }
@@ -96,7 +99,12 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function state(): RecordingState {
     revision += 1;
-    return { revision, startedAtMs, tracks: [...tracks.values()].map(({ number, label, sampleRate, sending }) => ({ track: number, label, sampleRate, sending: structuredClone(sending), gaps: [] })), ended };
+    return { revision, startedAtMs, tracks: [...tracks.values()].map(stateOf), ended };
+  }
+
+  function stateOf({ number, label, sampleRate, sending, receiver, refusedBefore, live }: Track): TrackState {
+    const refused = [...refusedBefore.spans, ...(receiver?.refused.spans ?? [])];
+    return { track: number, label, sampleRate, sending: structuredClone(sending), gaps: [], ...(refused.length > 0 && { refused: structuredClone(refused) }), ...(live.quiet.length > 0 && { quiet: structuredClone(live.quiet) }) };
   }
 
   function mark(atMs: number): void {
@@ -127,7 +135,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   function settle(before: number): void {
     for (const track of tracks.values()) {
       for (const { second, entries } of track.live.takeSeconds(before)) {
-        const settled = settleSecond(entries);
+        const settled = settleSecond(entries, track.sampleRate);
         const chunk = sealer.sealSecond(track.number, second, settled, track.sampleRate);
         chunks.push(chunk);
         track.tree.append(chunkLeaf(chunk));
@@ -181,9 +189,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
     if (closing !== null) throw new Error(`recording ${recordingId} has ended`);
-    return options.openReceiver(stream, (fields, codec, payload, arrivalMs) => {
+    return options.openReceiver(stream, (fields, codec, payload, arrivalMs, clockRateHz) => {
       lastPacketMs = arrivalMs;
-      track.live.receive(fields, codec, payload, arrivalMs);
+      track.live.receive(fields, codec, payload, arrivalMs, clockRateHz);
     });
   }
 
@@ -212,7 +220,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       startedAtMs,
       durationMs: endMs(),
       tracks: [...tracks.values()].map((track) => ({
-        ...track.analysis.summary({ track: track.number, label: track.label, sampleRate: track.sampleRate, sending: track.sending, gaps: [] }, ended?.atMs ?? atMs),
+        ...track.analysis.summary(stateOf(track), ended?.atMs ?? atMs),
         merkleRoot: Buffer.from(track.tree.root()).toString("hex"),
         chunks: track.tree.size,
       })),
@@ -226,6 +234,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     track.receiver = null;
     if (receiver === null) return;
     track.droppedBefore += receiver.dropped;
+    track.refusedBefore.packets += receiver.refused.packets;
+    track.refusedBefore.spans.push(...receiver.refused.spans);
     await receiver.close();
   }
 
@@ -235,9 +245,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     recordingId,
     async addTrack(number, stream, atMs) {
       if (tracks.has(number)) throw new Error(`recording ${recordingId} has track ${number} already`);
-      const sampleRate = codecByName(stream.payloads[0]?.codec ?? "PCMU").sampleRate;
-      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: roughLevel });
-      const track: Track = { number, label: stream.label, sampleRate, live, analysis: createTrackAnalysis(sampleRate), tree: createMerkleTree(sha256), sending: [], receiver: null, droppedBefore: 0, firstFrameAtMs: null };
+      const sampleRate = rateOfTrack(stream.payloads.map(({ codec }) => codec));
+      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: createLevelMeter(sampleRate) });
+      const track: Track = { number, label: stream.label, sampleRate, live, analysis: createTrackAnalysis(sampleRate), tree: createMerkleTree(sha256), sending: [], receiver: null, droppedBefore: 0, refusedBefore: { packets: 0, spans: [] }, firstFrameAtMs: null };
       tracks.set(number, track);
       try {
         track.receiver = await receive(track, stream);
@@ -303,7 +313,13 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     stats() {
       const all = [...tracks.values()];
       const sum = (of: (track: Track) => number): number => all.reduce((total, track) => total + of(track), 0);
-      return { tracks: all.length, packets: sum((track) => track.live.packets), packetsLost: sum((track) => track.live.lost), packetsDropped: sum((track) => track.droppedBefore + (track.receiver?.dropped ?? 0)) };
+      return {
+        tracks: all.length,
+        packets: sum((track) => track.live.packets),
+        packetsLost: sum((track) => track.live.lost),
+        packetsDropped: sum((track) => track.droppedBefore + (track.receiver?.dropped ?? 0)),
+        packetsRefusedSrtp: sum((track) => track.refusedBefore.packets + (track.receiver?.refused.packets ?? 0)),
+      };
     },
     async close() {
       await Promise.all([...tracks.values()].map(closeReceiver));

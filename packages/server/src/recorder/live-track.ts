@@ -3,8 +3,8 @@
  * what a piece will hold. For each packet it does what cannot wait (order, place, keep); the rest is done per second.
  */
 import { createReorder, createTimeline, type Reorder } from "@earwitness/media";
-import { codecById, noSound } from "./codecs.ts";
-import { lost, type LogEntry } from "./packet-log.ts";
+import { isSound, keyPressEntry } from "./codecs.ts";
+import { keyPress, lost, samplesOf, type LogEntry } from "./packet-log.ts";
 
 export interface ArrivedPacket {
   readonly sequence: number;
@@ -14,8 +14,8 @@ export interface ArrivedPacket {
 }
 
 export interface LiveTrack {
-  /** Media time of arrival. The payload is kept. */
-  receive(packet: ArrivedPacket, codec: number, payload: Uint8Array, arrivalMs: number): void;
+  /** Media time of arrival. The payload is kept. `clockRateHz`: what the packet's timestamp counts in. */
+  receive(packet: ArrivedPacket, codec: number, payload: Uint8Array, arrivalMs: number, clockRateHz: number): void;
   /** Entries that are not yet in the journal, if the oldest has waited since before `olderThanMs` (media time). */
   takeFrame(olderThanMs: number): readonly LogEntry[] | null;
   /** Gives up packets that have been waited for long enough; all of them at the end of the call. */
@@ -26,11 +26,29 @@ export interface LiveTrack {
   takeLevel(): number;
   readonly packets: number;
   readonly lost: number;
+  /** Silences of a second and more that the sender left out on purpose. */
+  readonly quiet: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
 
 const maxAheadSeconds = 10;
 
+/** Shorter pauses are how people speak. */
+const leastQuietMs = 1_000;
+/** A key whose end got lost is over when nothing more is heard of it. */
+const pressEndsMs = 400;
+
+interface Press {
+  /** As it came; all packets of one press carry it. */
+  readonly timestamp: number;
+  readonly event: number;
+  readonly atSample: number;
+  durationMs: number;
+  heardMs: number;
+  ended: boolean;
+}
+
 interface Waiting {
+  /** In samples of the track, and like a clock that began anywhere. */
   readonly timestamp: number;
   readonly marker: boolean;
   readonly codec: number;
@@ -43,6 +61,10 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
   const seconds = new Map<number, LogEntry[]>();
   let reorder: Reorder<Waiting> = newReorder(-1);
   let ssrc = -1;
+  let clock = 0;
+  let press: Press | null = null;
+  const quiet: { fromMs: number; toMs: number }[] = [];
+  let quietFrom: number | null = null;
   let newest = { timestamp: 0, atSample: 0 };
   let pending: LogEntry[] = [];
   let pendingSinceMs = 0;
@@ -54,12 +76,15 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
   function newReorder(ofSsrc: number): Reorder<Waiting> {
     return createReorder<Waiting>({
       release(packet, arrivalMs, missed, restarted) {
-        const samples = codecById(packet.codec)?.samplesIn(packet.payload.length) ?? 0;
-        const { fromSample, gap } = timeline.place({ ssrc: ofSsrc, timestamp: packet.timestamp, samples, arrivalMs, missing: missed, marker: packet.marker, restarted });
+        const samples = isSound(packet.codec) ? samplesOf({ atSample: 0, codec: packet.codec, payload: packet.payload }, sampleRate) : 0;
+        const before = timeline.endSample;
+        const { fromSample, gap, anchored } = timeline.place({ ssrc: ofSsrc, timestamp: packet.timestamp, samples, arrivalMs, missing: missed, marker: packet.marker, restarted });
         newest = { timestamp: packet.timestamp, atSample: fromSample };
         missing += missed;
         if (gap !== null) keepLoss(gap.fromSample, gap.toSample, arrivalMs);
-        if (packet.codec !== noSound) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
+        // Nothing is missing in the sequence and the sender's clock went on: it had nothing to send.
+        if (before !== null && !anchored && missed === 0 && !restarted) noteQuiet(before, fromSample, samples > 0);
+        if (isSound(packet.codec)) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
       },
     });
   }
@@ -74,6 +99,39 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     pending.push(entry);
   }
 
+  /** Comfort noise comes in between: a silence lasts until there is sound. */
+  function noteQuiet(from: number, to: number, isOver: boolean): void {
+    if (to > from) quietFrom ??= from;
+    if (quietFrom !== null && ((to - quietFrom) * 1000) / sampleRate >= leastQuietMs) {
+      const span = { fromMs: Math.floor((quietFrom * 1000) / sampleRate), toMs: Math.ceil((to * 1000) / sampleRate) };
+      if (quiet.at(-1)?.fromMs === span.fromMs) quiet.pop();
+      quiet.push(span);
+    }
+    if (isOver) quietFrom = null;
+  }
+
+  /** Every packet of a press says how long it lasts so far, the last one thrice (RFC 4733 §2.5.1.4); a long one goes on under another timestamp. */
+  function receivePress(timestamp: number, payload: Uint8Array, arrivalMs: number, clockRateHz: number): void {
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    const [event, ends, durationMs] = [view.getUint8(0), view.getUint8(1) >= 0x80, (view.getUint16(2) * 1000) / clockRateHz];
+    if (press?.timestamp !== timestamp) {
+      keepPress(arrivalMs);
+      const ticks = (timestamp * (sampleRate / clockRateHz)) | 0;
+      const atSample = packets > 0 ? newest.atSample + ((ticks - newest.timestamp) | 0) : Math.round((arrivalMs * sampleRate) / 1000);
+      press = { timestamp, event, atSample: Math.max(0, atSample), durationMs, heardMs: arrivalMs, ended: false };
+    }
+    press.durationMs = Math.max(press.durationMs, durationMs);
+    press.heardMs = arrivalMs;
+    if (ends && !press.ended) {
+      keepPress(arrivalMs);
+      press.ended = true; // its repetitions are still on their way
+    }
+  }
+
+  function keepPress(arrivalMs: number): void {
+    if (press !== null && !press.ended) keep(keyPress(press.atSample, press.event, press.durationMs), arrivalMs);
+  }
+
   /** Loss is written down when it shows; a packet that comes late after all takes it back when its second is settled. */
   function keepLoss(from: number, to: number, arrivalMs: number): void {
     for (let at = from; at < to; ) {
@@ -84,20 +142,26 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
   }
 
   return {
-    receive(packet, codec, payload, arrivalMs) {
-      if (packet.ssrc !== ssrc) {
-        // Another source numbers its packets afresh: nothing of the old one's is waited for any more.
+    receive(packet, codec, payload, arrivalMs, clockRateHz) {
+      const counts = isSound(codec) ? clockRateHz : clock || clockRateHz;
+      if (packet.ssrc !== ssrc || counts !== clock) {
+        // Another source numbers its packets afresh, and another clock its time: nothing of the old one's is waited for any more.
         reorder.flush();
         ssrc = packet.ssrc;
-        reorder = newReorder(ssrc);
+        clock = counts;
+        reorder = newReorder(ssrc + clock * 0x1_0000_0000);
       }
       // Faster than anyone can speak: a sender that is broken or means harm shall not fill the memory.
       if (timeline.endSample !== null && timeline.endSample - (arrivalMs * sampleRate) / 1000 > maxAheadSeconds * sampleRate) return;
-      const { timestamp, marker } = packet;
+      const { marker } = packet;
+      // Wraps as the packet's own does, where the track's rate is a multiple of the clock's; else once in a day it is placed by its arrival.
+      const factor = sampleRate / clockRateHz;
+      const timestamp = (Number.isInteger(factor) ? Math.imul(packet.timestamp, factor) : Math.floor(packet.timestamp * factor)) >>> 0;
       const became = reorder.push(packet.sequence, { timestamp, marker, codec, payload }, arrivalMs);
       if (became === "duplicate") return;
-      if (codec === noSound) {
+      if (!isSound(codec)) {
         if (became === "late") missing -= 1;
+        if (codec === keyPressEntry && payload.length >= 4) receivePress(packet.timestamp, payload, arrivalMs, clockRateHz);
         return;
       }
       packets += 1;
@@ -116,6 +180,10 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     },
     drain(nowMs) {
       reorder.drain(nowMs);
+      if (press !== null && nowMs - press.heardMs > pressEndsMs) {
+        keepPress(nowMs === Infinity ? press.heardMs : nowMs);
+        press = null;
+      }
     },
     takeSeconds(before) {
       sealedBefore = Math.max(sealedBefore, before);
@@ -132,6 +200,7 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
       level = 0;
       return loudest;
     },
+    quiet,
     get packets() {
       return packets;
     },

@@ -3,11 +3,14 @@ import { randomBytes } from "node:crypto";
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { temporaryPrefix } from "#vault";
 import type { MediaEvent, MediaPool, MediaStats } from "./media.ts";
 import { splitPorts } from "./port-range.ts";
-import type { Answers, Command, FromWorker, Request, WorkerOptions } from "./worker-protocol.ts";
+import { closeLeftBehind, createOpenDescriptors } from "./udp-batch.ts";
+import { chooseUdp, type UdpBackEnd } from "./udp-choice.ts";
+import type { Answers, Command, FromWorker, Request, ThreadOptions } from "./worker-protocol.ts";
 
 export interface MediaPoolOptions {
   /** Threads; one for each core but one is right. */
@@ -21,6 +24,8 @@ export interface MediaPoolOptions {
   readonly silentMs?: number;
   readonly pieceMs?: number;
   readonly segmentBytes?: number;
+  /** Absent or null: in batches where that works. */
+  readonly udp?: UdpBackEnd | null;
 }
 
 /** With the seconds that wait to settle at the end of a call a piece stays within 60 s. */
@@ -43,6 +48,7 @@ const longestRestMs = 30_000;
 export async function createMediaPool(options: MediaPoolOptions): Promise<MediaPool> {
   const incarnation = `${Date.now().toString(36)}${randomBytes(4).toString("hex")}`;
   const ranges = options.rtpPorts[0] === 0 ? Array.from({ length: options.workers }, () => options.rtpPorts) : splitPorts(options.rtpPorts, options.workers);
+  const udp = await chooseUdp(options.udp ?? null, options.log);
   const listeners = new Set<(event: MediaEvent) => void>();
   const byRecording = new Map<string, Member>();
   let requests = 0;
@@ -57,7 +63,8 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
 
   function hire(rtpPorts: readonly [number, number], place: number, youngDeaths = 0): Member {
     births += 1;
-    const workerData: WorkerOptions = {
+    const openDescriptors = createOpenDescriptors();
+    const workerData: ThreadOptions = {
       owner: `${incarnation}-${births}`,
       bindAddress: options.bindAddress,
       rtpPorts,
@@ -65,6 +72,8 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       pieceMs: options.pieceMs ?? defaultPieceMs,
       segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
       silentMs: options.silentMs ?? 0,
+      udp,
+      openDescriptors,
     };
     const worker = new Worker(new URL("./media-worker.ts", import.meta.url), { workerData, name: `media ${place + 1}` });
     const member: Member = { worker, recordings: new Set(), waiting: new Map(), stats: noStats, alive: true };
@@ -76,15 +85,18 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       member.stats = noStats;
       for (const { reject } of member.waiting.values()) reject(new Error("the media worker died"));
       member.waiting.clear();
+      // Before its successor begins: that is to have the same ports.
+      const cleared = closeLeftBehind(openDescriptors).catch((error: unknown) => options.log.error({ err: messageOf(error), worker: place + 1 }, "sockets of a dead media worker stay open"));
       if (closing !== null) return;
       const recordingIds = [...member.recordings];
       for (const id of recordingIds) byRecording.delete(id);
       const deaths = performance.now() - bornAt < shortLifeMs ? youngDeaths + 1 : 0;
-      const replace = (): void => {
+      const replace = async (): Promise<void> => {
+        await cleared;
         if (closing === null) members[place] = hire(rtpPorts, place, deaths);
       };
-      if (deaths < 2) replace();
-      else setTimeout(replace, Math.min(longestRestMs, 1_000 * 2 ** (deaths - 2))).unref();
+      if (deaths < 2) void replace();
+      else setTimeout(() => void replace(), Math.min(longestRestMs, 1_000 * 2 ** (deaths - 2))).unref();
       if (recordingIds.length > 0) tell({ kind: "fault", recordingIds, code: "WORKER_DIED", message: "A media worker died; what it recorded is on disk and is recovered at the next start." });
     });
     return member;
@@ -186,7 +198,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
   };
 }
 
-const noStats: MediaStats = { recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 };
+const noStats: MediaStats = { recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 };
 
 function addStats(a: MediaStats, b: MediaStats): MediaStats {
   return {
@@ -195,6 +207,7 @@ function addStats(a: MediaStats, b: MediaStats): MediaStats {
     packets: a.packets + b.packets,
     packetsLost: a.packetsLost + b.packetsLost,
     packetsDropped: a.packetsDropped + b.packetsDropped,
+    packetsRefusedSrtp: a.packetsRefusedSrtp + b.packetsRefusedSrtp,
     gaps: a.gaps + b.gaps,
     journalBytes: a.journalBytes + b.journalBytes,
     journalLagMs: Math.max(a.journalLagMs, b.journalLagMs),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { messageOf } from "#errors";
 import type { writeFileDurably } from "#vault";
 import type { LocalPorts, StreamOffer } from "./call.ts";
+import type { FrameHeader } from "./journal-frame.ts";
 import { createJournal, JournalRefused, type OpenJournalFile } from "./journal.ts";
 import { createLiveRecording, type LiveRecording } from "./live-recording.ts";
 import type { MediaEvent, MediaStats, OpenRecording, RecordingSummary } from "./media.ts";
@@ -40,13 +41,13 @@ const portTries = 16;
 
 export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent) => void, surroundings: Surroundings = {}): MediaWork {
   const openSocket = surroundings.openSocket ?? openDgramSocket;
-  const journal = createJournal({ dir: join(options.spoolDir, "journal"), owner: options.owner, segmentBytes: options.segmentBytes, ...(surroundings.openJournalFile && { openFile: surroundings.openJournalFile }) });
+  const journal = createJournal({ dir: join(options.spoolDir, "journal"), owner: options.owner, segmentBytes: options.segmentBytes, onSynced: synced, ...(surroundings.openJournalFile && { openFile: surroundings.openJournalFile }) });
   const ports = options.rtpPorts[0] === 0 ? null : createPortRange(...options.rtpPorts);
   const recordings = new Map<string, LiveRecording>();
   const faulty = new Set<string>();
   const silent = new Set<string>();
   const pieceRetryAt = new Map<string, number>();
-  const ended = { packets: 0, packetsLost: 0, packetsDropped: 0, gaps: 0 };
+  const ended = { packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0 };
   let lastBeat = performance.now();
   let lastSyncMs = 0;
   let committing: Promise<void> | null = null;
@@ -88,15 +89,19 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     if (news.length > 0) emit({ kind: "fault", recordingIds: news, code: "SPOOL", message: messageOf(error) });
   }
 
+  function synced(frames: readonly FrameHeader[]): void {
+    for (const { kind, recordingId, track } of frames) {
+      const atMs = kind === "packets" ? (recordings.get(recordingId)?.synced(track) ?? null) : null;
+      if (atMs !== null) emit({ kind: "first-frame", recordingId, track, atMs: Math.round(atMs) });
+    }
+  }
+
   async function commit(): Promise<void> {
     const began = performance.now();
+    const waited = journal.oldestUnsyncedAt !== null;
     try {
-      const headers = await journal.commit();
-      if (headers.length > 0) lastSyncMs = performance.now() - began;
-      for (const { kind, recordingId, track } of headers) {
-        const atMs = kind === "packets" ? (recordings.get(recordingId)?.synced(track) ?? null) : null;
-        if (atMs !== null) emit({ kind: "first-frame", recordingId, track, atMs: Math.round(atMs) });
-      }
+      await journal.commit();
+      if (waited) lastSyncMs = performance.now() - began;
     } catch (error) {
       fault(error instanceof JournalRefused ? error.recordingIds : [...recordings.keys()], error);
     }
@@ -181,10 +186,11 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
       const recording = recordingOf(recordingId);
       const summary = await recording.finish(atMs);
       if (recordings.delete(recordingId)) {
-        const { packets, packetsLost, packetsDropped } = recording.stats();
+        const { packets, packetsLost, packetsDropped, packetsRefusedSrtp } = recording.stats();
         ended.packets += packets;
         ended.packetsLost += packetsLost;
         ended.packetsDropped += packetsDropped;
+        ended.packetsRefusedSrtp += packetsRefusedSrtp;
         ended.gaps += summary.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
         for (const memory of [faulty, silent, pieceRetryAt]) memory.delete(recordingId);
       }
@@ -199,6 +205,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
         packets: ended.packets + sum((one) => one.packets),
         packetsLost: ended.packetsLost + sum((one) => one.packetsLost),
         packetsDropped: ended.packetsDropped + sum((one) => one.packetsDropped),
+        packetsRefusedSrtp: ended.packetsRefusedSrtp + sum((one) => one.packetsRefusedSrtp),
         gaps: ended.gaps,
         journalBytes: journal.bytes,
         journalLagMs: journal.oldestUnsyncedAt === null ? 0 : Math.round(performance.now() - journal.oldestUnsyncedAt),

@@ -2,13 +2,18 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "#errors";
 import { createMediaWork } from "./media-work.ts";
-import type { Answers, Command, FromWorker, Request, WorkerOptions } from "./worker-protocol.ts";
+import { udpSockets } from "./udp-choice.ts";
+import type { Answers, Command, FromWorker, Request, ThreadOptions } from "./worker-protocol.ts";
 
 if (parentPort === null) throw new Error("media-worker.ts runs as a worker thread");
 const port = parentPort;
 const say = (message: FromWorker): void => port.postMessage(message);
-const work = createMediaWork(workerData as WorkerOptions, (event) => say({ kind: "event", event }));
-const statsTimer = setInterval(() => say({ kind: "stats", stats: work.stats() }), 1_000);
+const options = workerData as ThreadOptions;
+const openSocket = await udpSockets(options.udp, options.openDescriptors); // commands wait in the port until it is listened to
+const work = createMediaWork(options, (event) => say({ kind: "event", event }), { openSocket });
+const sayStats = (): void => say({ kind: "stats", stats: work.stats() });
+const statsTimer = setInterval(sayStats, 1_000);
+let underWay = 0;
 
 async function carryOut(command: Command): Promise<Answers[Command["kind"]]> {
   switch (command.kind) {
@@ -32,9 +37,12 @@ async function carryOut(command: Command): Promise<Answers[Command["kind"]]> {
 }
 
 port.on("message", ({ id, command }: Request) => {
-  carryOut(command).then(
+  underWay += 1;
+  const done = carryOut(command).finally(() => (underWay -= 1));
+  done.then(
     (value) => {
-      say({ kind: "stats", stats: work.stats() });
+      // Counting all recordings for each of a thousand calls that end together would cost more than ending them: the last one tells.
+      if (underWay === 0) sayStats();
       say({ kind: "answer", id, value });
       if (command.kind === "close") port.close();
     },

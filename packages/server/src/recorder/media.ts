@@ -45,6 +45,16 @@ export interface TrackSummary {
   readonly chunks: number;
   /** Largest sample of each 100 ms from `offsetMs`, 0…255. */
   readonly peaks: Uint8Array;
+  /** Keys pressed on the stream (RFC 4733). They may be card numbers: only ever written sealed. */
+  readonly keyPresses: readonly KeyPress[];
+}
+
+export interface KeyPress {
+  /** Media time. */
+  readonly atMs: number;
+  /** `0`…`9`, `*`, `#`, `A`…`D`. */
+  readonly key: string;
+  readonly durationMs: number;
 }
 
 export interface RecordingSummary {
@@ -73,6 +83,7 @@ export interface MediaStats {
   readonly packets: number;
   readonly packetsLost: number;
   readonly packetsDropped: number; // wrong source, malformed, unknown payload type
+  readonly packetsRefusedSrtp: number; // did not authenticate, or came again
   readonly gaps: number;
   readonly journalBytes: number; // not yet freed
   readonly journalLagMs: number; // age of the oldest frame not yet synced

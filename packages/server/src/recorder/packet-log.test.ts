@@ -28,12 +28,12 @@ describe("packet log", () => {
 describe("settling a second", () => {
   /** Sample by sample: the slow way, to compare with. */
   const marked = (entries: readonly LogEntry[], ofLoss: boolean): Set<number> =>
-    new Set(entries.filter((entry) => (entry.codec === lostEntry) === ofLoss).flatMap((entry) => Array.from({ length: samplesOf(entry) }, (_, i) => entry.atSample + i)));
+    new Set(entries.filter((entry) => (entry.codec === lostEntry) === ofLoss).flatMap((entry) => Array.from({ length: samplesOf(entry, 8_000) }, (_, i) => entry.atSample + i)));
 
   test("loss is exactly what was reported lost and no packet covers; packets stay as they are", () => {
     fc.assert(
       fc.property(fc.array(packet, { maxLength: 12 }), fc.array(hole, { maxLength: 5 }), (packets, holes) => {
-        const settled = settleSecond([...holes, ...packets]);
+        const settled = settleSecond([...holes, ...packets], 8_000);
         const sound = settled.filter((entry) => entry.codec !== lostEntry);
         expect(new Set(sound.map((entry) => entry.atSample))).toEqual(new Set(packets.map((entry) => entry.atSample)));
         const kept = marked(sound, false);

@@ -4,8 +4,10 @@
  * what they were; loss is an entry of its own.
  *
  *   entry = offset in samples u32 | codec u8 | length u16 | payload        (lost: codec 0, payload = samples u32)
+ *
+ * Samples are those of the track. A codec of another rate counts for as many as it sounds; 8, 16 and 48 kHz are multiples.
  */
-import { codecById, lostEntry } from "./codecs.ts";
+import { codecById, keyPressEntry, lostEntry } from "./codecs.ts";
 
 export interface LogEntry {
   /** Media time of the first sample, counted from the start of the recording. */
@@ -22,10 +24,28 @@ export function lost(atSample: number, samples: number): LogEntry {
   return { atSample, codec: lostEntry, payload };
 }
 
-/** Samples the entry stands for; 0 for a codec that this version does not know. */
-export function samplesOf(entry: LogEntry): number {
+/** Samples of a track that the entry stands for; 0 for a key press, and for a codec that this version does not know. */
+export function samplesOf(entry: LogEntry, sampleRate: number): number {
   if (entry.codec === lostEntry) return Buffer.from(entry.payload.buffer, entry.payload.byteOffset, entry.payload.length).readUInt32BE(0);
-  return codecById(entry.codec)?.samplesIn(entry.payload.length) ?? 0;
+  const codec = codecById(entry.codec);
+  return codec === undefined ? 0 : Math.floor((codec.samplesIn(entry.payload) * sampleRate) / codec.sampleRate);
+}
+
+/** A key that somebody pressed: number of the event (RFC 4733 table 3), how long. */
+export function keyPress(atSample: number, event: number, durationMs: number): LogEntry {
+  const payload = Buffer.alloc(3);
+  payload.writeUInt8(event);
+  payload.writeUInt16BE(Math.min(Math.round(durationMs), 0xffff), 1);
+  return { atSample, codec: keyPressEntry, payload };
+}
+
+const keys = "0123456789*#ABCD";
+
+/** The key of an entry as a telephone shows it; null for events that are no keys (tones of modems and the network). */
+export function readKeyPress(entry: LogEntry): { readonly key: string; readonly durationMs: number } | null {
+  const [event, high, low] = entry.payload;
+  const key = entry.codec === keyPressEntry && event !== undefined ? keys[event] : undefined;
+  return key === undefined || high === undefined || low === undefined ? null : { key, durationMs: high * 256 + low };
 }
 
 /** Sorts by place. `baseSample` is where offsets count from. */

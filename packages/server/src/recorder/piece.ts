@@ -50,7 +50,7 @@ export interface SealedChunk {
   readonly track: number;
   readonly second: number;
   readonly nonce: Uint8Array;
-  readonly ciphertext: Uint8Array;
+  readonly ciphertext: Buffer;
   readonly saltedDigest: Uint8Array;
   readonly ciphertextDigest: Uint8Array;
 }
@@ -86,7 +86,7 @@ export function createPieceSealer(key: MintedKey, identity: PieceIdentity): Piec
       const header: PieceHeader = { version: 1, ...identity, seq, keyId: key.keyId, startedAtMs: state.startedAtMs, fromSecond, toSecond, final, chunks: index };
       const headerBytes = Buffer.from(JSON.stringify(header));
       const { nonce, ciphertext } = sealing.seal(encodeState(state), headerBytes);
-      return [magic, uint32(headerBytes.length), headerBytes, uint32(nonce.length + ciphertext.length), Buffer.from(nonce), ciphertext, ...chunks.map((chunk) => Buffer.from(chunk.ciphertext))];
+      return [magic, uint32(headerBytes.length), headerBytes, uint32(nonce.length + ciphertext.length), Buffer.from(nonce), ciphertext, ...chunks.map((chunk) => chunk.ciphertext)];
     },
   };
 }

@@ -74,8 +74,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (entry === undefined || entry.finalized !== null) return;
     const tenant = options.tenantOf(entry.opened.tenantId);
     if (tenant === null) throw new Error("its tenant is not in the node's snapshot");
-    await Promise.all(summary.pieces.map(store));
-    await facts.append(await finalize(entry, summary, { vault: options.vault, nodeId: options.nodeId, tenant, now: options.clock.now() }));
+    // A key of its own, made in this process: nothing is ever sealed under a key that was read back (core decision 12).
+    const [key] = await Promise.all([options.vault.createDataKey(tenant), ...summary.pieces.map(store)]);
+    await facts.append(await finalize(entry, summary, { vault: options.vault, nodeId: options.nodeId, key, now: options.clock.now() }));
   }
 
   async function finish(recordingId: string, summary: RecordingSummary, owed: readonly Fact[]): Promise<void> {

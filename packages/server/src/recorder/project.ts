@@ -4,13 +4,12 @@
  */
 import { ensurePartitions, isConnectionError, withSystem, withTenant, type Db, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
-import { append, type Actor } from "#evidence";
+import { append, appendMany, type Actor } from "#evidence";
 import { mintedAt } from "#ids";
 import type { Log } from "#log";
-import type { Fact, InteractionState, RecordingFinalized, SpeakerAssigned } from "./facts.ts";
+import type { Fact } from "./facts.ts";
 import type { StoredFact } from "./fact-log.ts";
-import { partyText } from "./party-text.ts";
-import { writeObjects } from "./write-objects.ts";
+import { writeFacts } from "./write-facts.ts";
 
 export interface Projector {
   push(facts: readonly StoredFact[]): void;
@@ -28,16 +27,16 @@ export interface ProjectorOptions {
   readonly isSandboxTenant: (tenantId: string) => boolean;
   /** Resolves when the database is set up: schema, this node's row, job queue. */
   readonly databaseReady: Promise<unknown>;
-  /** In the transaction that finishes a recording: what has to follow. */
-  finalizing(tx: TenantTransaction, recordingId: string): Promise<void>;
+  /** In the transaction that finishes recordings: what has to follow. */
+  finalizing(tx: TenantTransaction, recordingIds: readonly string[]): Promise<void>;
   applied(fact: Fact, seq: number): void;
 }
 
 const retryMs = [200, 500, 1_000, 2_000, 5_000];
 /** A fact that the database refuses this often for its own sake is set aside, so that those behind it are not held up. */
 const attempts = 3;
-/** Facts of one tenant that share a transaction: a commit costs as much as a dozen statements. */
-const batchFacts = 64;
+/** Facts of one tenant that share a transaction, and one statement for each table: a thousand calls that end together are some thirty of these. A statement takes 65,535 values, an interaction has 30. */
+const batchFacts = 400;
 
 export function createProjector(options: ProjectorOptions): Projector {
   const { db, nodeId, log } = options;
@@ -64,11 +63,11 @@ export function createProjector(options: ProjectorOptions): Projector {
     await withTenant(db, tenantId, async (tx) => {
       const mark = await lockMark(tx, nodeId);
       // Facts below the mark were applied by an earlier start, before it could say so.
-      for (const { fact } of batch.filter(({ seq }) => seq > mark)) {
-        await writeFact(tx, fact, nodeId, options.isSandboxTenant(tenantId));
-        await append(tx, evidenceOf(fact, nodeId));
-        if (fact.kind === "recording.finalized") await options.finalizing(tx, fact.recordingId);
-      }
+      const facts = batch.filter(({ seq }) => seq > mark).map(({ fact }) => fact);
+      await writeFacts(tx, facts, nodeId, options.isSandboxTenant(tenantId));
+      await appendMany(tx, facts.map((fact) => evidenceOf(fact, nodeId)));
+      const finished = facts.flatMap((fact) => (fact.kind === "recording.finalized" ? [fact.recordingId] : []));
+      if (finished.length > 0) await options.finalizing(tx, finished);
       await moveMark(tx, nodeId, batch.at(-1)!.seq);
     });
   }
@@ -178,154 +177,13 @@ async function moveMark(tx: TenantTransaction, nodeId: string, seq: number): Pro
   await tx.updateTable("nodes").set({ facts_applied: seq }).where("node_id", "=", nodeId).where("facts_applied", "<", seq).execute();
 }
 
-async function writeFact(tx: TenantTransaction, fact: Fact, nodeId: string, sandbox: boolean): Promise<void> {
-  switch (fact.kind) {
-    case "recording.opened":
-      await tx
-        .insertInto("media")
-        .values({ ...mediaKey(fact), node_id: nodeId, state: "recording", started_at: new Date(fact.atMs), ended_at: null, duration_ms: null, end_reason: null })
-        .execute();
-      return;
-    case "interaction.changed":
-      await writeInteraction(tx, fact.interaction, fact.recordingId, nodeId, sandbox);
-      return;
-    case "call.event":
-      await tx
-        .insertInto("media_events")
-        .values({ ...mediaKey(fact), seq: fact.seq, at_ms: fact.mediaMs, kind: fact.event, participant: fact.participant, body: fact.text })
-        .execute();
-      return;
-    case "piece.stored":
-      await writeObjects(tx, fact.recordingId, [fact.object], new Date(fact.atMs));
-      return;
-    case "recording.ended":
-      await updateMedia(tx, fact).set({ state: "finalizing", ended_at: new Date(fact.atMs), end_reason: fact.endReason }).execute();
-      return;
-    case "recording.finalized":
-      await writeFinalized(tx, fact, nodeId, sandbox);
-      return;
-    case "speaker.assigned":
-      await writeSpeaker(tx, fact);
-      return;
-    case "body.received":
-    case "call.not-recorded":
-      return; // kept as evidence; the bodies themselves come with the finished recording
-  }
-}
-
-const mediaKey = (fact: { tenantId: string; recordingId: string }) => ({ tenant_id: fact.tenantId, minted_at: mintedAt(fact.recordingId), media_id: fact.recordingId });
-
-function updateMedia(tx: TenantTransaction, fact: { tenantId: string; recordingId: string }) {
-  const key = mediaKey(fact);
-  return tx.updateTable("media").where("tenant_id", "=", key.tenant_id).where("minted_at", "=", key.minted_at).where("media_id", "=", key.media_id);
-}
-
-/** While the call runs, a track is only a name on a lane; the finished recording brings the rest. */
-async function writeSpeaker(tx: TenantTransaction, fact: SpeakerAssigned): Promise<void> {
-  const key = { ...mediaKey(fact), track: fact.track };
-  const named = { participant_name: fact.name, participant_aor: fact.address };
-  await tx
-    .insertInto("media_tracks")
-    .values({ ...key, ...named, label: fact.label, source_track: fact.sourceTrack, from_ms: fact.fromMs, to_ms: fact.fromMs, offset_ms: fact.fromMs })
-    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "media_id", "track"]).doUpdateSet(named))
-    .execute();
-}
-
-async function writeFinalized(tx: TenantTransaction, fact: RecordingFinalized, nodeId: string, sandbox: boolean): Promise<void> {
-  await writeObjects(tx, fact.recordingId, fact.objects, new Date(fact.atMs));
-  const key = mediaKey(fact);
-  await tx.deleteFrom("media_tracks").where("minted_at", "=", key.minted_at).where("media_id", "=", key.media_id).execute();
-  if (fact.tracks.length > 0) {
-    await tx
-      .insertInto("media_tracks")
-      .values(
-        fact.tracks.map((track) => ({
-          ...mediaKey(fact),
-          track: track.track,
-          label: track.label,
-          participant_name: track.name,
-          participant_aor: track.address,
-          source_track: track.sourceTrack,
-          from_ms: track.fromMs,
-          to_ms: track.toMs,
-          codec: track.codec,
-          sample_rate: track.sampleRate,
-          offset_ms: track.offsetMs,
-          duration_ms: track.durationMs,
-          speech: JSON.stringify(track.speech),
-          gaps: JSON.stringify(track.gaps),
-          packets: track.packets,
-          packets_lost: track.packetsLost,
-        })),
-      )
-      .execute();
-  }
-  await updateMedia(tx, fact)
-    .set({
-      state: fact.interactions.some((interaction) => interaction.mediaStatus === "Available") ? "available" : "failed",
-      ended_at: new Date(fact.startedAtMs + fact.durationMs),
-      duration_ms: fact.durationMs,
-      manifest_sha256: Buffer.from(fact.manifestSha256, "hex"),
-      recovered: fact.recovered,
-      end_reason: fact.endReason,
-    })
-    .execute();
-  for (const interaction of fact.interactions) await writeInteraction(tx, interaction, fact.recordingId, nodeId, sandbox);
-}
-
-async function writeInteraction(tx: TenantTransaction, state: InteractionState, recordingId: string, nodeId: string, sandbox: boolean): Promise<void> {
-  const key = { tenant_id: tx.tenantId, minted_at: mintedAt(state.interactionId), interaction_id: state.interactionId };
-  const json = (value: object | null) => (value === null ? null : JSON.stringify(value));
-  const row = {
-    node_id: nodeId,
-    trunk_id: state.trunkId,
-    person_id: state.personId,
-    user_name: state.user.name ?? state.user.address,
-    user_upn: state.user.upn,
-    user_address: state.user.address,
-    media_status: state.mediaStatus,
-    started_at: new Date(state.startedAtMs),
-    answered_at: dateOf(state.answeredAtMs),
-    released_at: dateOf(state.releasedAtMs),
-    direction: state.direction,
-    call_type: state.callType,
-    release_cause: state.releaseCause,
-    calling: json(state.calling),
-    called: json(state.called),
-    answering: json(state.answering),
-    transferred_by: json(state.transferredBy),
-    transferred_to: json(state.transferredTo),
-    participants: JSON.stringify(state.participants),
-    sip_call_id: state.sipCallId,
-    sys_call_id: state.sysCallId,
-    chain_id: state.chainId,
-    has_gaps: state.hasGaps,
-    sandbox,
-    decision: JSON.stringify(state.decision),
-    party_text: partyText([state.user, ...state.participants]),
-    updated_at: new Date(),
-  };
-  await tx
-    .insertInto("interactions")
-    .values({ ...key, ...row })
-    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "interaction_id"]).doUpdateSet(row))
-    .execute();
-  await tx
-    .insertInto("interaction_media")
-    .values({ ...key, media_id: recordingId, from_ms: state.fromMs, to_ms: state.toMs })
-    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "interaction_id", "media_id"]).doUpdateSet({ from_ms: state.fromMs, to_ms: state.toMs }))
-    .execute();
-}
-
-const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms));
-
 /** The words of the audit trail for what a recorder does by itself. */
 function evidenceOf(fact: Fact, nodeId: string) {
   const actor: Actor = { kind: "machine", id: nodeId, name: "Recorder" };
   const base = { actor, item: "Call", occurredAt: new Date(fact.atMs), nodeId };
   switch (fact.kind) {
     case "recording.opened":
-      return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision } };
+      return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision, ...(fact.continuesRecordingId === undefined ? {} : { continues: fact.continuesRecordingId }) } };
     case "interaction.changed": {
       const { mediaStatus, releaseCause, participants, transferredTo, transferredBy } = fact.interaction;
       const action = { opened: "Interaction Opened", changed: "Interaction Changed", released: "Interaction Released" }[fact.change];
@@ -334,7 +192,7 @@ function evidenceOf(fact: Fact, nodeId: string) {
     case "call.event":
       return { ...base, action: "Call Event", subject: fact.recordingId, detail: { event: fact.event, atMs: fact.mediaMs, participant: fact.participant } };
     case "body.received":
-      return { ...base, action: "Metadata Received", subject: fact.recordingId, detail: { contentType: fact.contentType, sha256: fact.sha256 } };
+      return { ...base, action: "Metadata Received", subject: fact.recordingId, detail: { contentType: fact.contentType, sha256: fact.sha256, ...(fact.origin === undefined ? {} : { origin: fact.origin }) } };
     case "speaker.assigned":
       return { ...base, action: "Speaker Assigned", subject: fact.recordingId, detail: { label: fact.label, sourceTrack: fact.sourceTrack, address: fact.address, name: fact.name, fromMs: fact.fromMs } };
     case "piece.stored":

@@ -7,8 +7,9 @@ import type { Vault } from "#vault";
 import type { ChunkIndex, OpenPiece } from "./piece.ts";
 import { openPiece, readPieceHead, type PieceSource } from "./piece.ts";
 import { openOpusTrack, type OpusTrack } from "./opus-track.ts";
-import type { LogEntry } from "./packet-log.ts";
-import { decodeEntryInto } from "./pcm.ts";
+import { byPlace, type LogEntry } from "./packet-log.ts";
+import { createResampler } from "@earwitness/media";
+import { createTrackDecoder, preRollMs } from "./pcm.ts";
 
 export interface ReadableObject {
   readonly objectName: string;
@@ -24,7 +25,7 @@ export interface RecordingReader {
   readonly durationMs: number;
   readonly sampleRate: number;
   readonly tracks: readonly number[];
-  /** `count` samples of the wire track from `fromSample`; zeros where there is no audio. */
+  /** `count` samples of the wire track from `fromSample`, both at the recording's `sampleRate`; zeros where there is no audio. */
   readPcm(track: number, fromSample: number, count: number): Promise<Int16Array>;
   close(): Promise<void>;
 }
@@ -41,6 +42,7 @@ export interface ReaderOptions {
 const cachedSeconds = 64;
 /** No packet is longer: where one that began in the second before may reach into this one. */
 const longestPacketMs = 200;
+const seamSamples = 32;
 
 export async function openRecordingReader({ vault, tenantId, recordingId, objects, tracks }: ReaderOptions): Promise<RecordingReader> {
   const identity = { tenantId, recordingId };
@@ -88,9 +90,12 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
 
   async function readFromPieces(track: number, rate: number, from: number, count: number): Promise<Int16Array> {
     const pcm = new Int16Array(count);
-    const first = Math.max(0, Math.floor((from - (longestPacketMs * rate) / 1000) / rate));
-    for (let second = first; second * rate < from + count; second += 1) {
-      for (const entry of await readSecond(track, second, rate)) decodeEntryInto(entry, pcm, from);
+    const decoder = createTrackDecoder(rate);
+    const begin = from - (Math.max(longestPacketMs, preRollMs) * rate) / 1000;
+    for (let second = Math.max(0, Math.floor(begin / rate)); second * rate < from + count; second += 1) {
+      for (const entry of (await readSecond(track, second, rate)).toSorted(byPlace)) {
+        if (entry.atSample >= begin && entry.atSample < from + count) decoder.decodeInto(entry, pcm, from);
+      }
     }
     return pcm;
   }
@@ -105,16 +110,25 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
     return sound;
   }
 
+  async function readAtOwnRate(track: number, rate: number, from: number, count: number): Promise<Int16Array> {
+    const compacted = opus.get(track);
+    if (pieces.length > 0 || compacted === undefined) return readFromPieces(track, rate, from, count);
+    return (await openOpus(track, compacted, rate)).readPcm(from, count);
+  }
+
   return {
     durationMs: Math.max(0, ...objects.map((object) => (object.kind === "piece" || object.kind === "opus" ? (object.toMs ?? 0) : 0))),
     sampleRate,
     tracks: tracks.map((track) => track.track),
     async readPcm(track, fromSample, count) {
       const rate = tracks.find((candidate) => candidate.track === track)?.sampleRate ?? sampleRate;
-      if (rate !== sampleRate) throw new Error(`track ${track} has another sample rate than the recording`);
-      const compacted = opus.get(track);
-      if (pieces.length > 0 || compacted === undefined) return readFromPieces(track, rate, fromSample, count);
-      return (await openOpus(track, compacted, rate)).readPcm(fromSample, count);
+      const factor = sampleRate / rate;
+      if (factor === 1) return readAtOwnRate(track, rate, fromSample, count);
+      // A track of a lower rate than the recording's highest; a little more on both sides, so that no seam is heard.
+      const first = Math.max(0, Math.floor(fromSample / factor) - seamSamples);
+      const own = await readAtOwnRate(track, rate, first, Math.ceil((fromSample + count) / factor) + seamSamples - first);
+      const at = fromSample - first * factor;
+      return createResampler(rate, sampleRate).push(own).slice(at, at + count);
     },
     async close() {
       opened.clear();

@@ -7,8 +7,10 @@ import type { Clock } from "#clock";
 import { messageOf } from "#errors";
 import { mintId } from "#ids";
 import type { Log } from "#log";
+import type { PolicyTrunk } from "#policy";
 import type { Vault } from "#vault";
 import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
+import { continuableIds, type Continuations } from "./continuations.ts";
 import type { FactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
 import { decideCall, type KnownPerson } from "./legs.ts";
@@ -20,7 +22,9 @@ export interface RecordingTenant {
   readonly tenantId: string;
   readonly publicKey: Uint8Array;
   readonly publicKeyId: string;
-  readonly trunk: { readonly trunkId: string; readonly name: string; readonly recordAll: boolean };
+  readonly trunk: PolicyTrunk & { readonly trunkId: string };
+  /** What the trunk's rules make of an address as its sender wrote it; absent: nothing. */
+  addressOf?(written: string): string;
   identify(address: string): KnownPerson | null;
 }
 
@@ -28,6 +32,7 @@ export interface RecorderOptions {
   readonly pool: MediaPool;
   readonly vault: Vault;
   readonly facts: FactLog;
+  readonly continuations: Continuations;
   readonly spoolDir: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -52,6 +57,8 @@ export interface LiveRecorder extends Recorder {
 }
 
 const spoolCheckMs = 2_000;
+/** A sync takes some milliseconds; one that takes this long means a disk that hangs, and whoever asks now had better go elsewhere. */
+const slowDiskMs = 2_000;
 
 export function createRecorder(options: RecorderOptions): LiveRecorder {
   const { pool, vault, facts, clock, log } = options;
@@ -109,6 +116,8 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     if (pool.workers() === 0) reasons.push("No media worker is running.");
     const factFault = facts.fault();
     if (factFault !== null) reasons.push(`The call journal cannot be written: ${factFault}`);
+    const lagMs = Math.max(facts.waitingMs(), pool.stats().journalLagMs);
+    if (lagMs > slowDiskMs) reasons.push(`The spool's disk is slow: what came ${(lagMs / 1000).toFixed(1)} s ago is not yet synced.`);
     if (sessions.size + opening >= options.limits.calls) reasons.push(`All ${options.limits.calls} calls that this node may record at once are in use.`);
     return { ready: reasons.length === 0, reasons };
   }
@@ -126,7 +135,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
   async function unavailable(offer: CallOffer, reason: string): Promise<OpenResult> {
     counters.refused += 1;
     log.error({ sipCallId: offer.sipCallId, reason }, "call refused: cannot record");
-    await notRecorded(offer, "unavailable", [reason], offer.trunkName);
+    void notRecorded(offer, "unavailable", [reason], offer.trunkName); // a disk that hangs must not keep the client from its next recorder
     return { kind: "unavailable", reason, retryAfterSeconds: 5 };
   }
 
@@ -148,7 +157,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const tenantFault = options.tenantFault(offer.tenantId);
     if (tenantFault !== null) return unavailable(offer, tenantFault);
 
-    const decision = decideCall(tenant.trunk, offer.facts, tenant.identify);
+    const decision = decideCall(tenant.trunk, offer.facts, tenant);
     if (!decision.record) {
       counters.ignored += 1;
       await notRecorded(offer, "ignored", decision.reasons, tenant.trunk.name);
@@ -158,13 +167,16 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const startedAt = clock.now();
     const recordingId = mintId(startedAt);
     const of = { tenantId: offer.tenantId, recordingId, atMs: startedAt.getTime() };
+    const conversationIds = continuableIds(offer.facts);
+    const continues = options.continuations.cutOff(offer.tenantId, offer.trunkId, conversationIds, startedAt.getTime());
+    if (continues !== null) log.info({ sipCallId: offer.sipCallId, recordingId, continues }, "recording continues one that was cut off");
     let session: Session | null = null;
     try {
       const key = await counted(vault.createDataKey(tenant));
       const call = { ...offer, facts: withSomeParty(offer.facts, offer.remoteAddress) };
       session = createSession(
         call,
-        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, mintId },
+        { ...of, recordingStartMs: startedAt.getTime(), trunk: tenant.trunk, sipCallId: offer.sipCallId, identify: tenant.identify, ...(tenant.addressOf === undefined ? {} : { addressOf: tenant.addressOf }), mintId },
         {
           pool,
           facts,
@@ -190,6 +202,8 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
         remoteAddress: offer.remoteAddress,
         keyId: key.keyId,
         decision: { record: true, reasons: decision.reasons, ruleVersion: decision.ruleVersion },
+        ...(conversationIds.length === 0 ? {} : { conversationIds }),
+        ...(continues === null ? {} : { continuesRecordingId: continues }),
       });
       await pool.open({ recordingId, tenantId: offer.tenantId, startedAtMs: startedAt.getTime(), key });
       key.bytes.fill(0); // the worker has its own copy, and is the one that seals

@@ -3,6 +3,7 @@
  * a label may say who speaks), so the newest one found (by its revision) is the truth and no older one is needed.
  */
 import type { Gap } from "@earwitness/contract";
+import type { RefusedSpan } from "./refusals.ts";
 
 export interface TrackState {
   readonly track: number;
@@ -12,6 +13,10 @@ export interface TrackState {
   readonly sending: readonly { readonly fromMs: number; readonly toMs: number | null }[];
   /** Audio that was there and could not be kept or read back: `disk`, `decrypt`, `recorder_restart`. */
   readonly gaps: readonly Gap[];
+  /** When packets came that none of the stream's SRTP keys fitted; absent: never. */
+  readonly refused?: readonly RefusedSpan[];
+  /** When the sender left packets out on purpose, for a second or more; absent: never. */
+  readonly quiet?: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
 
 export interface RecordingState {

@@ -227,7 +227,7 @@ async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly
   }
   const rateOf = (track: number): number => tracks.get(track)?.sampleRate ?? 8000;
   const endOf = (track: number): number => {
-    const ends = [...(journal.seconds.get(track)?.values() ?? [])].flat().map((entry) => ((entry.atSample + samplesOf(entry)) * 1000) / rateOf(track));
+    const ends = [...(journal.seconds.get(track)?.values() ?? [])].flat().map((entry) => ((entry.atSample + samplesOf(entry, rateOf(track))) * 1000) / rateOf(track));
     return ends.reduce((most, end) => Math.max(most, end), 0);
   };
   const endMs = Math.ceil([...journal.seconds.keys()].reduce((most, track) => Math.max(most, endOf(track)), audioEndMs(found)));
@@ -245,7 +245,7 @@ async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly
     const to = Math.min(from + pieceSeconds, lastSecond);
     const final = to === lastSecond;
     const chunks = [...journal.seconds].flatMap(([track, seconds]) =>
-      [...seconds].filter(([second]) => second >= from && second < to).toSorted(([a], [b]) => a - b).map(([second, entries]) => sealer.sealSecond(track, second, settleSecond(entries), rateOf(track))),
+      [...seconds].filter(([second]) => second >= from && second < to).toSorted(([a], [b]) => a - b).map(([second, entries]) => sealer.sealSecond(track, second, settleSecond(entries, rateOf(track)), rateOf(track))),
     );
     const state = { ...(final ? finished(base, endMs, endOf, options.now()) : base), revision: base.revision + 1 + paths.length };
     const path = join(orphan.dir, `${seq}.ewp`);

@@ -94,7 +94,7 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   }
 
   const bodies = (raw: readonly RawBody[]): BodyReceived[] =>
-    raw.map(({ receivedAt, contentType, body }) => {
+    raw.map(({ receivedAt, contentType, body, origin }) => {
       keptBytes += body.length;
       return {
         kind: "body.received",
@@ -102,6 +102,7 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
         contentType: contentType.slice(0, maxContentType),
         bodyBase64: keptBytes > maxKeptBytes ? null : Buffer.from(body).toString("base64"),
         sha256: createHash("sha256").update(body).digest("hex"),
+        ...(origin === undefined ? {} : { origin }),
       };
     });
 
@@ -119,6 +120,9 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
       if (ended !== null) return;
       lastFacts = next;
       await remember(...bodies(raw), ...legs.update(next, at.getTime(), trackOf));
+    },
+    async keep(raw) {
+      if (ended === null) await remember(...bodies(raw));
     },
     firstFrame() {
       void rememberInTime(...legs.audioArrived(clock.now().getTime()));

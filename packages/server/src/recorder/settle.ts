@@ -1,22 +1,24 @@
-import { lostEntry } from "./codecs.ts";
+import { isSound, keyPressEntry, lostEntry } from "./codecs.ts";
 import { byPlace, lost, samplesOf, type LogEntry } from "./packet-log.ts";
 
 /**
  * What one second of one track finally holds: its packets in order, each once, and the loss that no late packet has taken
  * back. Live sealing and recovery both come through here, so that they agree to the byte.
  */
-export function settleSecond(entries: readonly LogEntry[]): LogEntry[] {
+export function settleSecond(entries: readonly LogEntry[], sampleRate: number): LogEntry[] {
   const inOrder = entries.toSorted(byPlace);
-  const packets = inOrder.filter((entry) => entry.codec !== lostEntry).filter((entry, i, all) => entry.atSample !== all[i - 1]?.atSample);
+  const once = (entry: LogEntry, i: number, all: readonly LogEntry[]): boolean => entry.atSample !== all[i - 1]?.atSample;
+  const packets = inOrder.filter((entry) => isSound(entry.codec)).filter(once);
+  const presses = inOrder.filter((entry) => entry.codec === keyPressEntry).filter(once);
   const holes = inOrder.filter((entry) => entry.codec === lostEntry);
-  if (holes.length === 0) return packets;
+  if (holes.length === 0) return presses.length === 0 ? packets : [...packets, ...presses].sort(byPlace);
   const left: LogEntry[] = [];
   let until = -1; // end of the hole written last: two reports of one loss are one
   for (const hole of holes) {
-    const end = hole.atSample + samplesOf(hole);
+    const end = hole.atSample + samplesOf(hole, sampleRate);
     let at = Math.max(hole.atSample, until);
     for (const packet of packets) {
-      const packetEnd = packet.atSample + samplesOf(packet);
+      const packetEnd = packet.atSample + samplesOf(packet, sampleRate);
       if (packetEnd <= at || packet.atSample >= end) continue;
       if (packet.atSample > at) left.push(lost(at, packet.atSample - at));
       at = packetEnd;
@@ -24,5 +26,5 @@ export function settleSecond(entries: readonly LogEntry[]): LogEntry[] {
     if (at < end) left.push(lost(at, end - at));
     until = Math.max(until, end);
   }
-  return [...packets, ...left].sort(byPlace);
+  return [...packets, ...presses, ...left].sort(byPlace);
 }

@@ -51,7 +51,7 @@ async function start(more: Partial<RecordingOptions> = {}): Promise<Recording> {
     rtpPorts: [0, 0],
     limits: { calls: 10, spoolFreeBytes: 0, uploadQuotaBytes: 1e9 },
     tenantOf: () => wrapping,
-    trunkOf: () => ({ ...wrapping, trunk: { trunkId: "trunk", name: "SBC", recordAll: true }, identify: () => null }),
+    trunkOf: () => ({ ...wrapping, trunk: { trunkId: "trunk", name: "SBC", unknown: "record" }, identify: () => null }),
     notReady: () => [],
     activity: () => undefined,
     changed: () => undefined,
@@ -146,6 +146,21 @@ describe("a start after a crash", () => {
   });
 });
 
+test("PLT-03 a call that a restart cut off goes on in a recording that says so; one that was hung up does not", { timeout: 20_000 }, async () => {
+  const conversation = { ...offer().facts.conversations[0]!, id: "th5rpTaCTda4BGm4Sy1FHA==" };
+  const again = { facts: { conversations: [conversation] } };
+  const cut = await talk(await start(), 400, again);
+  await closeAll();
+  const restarted = await start();
+  const next = await talk(restarted, 200, again);
+  await next.end("released", new Date());
+  const other = await talk(restarted, 200, again);
+  await other.end("released", new Date());
+  await closeAll();
+  const all = (await facts()).filter((fact) => fact.kind === "recording.opened");
+  expect(all.filter(({ recordingId }) => [next.recordingId, other.recordingId].includes(recordingId)).map(({ continuesRecordingId }) => continuesRecordingId ?? null)).toEqual([cut.recordingId, null]);
+});
+
 describe("a disk that refuses while calls run", () => {
   /** Whoever makes a file in the way of the pieces makes them fail, as a full disk would. */
   async function blockPieces(): Promise<() => Promise<void>> {
@@ -201,7 +216,7 @@ describe("a tenant whose store is dead", () => {
     const recording = await start({
       vault: { ...vault, store: dead },
       limits: { calls: 10, spoolFreeBytes: 0, uploadQuotaBytes: 100 },
-      trunkOf: (tenant) => ({ ...(tenant === other ? otherKey : wrapping), trunk: { trunkId: "trunk", name: "SBC", recordAll: true }, identify: () => null }),
+      trunkOf: (tenant) => ({ ...(tenant === other ? otherKey : wrapping), trunk: { trunkId: "trunk", name: "SBC", unknown: "record" }, identify: () => null }),
     });
     const told: string[] = [];
     const others: string[] = [];

@@ -6,6 +6,7 @@ import type { Db, TenantTransaction } from "#db";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import type { Vault } from "#vault";
+import { createContinuations } from "./continuations.ts";
 import { createFactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
 import { createLedger } from "./ledger.ts";
@@ -15,6 +16,7 @@ import { createPipeline } from "./pipeline.ts";
 import { createProjector, isFinished, type Projector } from "./project.ts";
 import { createRecorder, type LiveRecorder, type RecorderOptions, type RecordingTenant } from "./recorder.ts";
 import { recoverSpool } from "./recover.ts";
+import type { UdpBackEnd } from "./udp-choice.ts";
 import { createUploader, type Uploader } from "./upload.ts";
 
 export interface RecordingOptions {
@@ -29,6 +31,7 @@ export interface RecordingOptions {
   readonly workers: number;
   readonly bindAddress: string;
   readonly rtpPorts: readonly [from: number, to: number];
+  readonly udp?: UdpBackEnd | null;
   readonly limits: RecorderOptions["limits"] & { readonly uploadQuotaBytes: number };
   tenantOf(tenantId: string): Omit<RecordingTenant, "trunk" | "identify"> & { readonly sandbox: boolean } | null;
   trunkOf: RecorderOptions["tenantOf"];
@@ -37,8 +40,8 @@ export interface RecordingOptions {
   /** Interactions of the tenant whose rows have just changed. */
   changed(tenantId: string, interactionIds: readonly string[]): void;
   readonly databaseReady: Promise<unknown>;
-  /** In the transaction that finishes a recording: what has to follow. */
-  finalizing(tx: TenantTransaction, recordingId: string): Promise<void>;
+  /** In the transaction that finishes recordings: what has to follow. */
+  finalizing(tx: TenantTransaction, recordingIds: readonly string[]): Promise<void>;
 }
 
 export interface Recording {
@@ -58,13 +61,17 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   await mkdir(spoolDir, { recursive: true, mode: 0o700 });
   const facts = await createFactLog({ dir: join(spoolDir, "facts"), keyPath: options.keyPath, log });
   const ledger = createLedger();
-  for (const { fact } of facts.earlier) ledger.note(fact);
+  const continuations = createContinuations();
+  for (const { fact } of facts.earlier) {
+    ledger.note(fact);
+    continuations.note(fact, true);
+  }
 
   const recovery = { spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log };
   const waiting = new Set<string>();
   const recovered = await recoverSpool({ ...recovery, onWaiting: (recordingId) => waiting.add(recordingId) });
 
-  const pool = await createMediaPool({ workers: options.workers, bindAddress: options.bindAddress, rtpPorts: options.rtpPorts, spoolDir, log });
+  const pool = await createMediaPool({ workers: options.workers, bindAddress: options.bindAddress, rtpPorts: options.rtpPorts, udp: options.udp ?? null, spoolDir, log });
   const uploader = createUploader({ store: vault.store, quotaBytes: options.limits.uploadQuotaBytes, log });
   const pipeline = createPipeline({ pool, vault, facts, ledger, nodeId, clock, log, upload: (piece) => uploader.enqueue(piece), overQuota: (tenantId, message) => recorder.failTenant(tenantId, message), tenantOf: options.tenantOf });
   const projector = createProjector({
@@ -137,7 +144,10 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   }
 
   projector.push(facts.earlier);
-  facts.onDurable((stored) => projector.push(stored));
+  facts.onDurable((stored) => {
+    projector.push(stored);
+    for (const { fact } of stored) continuations.note(fact, false);
+  });
 
   const orphans = new Map(recovered.map(({ summary }) => [summary.recordingId, summary]));
   const unfinished = ledger.unfinished();
@@ -154,6 +164,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     pool,
     vault,
     facts,
+    continuations,
     spoolDir,
     clock,
     log,

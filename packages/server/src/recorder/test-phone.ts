@@ -11,6 +11,8 @@ export interface PhoneOptions {
   readonly ssrc?: number;
   readonly firstSequence?: number;
   readonly firstTimestamp?: number;
+  /** Puts SRTP on each packet before it leaves. */
+  readonly protect?: (packet: Uint8Array) => Uint8Array;
 }
 
 export interface Phone {
@@ -48,7 +50,8 @@ export async function createPhone(options: PhoneOptions): Promise<Phone> {
       const start = performance.now();
       for (let index = 0; index < forMs / 20; index += 1) {
         const payload = encodeG711(codec, tone(options.frequencyHz ?? 440, sample, packetSamples));
-        const packet = buildRtp({ payloadType: options.payloadType ?? (codec === "PCMU" ? 0 : 8), marker: index === 0, sequence, timestamp, ssrc, payload });
+        const clear = buildRtp({ payloadType: options.payloadType ?? (codec === "PCMU" ? 0 : 8), marker: index === 0, sequence, timestamp, ssrc, payload });
+        const packet = options.protect?.(clear) ?? clear;
         const numbered = sequence;
         if (each === undefined) send(packet);
         else each({ index, sequence: numbered, send: () => send(packet) });

@@ -41,7 +41,7 @@ export interface UploaderOptions {
 }
 
 /** Each tenant has its own lanes: a store that hangs holds up its own tenant only. */
-const lanesPerTenant = 4;
+const lanesPerTenant = 64;
 const defaultRetryMs = [500, 1_000, 2_000, 5_000, 15_000, 30_000];
 
 interface Job {

@@ -1,6 +1,8 @@
 /** What the pool (main thread) and a media worker say to each other. Everything here survives a structured clone. */
 import type { LocalPorts, StreamOffer } from "./call.ts";
 import type { MediaEvent, MediaStats, OpenRecording, RecordingSummary } from "./media.ts";
+import type { OpenDescriptors } from "./udp-batch.ts";
+import type { UdpBackEnd } from "./udp-choice.ts";
 
 export interface WorkerOptions {
   /** `<incarnation>-<worker>`: names its journal segments. */
@@ -12,6 +14,12 @@ export interface WorkerOptions {
   readonly segmentBytes: number;
   /** 0: never say `silent`. */
   readonly silentMs: number;
+}
+
+export interface ThreadOptions extends WorkerOptions {
+  readonly udp: UdpBackEnd;
+  /** Where it notes what the pool has to close should it die. */
+  readonly openDescriptors: OpenDescriptors;
 }
 
 export type Command =

@@ -30,9 +30,40 @@ describe("parseProvision", () => {
       m365TenantId: null,
       sandbox: false,
       keepOriginal: true,
-      people: [{ ...adele, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"] }],
-      trunks: [{ ...trunk, sourceNetworks: ["192.0.2.0/24", "2001:db8::/32"], personDomains: ["contoso.example"], recordAll: false }],
+      people: [{ ...adele, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"], extensions: null }],
+      trunks: [
+        {
+          trunkId: trunk.trunkId,
+          named: ["name", "sourceNetworks", "personDomains"],
+          recordingUser: null,
+          settings: {
+            name: "SBC",
+            enabled: true,
+            sourceNetworks: ["192.0.2.0/24", "2001:db8::/32"],
+            transport: "any",
+            media: "any",
+            certificates: [],
+            personDomains: ["contoso.example"],
+            numbers: { countryCode: null, internationalPrefix: null, nationalPrefix: null, rewrites: [] },
+            matching: [{ by: "address" }, { by: "number" }],
+            unknown: "ignore",
+          },
+        },
+      ],
     });
+  });
+
+  test("recordAll is an old name of unknown; expressions and certificates are looked at", () => {
+    const read = (more: object) => parse({ tenants: [{ ...contoso, trunks: [{ ...trunk, sourceNetworks: ["192.0.2.7"], ...more }] }] }).tenants[0]!.trunks[0]!.settings;
+    expect(read({ recordAll: true })).toMatchObject({ unknown: "record", sourceNetworks: ["192.0.2.7/32"] });
+    expect(read({ recordAll: false }).unknown).toBe("ignore");
+    expect(read({ numbers: { countryCode: "49" } }).numbers).toEqual({ countryCode: "49", internationalPrefix: null, nationalPrefix: null, rewrites: [] });
+    const wrong = { recordAll: true, unknown: "record", numbers: { rewrites: [{ match: "(0", replace: "" }] }, certificates: ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] };
+    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, trunks: [{ ...trunk, ...wrong }] }] }))).toEqual([
+      "/tenants/0/trunks/0/certificates/0: cannot be read: it is damaged, or was cut while copying",
+      "/tenants/0/trunks/0/numbers/rewrites/0/match: is not a regular expression in RE2 syntax: missing closing )",
+      "/tenants/0/trunks/0/recordAll: says what unknown says; leave it out",
+    ]);
   });
 
   test("tells all mistakes of form at once, each with its place", () => {
@@ -56,7 +87,6 @@ describe("parseProvision", () => {
         `/tenants/${tenant}/trunks/0/sourceNetworks/1: “192.0.2.9/24” has bits to the right of its /24; did you mean 192.0.2.0/24?`,
         `/tenants/${tenant}/trunks/0/sourceNetworks/2: “lab” is no network such as 192.0.2.0/24 or 192.0.2.7/32`,
       ]),
-      "/tenants: the network 192.0.2.0/24 is claimed by contoso and by other",
       "/tenants: the network 192.0.2.0/24 is claimed by contoso and by other",
     ]);
   });

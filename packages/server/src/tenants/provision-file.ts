@@ -1,7 +1,8 @@
-import ipaddr from "ipaddr.js";
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
+import { TrunkSettings } from "@earwitness/contract";
 import { normalizeAddress } from "@earwitness/media";
+import { checkTrunkSettings, plainMatching, plainNumbers } from "./trunk-settings.ts";
 
 const closed = { additionalProperties: false };
 const name = Type.String({ minLength: 1, maxLength: 200 });
@@ -18,9 +19,12 @@ const PersonEntry = Type.Object(
     accessProfile: orNull(name),
     recorded: Type.Optional(Type.Boolean()),
     addresses: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 500 }))),
+    extensions: Type.Optional(Type.Array(Type.String({ pattern: "^[0-9]{3,15}$" }))),
   },
   closed,
 );
+
+const settings = TrunkSettings.properties;
 
 const TrunkEntry = Type.Object(
   {
@@ -28,7 +32,15 @@ const TrunkEntry = Type.Object(
     name,
     sourceNetworks: Type.Array(Type.String(), { minItems: 1 }),
     personDomains: Type.Optional(Type.Array(Type.String({ pattern: "^[^@\\s]+$" }))),
-    recordAll: Type.Optional(Type.Boolean()),
+    recordAll: Type.Optional(Type.Boolean()), // what `unknown: "record"` was called first
+    unknown: Type.Optional(settings.unknown),
+    enabled: Type.Optional(settings.enabled),
+    transport: Type.Optional(settings.transport),
+    media: Type.Optional(settings.media),
+    certificates: Type.Optional(settings.certificates),
+    numbers: Type.Optional(Type.Partial(settings.numbers)),
+    matching: Type.Optional(settings.matching),
+    recordingUser: Type.Optional(Type.String({ pattern: "^[a-z0-9]{6,32}$" })),
   },
   closed,
 );
@@ -74,14 +86,18 @@ export interface ProvisionedPerson {
   readonly accessProfile: string | null;
   readonly recorded: boolean;
   readonly addresses: readonly string[];
+  /** Null: the file does not say, and what there is stays. */
+  readonly extensions: readonly string[] | null;
 }
 
 export interface ProvisionedTrunk {
   readonly trunkId: string;
-  readonly name: string;
-  readonly sourceNetworks: readonly string[];
-  readonly personDomains: readonly string[];
-  readonly recordAll: boolean;
+  /** Complete, for a trunk that is made now. */
+  readonly settings: TrunkSettings;
+  /** What the file says; anything else of a trunk that exists is whoever's set it since. */
+  readonly named: readonly (keyof TrunkSettings)[];
+  /** Null: one is made with the trunk. */
+  readonly recordingUser: string | null;
 }
 
 export class ProvisionMistakes extends Error {
@@ -100,8 +116,8 @@ export function parseProvision(text: string, profiles: readonly string[]): Provi
   const unreadable: string[] = [];
   try {
     file = JSON.parse(text, (key, value: unknown) => {
-      // U+0000 the database does not take at all, and U+001F means something in its search text.
-      if (typeof value === "string" && (/\p{Cc}/u.test(value) || !value.isWellFormed())) unreadable.push(`${key}: ${JSON.stringify(value)} holds a control character`);
+      // U+0000 the database does not take at all, and U+001F means something in its search text. Certificates have lines.
+      if (typeof value === "string" && !value.startsWith("-----BEGIN ") && (/\p{Cc}/u.test(value) || !value.isWellFormed())) unreadable.push(`${key}: ${JSON.stringify(value)} holds a control character`);
       return value;
     });
   } catch (error) {
@@ -110,7 +126,13 @@ export function parseProvision(text: string, profiles: readonly string[]): Provi
   if (unreadable.length > 0) throw new ProvisionMistakes(unreadable);
   if (!Value.Check(ProvisionFile, file)) throw new ProvisionMistakes(formMistakes(file));
   const provision = { tenants: file.tenants.map(complete) };
-  const mistakes = [...repetitions(provision), ...provision.tenants.flatMap((tenant, at) => profileMistakes(tenant, `/tenants/${at}`, profiles)), ...provision.tenants.flatMap((tenant, at) => networkMistakes(tenant, `/tenants/${at}`)), ...contested(provision)];
+  const mistakes = [
+    ...repetitions(provision),
+    ...provision.tenants.flatMap((tenant, at) => profileMistakes(tenant, `/tenants/${at}`, profiles)),
+    ...provision.tenants.flatMap((tenant, at) => trunkMistakes(tenant, `/tenants/${at}`)),
+    ...file.tenants.flatMap(({ trunks = [] }, tenant) => trunks.flatMap(({ recordAll, unknown }, at) => (recordAll === undefined || unknown === undefined ? [] : `/tenants/${tenant}/trunks/${at}/recordAll: says what unknown says; leave it out`))),
+    ...contested(provision),
+  ];
   if (mistakes.length > 0) throw new ProvisionMistakes(mistakes);
   return { tenants: provision.tenants.map(canonical) };
 }
@@ -142,14 +164,31 @@ function complete(tenant: Static<typeof TenantEntry>): ProvisionedTenant {
       accessProfile: person.accessProfile ?? null,
       recorded: person.recorded ?? true,
       addresses: [...new Set((person.addresses ?? []).map(normalizeAddress))].sort(),
+      extensions: person.extensions === undefined ? null : [...new Set(person.extensions)].sort(),
     })),
-    trunks: (tenant.trunks ?? []).map((trunk) => ({
-      trunkId: trunk.trunkId.toLowerCase(),
-      name: trunk.name,
-      sourceNetworks: trunk.sourceNetworks,
-      personDomains: [...new Set((trunk.personDomains ?? []).map((domain) => domain.toLowerCase()))].sort(),
-      recordAll: trunk.recordAll ?? false,
-    })),
+    trunks: (tenant.trunks ?? []).map(completeTrunk),
+  };
+}
+
+function completeTrunk({ trunkId, recordingUser, recordAll, ...said }: Static<typeof TrunkEntry>): ProvisionedTrunk {
+  const unknown = said.unknown ?? (recordAll === undefined ? undefined : recordAll ? "record" : "ignore");
+  const named = { ...said, ...(unknown === undefined ? {} : { unknown }), personDomains: said.personDomains ?? [] };
+  return {
+    trunkId: trunkId.toLowerCase(),
+    named: Object.keys(named) as (keyof TrunkSettings)[],
+    settings: {
+      name: said.name,
+      enabled: said.enabled ?? true,
+      sourceNetworks: said.sourceNetworks,
+      transport: said.transport ?? "any",
+      media: said.media ?? "any",
+      certificates: said.certificates ?? [],
+      personDomains: named.personDomains,
+      numbers: { ...plainNumbers, ...said.numbers },
+      matching: said.matching ?? [...plainMatching],
+      unknown: unknown ?? "ignore",
+    },
+    recordingUser: recordingUser ?? null,
   };
 }
 
@@ -158,15 +197,17 @@ function repetitions({ tenants }: Provision): string[] {
   return [
     ...repeated("/tenants", "tenantId", tenants.map(({ tenantId }) => tenantId)),
     ...repeated("/tenants", "slug", tenants.map(({ slug }) => slug)),
+    ...repeated("/tenants", "recordingUser", tenants.flatMap(({ trunks }) => trunks.flatMap(({ recordingUser }) => recordingUser ?? []))),
     ...repeated("/tenants", "m365TenantId", tenants.flatMap(({ m365TenantId }) => m365TenantId ?? [])),
     ...people.flatMap(({ where, people }) => [
       ...repeated(where, "personId", people.map(({ personId }) => personId)),
       ...repeated(where, "upn", people.map(({ upn }) => upn.toLowerCase())),
       ...repeated(where, "address", people.flatMap(({ addresses }) => addresses)),
+      ...repeated(where, "extension", people.flatMap(({ extensions }) => extensions ?? [])),
     ]),
     ...tenants.flatMap(({ trunks }, at) => [
       ...repeated(`/tenants/${at}/trunks`, "trunkId", trunks.map(({ trunkId }) => trunkId)),
-      ...repeated(`/tenants/${at}/trunks`, "name", trunks.map(({ name }) => name)),
+      ...repeated(`/tenants/${at}/trunks`, "name", trunks.map(({ settings }) => settings.name)),
     ]),
   ];
 }
@@ -183,40 +224,25 @@ function profileMistakes({ people }: ProvisionedTenant, where: string, profiles:
   );
 }
 
-function networkMistakes({ trunks }: ProvisionedTenant, where: string): string[] {
-  return trunks.flatMap(({ sourceNetworks }, trunk) =>
-    sourceNetworks.flatMap((network, at) => {
-      const path = `${where}/trunks/${trunk}/sourceNetworks/${at}`;
-      if (!ipaddr.isValidCIDR(network)) return `${path}: “${network}” is no network such as 192.0.2.0/24 or 192.0.2.7/32`;
-      const [base, bits] = canonicalNetwork(network).split("/");
-      const [address] = ipaddr.parseCIDR(network);
-      return address.toString() === base ? [] : `${path}: “${network}” has bits to the right of its /${bits}; did you mean ${base}/${bits}?`;
-    }),
-  );
-}
-
-/** As PostgreSQL writes a cidr. */
-function canonicalNetwork(network: string): string {
-  const [address, bits] = ipaddr.parseCIDR(network);
-  const base = address.kind() === "ipv4" ? ipaddr.IPv4.networkAddressFromCIDR(network) : ipaddr.IPv6.networkAddressFromCIDR(network);
-  return `${base.toString()}/${bits}`;
+function trunkMistakes({ trunks }: ProvisionedTenant, where: string): string[] {
+  return trunks.flatMap(({ settings }, at) => checkTrunkSettings(settings).mistakes.map((mistake) => `${where}/trunks/${at}/${mistake.where.replaceAll(".", "/")}: ${mistake.message}`));
 }
 
 const canonical = (tenant: ProvisionedTenant): ProvisionedTenant => ({
   ...tenant,
-  trunks: tenant.trunks.map((trunk) => ({ ...trunk, sourceNetworks: [...new Set(trunk.sourceNetworks.map(canonicalNetwork))].sort() })),
+  trunks: tenant.trunks.map((trunk) => ({ ...trunk, settings: checkTrunkSettings(trunk.settings).settings })),
 });
 
 /** A network that two tenants claim would be refused on the wire (#trunks); better to refuse it here. */
-function contested({ tenants }: Provision): string[] {
+function contested(provision: Provision): string[] {
   const claims = new Map<string, string>();
-  const mistakes: string[] = [];
-  for (const { slug, trunks } of tenants) {
-    for (const network of trunks.flatMap(({ sourceNetworks }) => sourceNetworks).filter((text) => ipaddr.isValidCIDR(text)).map(canonicalNetwork)) {
+  const mistakes = new Set<string>();
+  for (const { slug, trunks } of provision.tenants.map(canonical)) {
+    for (const network of trunks.flatMap(({ settings }) => settings.sourceNetworks)) {
       const first = claims.get(network) ?? slug;
       claims.set(network, first);
-      if (first !== slug) mistakes.push(`/tenants: the network ${network} is claimed by ${first} and by ${slug}`);
+      if (first !== slug) mistakes.add(`/tenants: the network ${network} is claimed by ${first} and by ${slug}`);
     }
   }
-  return mistakes;
+  return [...mistakes];
 }

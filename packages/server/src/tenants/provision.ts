@@ -1,6 +1,8 @@
 import { withTenant, type TenantTransaction } from "#db";
 import { append, type Actor } from "#evidence";
+import { newRecordingUser } from "./recording-user.ts";
 import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
+import { columnOf, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
 import { createTenant, listTenants, type TenantsContext } from "./tenants.ts";
 
 /** How many tenants, people and trunks were made or changed. Zero when everything was as it should be. */
@@ -64,8 +66,11 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
     .where("person_id", "=", person.personId)
     .executeTakeFirst();
   const addresses = (await tx.selectFrom("person_addresses").select("address").where("person_id", "=", person.personId).execute()).map(({ address }) => address).sort();
-  const change = difference(row && { ...row, addresses }, { ...wanted, addresses: person.addresses });
+  const extensions = (await tx.selectFrom("person_extensions").select("extension").where("person_id", "=", person.personId).execute()).map(({ extension }) => extension).sort();
+  const change = difference(row && { ...row, addresses, extensions }, { ...wanted, addresses: person.addresses, ...(person.extensions === null ? {} : { extensions: person.extensions }) });
   if (change === null) return false;
+  const other = await tx.selectFrom("people").select("person_id").where((eb) => eb(eb.fn("lower", ["upn"]), "=", person.upn.toLowerCase())).where("deleted_at", "is", null).where("person_id", "<>", person.personId).executeTakeFirst();
+  if (other !== undefined) throw new Error(`The provision file gives the UPN ${person.upn} to person ${person.personId}, but it is that of person ${other.person_id}. Name that id in the file, or take the person out in the portal.`);
 
   await tx
     .insertInto("people")
@@ -81,21 +86,31 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
       .onConflict((conflict) => conflict.columns(["tenant_id", "address"]).doUpdateSet({ person_id: person.personId }))
       .execute();
   }
+  if (person.extensions !== null) {
+    await tx.deleteFrom("person_extensions").where("person_id", "=", person.personId).execute();
+    for (const extension of person.extensions) {
+      await tx
+        .insertInto("person_extensions")
+        .values({ tenant_id: tx.tenantId, extension, person_id: person.personId })
+        .onConflict((conflict) => conflict.columns(["tenant_id", "extension"]).doUpdateSet({ person_id: person.personId }))
+        .execute();
+    }
+  }
   await tell(tx, act, row === undefined ? "Create" : "Change", "Person", person.personId, change);
   return true;
 }
 
-async function putTrunk(tx: TenantTransaction, trunk: ProvisionedTrunk, act: Act): Promise<boolean> {
-  const wanted = { name: trunk.name, source_networks: [...trunk.sourceNetworks], person_domains: [...trunk.personDomains], record_all: trunk.recordAll, enabled: true };
-  const row = await tx.selectFrom("trunks").select(["name", "source_networks", "person_domains", "record_all", "enabled"]).where("trunk_id", "=", trunk.trunkId).executeTakeFirst();
-  const change = difference(row && { ...row, source_networks: row.source_networks.toSorted(), person_domains: row.person_domains.toSorted() }, wanted);
+/** A trunk that exists keeps what the file does not name: people may have set it in the portal since. */
+async function putTrunk(tx: TenantTransaction, { trunkId, settings, named, recordingUser }: ProvisionedTrunk, act: Act): Promise<boolean> {
+  const row = await tx.selectFrom("trunks").selectAll().where("trunk_id", "=", trunkId).executeTakeFirst();
+  const all = { ...trunkColumns(settings), ...(recordingUser === null ? {} : { recording_user: recordingUser }) };
+  const columns = new Set<string>([...named.map((name) => columnOf[name]), "recording_user"]);
+  const wanted = row === undefined ? all : (Object.fromEntries(Object.entries(all).filter(([column]) => columns.has(column))) as Partial<typeof all>);
+  const change = difference(row && { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user }, wanted);
   if (change === null) return false;
-  await tx
-    .insertInto("trunks")
-    .values({ tenant_id: tx.tenantId, trunk_id: trunk.trunkId, ...wanted })
-    .onConflict((conflict) => conflict.columns(["tenant_id", "trunk_id"]).doUpdateSet(wanted))
-    .execute();
-  await tell(tx, act, row === undefined ? "Create" : "Change", "Trunk", trunk.trunkId, change);
+  if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: newRecordingUser(), ...storedTrunk(all) }).execute();
+  else await tx.updateTable("trunks").set(storedTrunk(wanted)).where("trunk_id", "=", trunkId).execute();
+  await tell(tx, act, row === undefined ? "Create" : "Change", "Trunk", trunkId, change);
   return true;
 }
 

@@ -61,8 +61,8 @@ describe("provision", () => {
     expect(evidence.every(({ actor_kind }) => actor_kind === "machine")).toBe(true);
     expect(await provision(context, file())).toEqual({ changes: 0 });
     expect(await evidenceOf(tenantId)).toHaveLength(4);
-    const stored = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("trunks").select(["source_networks", "person_domains", "record_all"]).execute());
-    expect(stored).toEqual([{ source_networks: ["127.0.0.2/32", "2001:db8::/32"], person_domains: ["contoso.example"], record_all: false }]);
+    const stored = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("trunks").select(["source_networks", "person_domains", "unknown", "recording_user"]).execute());
+    expect(stored).toEqual([{ source_networks: ["127.0.0.2/32", "2001:db8::/32"], person_domains: ["contoso.example"], unknown: "ignore", recording_user: expect.stringMatching(/^[a-z0-9]{10}$/) }]);
   });
 
   test("changes what differs, says from what to what, and takes nothing away", async () => {
@@ -74,6 +74,29 @@ describe("provision", () => {
     ]);
     const left = await withTenant(database.db, tenantId, async (tx) => [await tx.selectFrom("people").select("upn").execute(), await tx.selectFrom("trunks").select("name").execute()]);
     expect(left.map((rows) => rows.length)).toEqual([2, 1]);
+  });
+
+  test("what the file does not name of a trunk stays as people have set it; what it names is brought back", async () => {
+    const settings = () => withTenant(database.db, tenantId, (tx) => tx.selectFrom("trunks").select(["name", "enabled", "transport", "unknown", "numbers", "recording_user"]).executeTakeFirstOrThrow());
+    const { recording_user } = await settings();
+    await withTenant(database.db, tenantId, (tx) => tx.updateTable("trunks").set({ enabled: false, transport: "tls", name: "Renamed" }).execute());
+    expect(await provision(context, file())).toEqual({ changes: expect.any(Number) });
+    expect(await settings()).toMatchObject({ name: "SBC", enabled: false, transport: "tls", unknown: "ignore", recording_user });
+    const numbers = { countryCode: "49", nationalPrefix: "0", rewrites: [{ match: "^8", replace: "" }] };
+    const named = { ...trunk, enabled: true, recordAll: true, numbers, transport: "any", recordingUser: "desk123456" };
+    expect(await provision(context, file({ trunks: [named] }))).toEqual({ changes: 1 });
+    expect(await provision(context, file({ trunks: [named] })), "a second time").toEqual({ changes: 0 });
+    expect(await settings()).toEqual({ name: "SBC", enabled: true, transport: "any", unknown: "record", numbers: { internationalPrefix: null, ...numbers }, recording_user: "desk123456" });
+  });
+
+  test("CAP-75 gives people their extensions; a UPN of somebody else stops it in words", async () => {
+    expect(await provision(context, file({ people: [{ ...adele, extensions: ["4711", "123"] }] }))).toEqual({ changes: 1 });
+    expect(await provision(context, file({ people: [{ ...adele, extensions: ["123", "4711"] }] }))).toEqual({ changes: 0 });
+    expect(await provision(context, file({ people: [adele] })), "not named").toEqual({ changes: 0 });
+    expect(await withTenant(database.db, tenantId, (tx) => tx.selectFrom("person_extensions").select("extension").where("person_id", "=", adele.personId).orderBy("extension").execute())).toEqual([{ extension: "123" }, { extension: "4711" }]);
+    expect(() => file({ people: [{ ...adele, extensions: ["12"] }] })).toThrow(/extensions/);
+    const other = randomUUID();
+    await expect(provision(context, file({ people: [{ ...adele, personId: other }] }))).rejects.toThrow(`to person ${other}, but it is that of person ${adele.personId}`);
   });
 
   test("an address moves to the person that the file gives it to", async () => {

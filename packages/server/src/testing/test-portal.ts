@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { accessRoutes, createApiKeys, createSessions, type ApiKeys, type OidcSettings, type Sessions } from "#access";
 import { systemClock, type Clock } from "#clock";
 import { isConnectionError, pingDb, withTenant, type Change, type Database, type Db } from "#db";
+import type { KnownPeople } from "#directory";
 import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
+import { peopleRoutes } from "#people";
 import { playbackRoutes, type OpenReader } from "#playback";
 import { createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { partyText } from "#recorder";
+import { createTrunkStore, recordingAddresses, trunkRoutes } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
 import type { Insertable } from "kysely";
 import { createTestDatabase, type TestDatabase } from "./test-database.ts";
@@ -27,6 +30,8 @@ export interface TestPortal {
   readonly sessionCookie: string;
   /** What the log said, one JSON line each. */
   readonly logged: readonly string[];
+  /** When a change of the directory was announced. */
+  readonly directoryChanges: readonly Date[];
   announce(change: Change): void;
   hear(recordings: readonly RecordingActivity[]): void;
   close(): Promise<void>;
@@ -50,6 +55,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
   const storeDir = join(dir, "store");
   const vault = createVault({ store: createLocalStore(storeDir), keystore: createFileKeystore(join(dir, "keystore")), keyring: createFileKeyring(join(dir, "keys")) });
   const logged: string[] = [];
+  const directoryChanges: Date[] = [];
   const log = createLog("info", { write: (line) => void logged.push(line) });
   const clock = options.clock ?? systemClock;
   const nodeId = "node-1";
@@ -81,15 +87,22 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     ready: options.ready ?? (() => ({ ready: true, reasons: [] })),
     portalReady: async () => ({ ready: await pingDb(db), reasons: [] }),
     metrics: {
-      recorder: () => ({ calls: 2, recordings: 2, tracks: 4, packets: 1000, packetsLost: 3, packetsDropped: 1, gaps: 1, journalBytes: 4096, journalLagMs: 150, lastSyncMs: 2 }),
+      recorder: () => ({ calls: 2, recordings: 2, tracks: 4, packets: 1000, packetsLost: 3, packetsDropped: 1, packetsRefusedSrtp: 0, gaps: 1, journalBytes: 4096, journalLagMs: 150, lastSyncMs: 2 }),
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
       liveStreams: () => live.count(),
+      ready: () => true,
     },
     routes: [
       accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
       interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
+      peopleRoutes({ db, clock, nodeId, announce: () => void directoryChanges.push(clock.now()) }),
+      trunkRoutes({
+        db,
+        trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses({ host: "sip.example", port: 5060, tlsPort: null }, user), announce: () => void directoryChanges.push(clock.now()) }),
+        peopleOf: (tenantId) => readPeople(db, tenantId),
+      }),
       ...(options.routes ?? []),
     ],
     beforeClose: () => live.close(),
@@ -104,6 +117,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     sessions,
     sessionCookie,
     logged,
+    directoryChanges,
     announce: (change) => changes.forEach((listener) => listener(change)),
     hear: (recordings) => hearers.forEach((listener) => listener(recordings)),
     async close() {
@@ -113,6 +127,25 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** As the nodes' snapshots have them. */
+async function readPeople(db: Db, tenantId: string): Promise<KnownPeople> {
+  return await withTenant(db, tenantId, async (tx) => {
+    const people = await tx.selectFrom("people").selectAll().where("deleted_at", "is", null).execute();
+    const addresses = await tx.selectFrom("person_addresses").selectAll().execute();
+    const extensions = await tx.selectFrom("person_extensions").selectAll().execute();
+    return {
+      people: people.map((person) => ({
+        personId: person.person_id,
+        upn: person.upn,
+        displayName: person.display_name,
+        recorded: person.recorded,
+        addresses: addresses.filter(({ person_id }) => person_id === person.person_id).map(({ address }) => address),
+        extensions: extensions.filter(({ person_id }) => person_id === person.person_id).map(({ extension }) => extension),
+      })),
+    };
+  });
 }
 
 export interface TestPerson {

@@ -4,7 +4,7 @@ import ipaddr from "ipaddr.js";
 export interface KnownTrunks {
   readonly tenants: readonly {
     readonly tenantId: string;
-    readonly trunks: readonly { readonly trunkId: string; readonly name: string; readonly sourceNetworks: readonly string[] }[];
+    readonly trunks: readonly { readonly trunkId: string; readonly name: string; readonly enabled?: boolean; readonly sourceNetworks: readonly string[] }[];
   }[];
 }
 
@@ -29,7 +29,8 @@ function networksOf(snapshot: KnownTrunks): readonly Network[] {
   if (known !== undefined) return known;
   const networks: Network[] = [];
   for (const { tenantId, trunks } of snapshot.tenants) {
-    for (const { trunkId, name, sourceNetworks } of trunks) {
+    for (const { trunkId, name, enabled = true, sourceNetworks } of trunks) {
+      if (!enabled) continue;
       for (const cidr of sourceNetworks) {
         const [address, bits] = parseNetwork(cidr);
         networks.push({ cidr, address, bits, trunk: { tenantId, trunkId, trunkName: name } });

@@ -5,11 +5,15 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { syncTogether } from "./sync-together.ts";
 
 /** Marks files that a crash left half written; readers of directories pass over them. */
 export const temporaryPrefix = ".tmp-";
 
-export async function syncDirectory(path: string): Promise<void> {
+/** With whoever else waits for the same disk. */
+export const syncDirectory = (path: string): Promise<void> => syncTogether(path, () => syncDirectoryAlone(path));
+
+async function syncDirectoryAlone(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
     await directory.sync();
@@ -22,10 +26,12 @@ export async function syncDirectory(path: string): Promise<void> {
 export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
+  const parents: string[] = [];
   for (let made = path; ; made = dirname(made)) {
-    await syncDirectory(dirname(made));
-    if (made === first) return;
+    parents.push(dirname(made));
+    if (made === first) break;
   }
+  await Promise.all(parents.map(syncDirectory));
 }
 
 /** Puts the bytes at `path`, whole or not at all. `ifExists: "fail"` throws EEXIST instead of replacing. */
@@ -35,7 +41,7 @@ export async function writeFileDurably(path: string, parts: readonly Uint8Array[
     const file = await open(temporary, "wx", 0o600);
     try {
       await writeAll(file, parts);
-      await file.sync();
+      await syncTogether(dirname(path), () => file.sync());
     } finally {
       await file.close();
     }

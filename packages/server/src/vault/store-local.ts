@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { makeDirectory, syncDirectory, temporaryBeside, writeFileDurably } from "./durable-file.ts";
 import { isMissingFile, ObjectConflict, ObjectMissing } from "./missing.ts";
 import { objectNameSegments } from "./object-name.ts";
+import { syncTogether } from "./sync-together.ts";
 import type { ObjectStore } from "./vault.ts";
 
 export function createLocalStore(dir: string): ObjectStore {
@@ -15,7 +16,6 @@ export function createLocalStore(dir: string): ObjectStore {
     async putFile(name, source) {
       const path = pathOf(name);
       await makeDirectory(dirname(path));
-      await syncFile(source);
       try {
         // One file system: the same bytes get a second name, nothing is copied. The source is a finished file that its
         // owner will unlink, never write again.
@@ -90,7 +90,7 @@ async function copyInto(source: string, path: string, name: string): Promise<voi
 async function syncFile(path: string): Promise<void> {
   const file = await open(path, "r");
   try {
-    await file.sync();
+    await syncTogether(dirname(path), () => file.sync());
   } finally {
     await file.close();
   }

@@ -7,7 +7,7 @@ import type { MintedKey, StoredKey } from "./envelope.ts";
 
 /** Where objects lie: a directory, Azure Blob, S3. One contract suite runs on every implementation. */
 export interface ObjectStore {
-  /** Puts the file's bytes under the name, durable when it resolves; the same name with the same bytes is a success, with other bytes ObjectConflict. */
+  /** Puts the bytes of a file that is synced already under the name, durable when it resolves; the same name with the same bytes is a success, with other bytes ObjectConflict. */
   putFile(name: string, path: string): Promise<void>;
   put(name: string, bytes: Uint8Array): Promise<void>;
   /** Bytes [offset, offset + length); shorter only at the end of the object. Throws ObjectMissing. */

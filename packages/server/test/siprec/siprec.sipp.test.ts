@@ -4,9 +4,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { digestHa1 } from "@earwitness/media";
 import { createSiprecServer } from "#ingest";
 import { createLog } from "#log";
 import type { CallFacts } from "#recorder";
+import type { DigestCredentials } from "#trunks";
 import { createFakeRecorder } from "../../src/ingest/siprec/fake-recorder.ts";
 import type { FakeCall, FakeRecorder } from "../../src/ingest/siprec/fake-recorder.ts";
 
@@ -22,13 +24,16 @@ function sippIsThere(): boolean {
 
 const present = sippIsThere();
 
-async function withServer<T>(work: (port: number, recorder: FakeRecorder) => Promise<T>): Promise<T> {
+async function withServer<T>(work: (port: number, recorder: FakeRecorder) => Promise<T>, digest: DigestCredentials | null = null): Promise<T> {
   const recorder = createFakeRecorder();
   const server = await createSiprecServer({
     host: "127.0.0.1",
     port: 0,
     recorder,
-    matchTrunk: () => ({ tenantId: "tenant", trunkId: "trunk", trunkName: "sipp" }),
+    tls: null,
+    isTrunkAddress: () => true,
+    identify: () => ({ kind: "trunk", trunk: { tenantId: "tenant", trunkId: "trunk", trunkName: "sipp", media: "any", digest } }),
+    invitations: { answered: () => ({ continue: () => undefined }) },
     log: createLog("silent"),
   });
   try {
@@ -39,12 +44,12 @@ async function withServer<T>(work: (port: number, recorder: FakeRecorder) => Pro
 }
 
 /** Plays `calls` calls and answers sipp's log: "answer <Call-ID> <port> <port>" per call. */
-async function sipp(scenario: string, transport: "u1" | "t1" | "tn", port: number, calls: number): Promise<string[]> {
+async function sipp(scenario: string, transport: "u1" | "t1" | "tn", port: number, calls: number, more: readonly string[] = []): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), "earwitness-sipp-"));
   const log = join(directory, "answers");
   const here = import.meta.dirname;
   const args = ["-sf", join(here, scenario), "-inf", join(here, "parties.csv"), "-m", String(calls), "-r", "50", "-d", "200", "-t", transport];
-  args.push("-i", "127.0.0.1", "-mi", "127.0.0.1", "-mp", "30000", "-max_socket", "200", "-nostdin", "-timeout", "30", "-timeout_error", "-trace_logs", "-log_file", log, "-trace_err", "-error_file", join(directory, "errors"));
+  args.push("-i", "127.0.0.1", "-mi", "127.0.0.1", "-mp", "30000", "-max_socket", "200", "-nostdin", "-timeout", "30", "-timeout_error", "-trace_logs", "-log_file", log, "-trace_err", "-error_file", join(directory, "errors"), ...more);
   try {
     await new Promise<void>((done, fail) => {
       execFile("sipp", [...args, `127.0.0.1:${port}`], { cwd: directory, timeout: 40_000 }, (error) => {
@@ -101,5 +106,19 @@ describe.skipIf(!present)("sipp as recording client", () => {
         expect(conversation!.parties.map(({ sends }) => sends)).toEqual([["1"], []]);
       }
     });
+  }, 60_000);
+
+  test.each(["u1", "t1"] as const)("20 calls with a password over %s, and none with a wrong one", async (transport) => {
+    const realm = "rec.example";
+    const digest = { username: "sbc", realm, ha1Md5: digestHa1("MD5", "sbc", realm, "s3cret"), ha1Sha256: digestHa1("SHA-256", "sbc", realm, "s3cret") };
+    await withServer(async (port, recorder) => {
+      // It reads the first challenge alone and knows MD5 alone: its first call fails, and then it is asked for that.
+      await expect(sipp("authenticated-call.xml", transport, port, 1, ["-au", "sbc", "-ap", "s3cret"])).rejects.toThrow("must use MD5");
+      await new Promise((later) => setTimeout(later, 2_100));
+      expect(await sipp("authenticated-call.xml", transport, port, 20, ["-au", "sbc", "-ap", "s3cret"])).toHaveLength(20);
+      expect(recorder.calls.map(({ ends }) => ends)).toEqual(Array.from({ length: 20 }, () => ["released"]));
+      await expect(sipp("authenticated-call.xml", transport, port, 1, ["-au", "sbc", "-ap", "guess", "-timeout", "3"])).rejects.toThrow("sipp");
+      expect(recorder.calls).toHaveLength(20);
+    }, digest);
   }, 60_000);
 });

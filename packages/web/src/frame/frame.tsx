@@ -1,6 +1,7 @@
 import { Tooltip } from "@fluentui/react-components";
 import { CallFilled, CallRegular } from "@fluentui/react-icons/svg/call";
 import { QuestionCircleRegular } from "@fluentui/react-icons/svg/question-circle";
+import { SettingsFilled, SettingsRegular } from "@fluentui/react-icons/svg/settings";
 import { SignOutRegular } from "@fluentui/react-icons/svg/sign-out";
 import { useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
@@ -22,6 +23,7 @@ export function Frame() {
   const queryClient = useQueryClient();
   const { data: session } = useSuspenseQuery(sessionQuery);
   const [helping, setHelping] = useState(false);
+  const inSettings = useRouterState({ select: (state) => state.location.pathname.startsWith("/settings") });
   const inList = useRouterState({ select: (state) => state.location.pathname.includes("/interactions") });
 
   useEffect(() => {
@@ -66,6 +68,12 @@ export function Frame() {
           <Link {...pages.interactions()} className={s.item} data-current={inList || undefined} activeOptions={{ exact: false, includeSearch: false }}>
             {inList ? <CallFilled fontSize={20} /> : <CallRegular fontSize={20} />}
             <span className={s.label}>{text("frame.interactions")}</span>
+          </Link>
+        </Tooltip>
+        <Tooltip content={text("frame.settings")} relationship="label" positioning="after">
+          <Link {...pages.trunks()} className={s.item} data-current={inSettings || undefined}>
+            {inSettings ? <SettingsFilled fontSize={20} /> : <SettingsRegular fontSize={20} />}
+            <span className={s.label}>{text("frame.settings")}</span>
           </Link>
         </Tooltip>
         <div className={s.space} />

@@ -10,6 +10,7 @@ import type { Answer } from "./reply.ts";
 import { lifetimeMs, retransmit } from "./timers.ts";
 import type { Timer, Timers } from "./timers.ts";
 import type { Outcome, Transactions } from "./transaction.ts";
+import { defaultPort } from "./transport.ts";
 import type { Endpoint, Flow, Transport } from "./transport.ts";
 
 /** Our end of a dialog that an INVITE began (RFC 3261 §12): how requests in it are ordered, and where ours go. */
@@ -22,10 +23,10 @@ export interface Dialog {
   readonly flow: Flow;
   /** Takes the request's place in the order of CSeq (§12.2.2) and the new remote target it may bring; an answer means it was out of order. */
   take(incoming: Incoming): Answer | null;
-  /** Repeats a 200 until `acknowledge`; `lost` when no ACK came for 64·T1 (§13.3.1.4). */
-  awaitAck(invite: Incoming, sendAgain: () => void, lost: () => void): void;
+  /** Repeats a 200 until `acknowledge`; `lost` when no ACK came for 64·T1 (§13.3.1.4). `came`: with the ACK itself, which may answer our offer. */
+  awaitAck(invite: Incoming, sendAgain: () => void, lost: () => void, came?: (ack: Incoming) => void): void;
   acknowledge(ack: Incoming): void;
-  request(method: "BYE" | "UPDATE" | "OPTIONS", headers: readonly SipHeaderField[]): Promise<Outcome>;
+  request(method: "BYE" | "UPDATE" | "OPTIONS", headers: readonly SipHeaderField[], body?: Uint8Array): Promise<Outcome>;
   /** Stops what the dialog still repeats. Requests under way come to their own end. */
   close(): void;
 }
@@ -55,7 +56,9 @@ export const retryLater = (): SipHeaderField => ["Retry-After", String(Math.floo
 export function createDialog(options: DialogOptions): Dialog {
   const { invite, localTag, timers, transport, transactions, log, agent } = options;
   const hostPort = `${isIP(options.host) === 6 ? `[${options.host}]` : options.host}:${options.port}`;
-  const contact = `<sip:srs@${hostPort};transport=${invite.flow.kind}>;+sip.srs`;
+  // Who called a SIPS URI gets one back (RFC 3261 §12.1.1); it says TLS by itself.
+  const secure = invite.flow.kind === "tls" && /^sips:/i.test(invite.request.uri);
+  const contact = `<${secure ? `sips:srs@${hostPort}` : `sip:srs@${hostPort};transport=${invite.flow.kind}`}>;+sip.srs`;
   const routes = invite.request.headers.list("Record-Route");
   const remote = invite.request.headers.get("From") ?? "";
   const local = `${invite.request.headers.get("To") ?? ""};tag=${localTag}`;
@@ -65,7 +68,7 @@ export function createDialog(options: DialogOptions): Dialog {
   let remoteSequence = invite.cseq.sequence;
   let localSequence = 0;
   /** The 200 whose ACK is awaited, by the INVITE's CSeq; one at a time. */
-  let unacknowledged: { readonly sequence: number; readonly stop: () => void } | null = null;
+  let unacknowledged: { readonly sequence: number; readonly stop: () => void; readonly came: (ack: Incoming) => void } | null = null;
 
   function acknowledged(): void {
     unacknowledged?.stop();
@@ -90,19 +93,22 @@ export function createDialog(options: DialogOptions): Dialog {
       if (method === "INVITE") acknowledged();
       return null;
     },
-    awaitAck(accepted, sendAgain, lost) {
+    awaitAck(accepted, sendAgain, lost, came = () => undefined) {
       acknowledged();
       const again = retransmit(timers, sendAgain);
       const end = timers.after(lifetimeMs, () => {
         acknowledged();
         lost();
       });
-      unacknowledged = { sequence: accepted.cseq.sequence, stop: () => [again, end].forEach((timer: Timer) => timer.cancel()) };
+      unacknowledged = { sequence: accepted.cseq.sequence, stop: () => [again, end].forEach((timer: Timer) => timer.cancel()), came };
     },
     acknowledge(ack) {
-      if (ack.cseq.sequence === unacknowledged?.sequence) acknowledged();
+      if (ack.cseq.sequence !== unacknowledged?.sequence) return;
+      const { came } = unacknowledged;
+      acknowledged();
+      came(ack);
     },
-    async request(method, extra) {
+    async request(method, extra, body = new Uint8Array()) {
       localSequence += 1;
       const { kind, reliable } = flow;
       const branch = options.newBranch();
@@ -113,7 +119,7 @@ export function createDialog(options: DialogOptions): Dialog {
       headers.add("User-Agent", agent);
 
       const { uri, hop } = route(target, routes, headers);
-      const request: SipRequest = { kind: "request", method, uri, headers, body: new Uint8Array() };
+      const request: SipRequest = { kind: "request", method, uri, headers, body };
       const to = await resolveHop(hop, flow, log);
       const bytes = serializeSip(request);
       return transactions.request(branch, request, reliable, () => transport.sendRequest(bytes, kind, to, flow));
@@ -139,7 +145,8 @@ function route(target: string, routes: readonly string[], headers: SipHeaders): 
 async function resolveHop(hop: string, flow: Flow, log: Log): Promise<Endpoint> {
   const uri = parseSipUri(hop);
   if (!uri.ok || uri.value.host === "") return flow.remote;
-  const port = uri.value.port ?? 5060;
+  const secure = uri.value.scheme === "sips" || uri.value.params.get("transport")?.toLowerCase() === "tls";
+  const port = uri.value.port ?? defaultPort(secure ? "tls" : flow.kind);
   if (isIP(uri.value.host) !== 0) return { address: uri.value.host, port };
   try {
     const { address } = await lookup(uri.value.host, { family: isIP(flow.remote.address) });

@@ -40,8 +40,8 @@ describe("start", () => {
           startedAt: at(15),
           endedAt: null,
           parties: [
-            { id: "p1", name: "Trader One", address: "sip:trader1@bank.example", joinedAt: at(15), leftAt: null, sends: ["1"], onHold: false },
-            { id: "p2", name: null, address: "+49301234567", joinedAt: at(15), leftAt: null, sends: ["2"], onHold: false },
+            { id: "p1", name: "Trader One", address: "sip:trader1@bank.example", writtenAddress: expect.any(String), joinedAt: at(15), leftAt: null, sends: ["1"], onHold: false },
+            { id: "p2", name: null, address: "+49301234567", writtenAddress: expect.any(String), joinedAt: at(15), leftAt: null, sends: ["2"], onHold: false },
           ],
         },
       ],

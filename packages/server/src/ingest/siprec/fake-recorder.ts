@@ -10,6 +10,8 @@ export type Told =
 export interface FakeCall {
   readonly offer: CallOffer;
   readonly told: Told[];
+  /** Bodies that changed nothing. */
+  readonly kept: RawBody[];
   /** Causes of the end: exactly one in a call that went well. */
   readonly ends: EndCause[];
 }
@@ -22,6 +24,8 @@ export interface FakeRecorder extends Recorder {
   /** Thrown by everything that a call is asked to do with a stream of this label. */
   failLabel: string | null;
   failUpdate: boolean;
+  /** RTCP shares the port of streams that offer it. */
+  mux: boolean;
   /** Adding a stream waits for it. */
   hold: Promise<void> | null;
   /** RTP ports that were given out and not taken back. */
@@ -33,10 +37,10 @@ export function createFakeRecorder(): FakeRecorder {
   let nextPort = 40_000;
   const portsOpen = new Set<number>();
 
-  function ports(): LocalPorts {
+  function ports(stream: StreamOffer): LocalPorts {
     nextPort += 2;
     portsOpen.add(nextPort);
-    return { rtpPort: nextPort, rtcpPort: nextPort + 1 };
+    return { rtpPort: nextPort, rtcpPort: recorder.mux && stream.rtcpMux === true ? nextPort : nextPort + 1 };
   }
 
   const recorder: FakeRecorder = {
@@ -44,15 +48,16 @@ export function createFakeRecorder(): FakeRecorder {
     isReady: true,
     failLabel: null,
     failUpdate: false,
+    mux: false,
     hold: null,
     portsOpen,
     decide: async () => null,
     async open(offer) {
       const decided = await recorder.decide(offer);
       if (decided !== null) return decided;
-      const call: FakeCall = { offer, told: [], ends: [] };
+      const call: FakeCall = { offer, told: [], kept: [], ends: [] };
       calls.push(call);
-      const open = new Map(offer.streams.map((stream) => [stream.label, ports()]));
+      const open = new Map(offer.streams.map((stream) => [stream.label, ports(stream)]));
       const mayFail = (label: string): void => {
         if (label === recorder.failLabel) throw new Error("no port left");
       };
@@ -64,7 +69,7 @@ export function createFakeRecorder(): FakeRecorder {
           async addStream(stream) {
             await recorder.hold;
             mayFail(stream.label);
-            const given = ports();
+            const given = ports(stream);
             open.set(stream.label, given);
             call.told.push({ kind: "add", stream });
             return given;
@@ -82,6 +87,9 @@ export function createFakeRecorder(): FakeRecorder {
           async update(facts, _at, raw) {
             if (recorder.failUpdate) throw new Error("no");
             call.told.push({ kind: "update", facts, raw });
+          },
+          async keep(raw) {
+            call.kept.push(...raw);
           },
           async end(cause) {
             for (const { rtpPort } of open.values()) portsOpen.delete(rtpPort);

@@ -1,4 +1,5 @@
 import { SipHeaders } from "@earwitness/media";
+import type { InvitationReason } from "@earwitness/contract";
 import type { SipHeaderField, SipResponse } from "@earwitness/media";
 import type { Incoming } from "./incoming.ts";
 import type { Flow } from "./transport.ts";
@@ -8,6 +9,7 @@ const phrases = {
   100: "Trying",
   200: "OK",
   400: "Bad Request",
+  401: "Unauthorized",
   403: "Forbidden",
   405: "Method Not Allowed",
   413: "Request Entity Too Large",
@@ -32,6 +34,8 @@ export interface Answer {
   readonly status: Status;
   readonly headers?: readonly SipHeaderField[];
   readonly body?: Uint8Array;
+  /** Why, for the trunk's page; where it is left out, what the status usually means. */
+  readonly reason?: InvitationReason;
 }
 
 const nothing = new Uint8Array();
@@ -74,10 +78,13 @@ export function warning(code: 305 | 399, text: string): SipHeaderField {
   return ["Warning", `${code} earwitness "${text.replace(/[^\x20-\x7e]|["\\]/g, " ")}"`];
 }
 
-export const methodsKnown = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"] as const;
-export const methodsRefused: readonly string[] = ["REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"];
-/** Option tags we understand; whatever else is required is answered 420. */
-export const supported = ["siprec", "timer"] as const;
+export const methodsKnown = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK"] as const;
+export const methodsRefused: readonly string[] = ["REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"];
+/**
+ * Option tags we understand; whatever else is required is answered 420. `100rel` (RFC 3262) binds the provisional responses above 100 that
+ * we send, and we send none: a client that requires it gets its final answer, and a PRACK, having nothing to acknowledge, 481 (§3).
+ */
+export const supported = ["siprec", "timer", "100rel", "replaces"] as const;
 const acceptedTypes = ["application/sdp", "multipart/mixed", "application/rs-metadata", "application/rs-metadata+xml"] as const;
 
 export const allowHeader: SipHeaderField = ["Allow", methodsKnown.join(", ")];

@@ -1,6 +1,6 @@
 import { connect, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { createTestServer, trunk, until } from "./test-server.ts";
+import { byAddress, createTestServer, trunk, until } from "./test-server.ts";
 import { createTestCall, sdpOf, siprecBody } from "./test-client.ts";
 
 const status = (code: number, method: string) => (message: { kind: string; status?: number; headers: { get(name: string): string | undefined } }): boolean =>
@@ -12,9 +12,9 @@ describe("outside a dialog", () => {
     const call = await it.call();
     call.send("OPTIONS");
     const ok = await call.client.response(200);
-    expect(ok.headers.get("Allow")).toBe("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
+    expect(ok.headers.get("Allow")).toBe("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK");
     expect(ok.headers.get("Accept")).toBe("application/sdp, multipart/mixed, application/rs-metadata, application/rs-metadata+xml");
-    expect(ok.headers.get("Supported")).toBe("siprec, timer");
+    expect(ok.headers.get("Supported")).toBe("siprec, timer, 100rel, replaces");
     it.recorder.isReady = false;
     call.send("OPTIONS");
     const refused = await call.client.response(503);
@@ -24,7 +24,7 @@ describe("outside a dialog", () => {
 
   test.each([
     ["REGISTER", {}, 405],
-    ["PRACK", {}, 405],
+    ["PRACK", {}, 481],
     ["FROBNICATE", {}, 501],
     ["BYE", {}, 481],
     ["UPDATE", {}, 481],
@@ -52,8 +52,8 @@ describe("outside a dialog", () => {
   test("420 names what is not supported, and only that", async () => {
     await using it = await createTestServer();
     const call = await it.call();
-    call.send("INVITE", { ...siprecBody(), headers: [["Require", "siprec, 100rel"], ["Require", "timer, frob"]] });
-    expect((await call.client.response(420)).headers.get("Unsupported")).toBe("100rel, frob");
+    call.send("INVITE", { ...siprecBody(), headers: [["Require", "siprec, 100rel, gruu"], ["Require", "timer, frob"]] });
+    expect((await call.client.response(420)).headers.get("Unsupported")).toBe("gruu, frob");
   });
 
   test("the same request along another path is merged: 482", async () => {
@@ -153,7 +153,7 @@ describe("inside a dialog", () => {
 
   test("another trunk's client cannot end the call, even if it knows the tags; a second address of the same trunk can", async () => {
     const trunks: Record<string, string> = { "127.0.0.1": "one", "127.0.0.2": "two", "127.0.0.3": "one" };
-    await using it = await createTestServer({ matchTrunk: (address) => (trunks[address] === undefined ? null : { ...trunk, trunkId: trunks[address] }) });
+    await using it = await createTestServer(byAddress((address) => (trunks[address] === undefined ? null : { ...trunk, trunkId: trunks[address] })));
     const call = await it.call();
     await call.establish();
     for (const [from, expected] of [["127.0.0.2", 481], ["127.0.0.4", 403], ["127.0.0.3", 200]] as const) {
@@ -168,7 +168,7 @@ describe("inside a dialog", () => {
 
   test("the last call of a trunk that was deleted still ends properly", async () => {
     let known = true;
-    await using it = await createTestServer({ matchTrunk: () => (known ? trunk : null) });
+    await using it = await createTestServer(byAddress(() => (known ? trunk : null)));
     const call = await it.call();
     await call.establish();
     known = false;
@@ -240,7 +240,7 @@ describe("bad neighbours", () => {
 
   test("a stranger's flood is dropped unread, a trunk's calls go through", async () => {
     await using it = await createTestServer({
-      matchTrunk: (address) => (address === "127.0.0.1" ? trunk : null),
+      ...byAddress((address) => (address === "127.0.0.1" ? trunk : null)),
       limits: { trunkRate: { perSecond: 10, burst: 20 } },
     });
     const loud = await it.call();

@@ -1,17 +1,26 @@
 import { randomBytes } from "node:crypto";
-import { parseSipMessage, parseTokenList, serializeSip } from "@earwitness/media";
-import type { SipHeaders, SipRequest, SipResponse } from "@earwitness/media";
+import { parseNameAddr, parseSipMessage, parseSipUri, parseTokenList, serializeSip } from "@earwitness/media";
+import type { SipHeaders, SipMessage, SipRequest, SipResponse } from "@earwitness/media";
 import { systemClock } from "#clock";
 import type { Clock } from "#clock";
 import type { Log } from "#log";
 import type { Recorder } from "#recorder";
-import { dialogKeyOf } from "./dialog.ts";
+import type { Claim, Identified, IdentifiedTrunk, InvitationLog } from "#trunks";
+import { createAuthenticator } from "./authenticator.ts";
+import { dialogKey, dialogKeyOf } from "./dialog.ts";
 import { fromTag, readIncoming, toTag, topVia } from "./incoming.ts";
 import type { Incoming } from "./incoming.ts";
+import { createInvitationRecords } from "./invitation-record.ts";
+import type { InvitationRecord, Why } from "./invitation-record.ts";
+import { createJointCalls } from "./joint-calls.ts";
+import { systemSdes } from "./protection.ts";
+import type { Sdes } from "./protection.ts";
 import { allowHeader, capabilities, methodsKnown, methodsRefused, replyTo, supported, warning } from "./reply.ts";
 import type { Answer } from "./reply.ts";
+import { openServerCertificate } from "./server-certificate.ts";
+import type { CertificateFiles } from "./server-certificate.ts";
 import { openSession } from "./session.ts";
-import type { Session, SessionContext, Trunk } from "./session.ts";
+import type { Session, SessionContext } from "./session.ts";
 import { systemTimers } from "./timers.ts";
 import type { Timers } from "./timers.ts";
 import { createTransactions } from "./transaction.ts";
@@ -23,11 +32,18 @@ export interface SiprecServerOptions {
   readonly host: string;
   /** UDP and TCP alike; 0 lets the kernel choose. */
   readonly port: number;
+  /** SIP over TLS on a port of its own; null: none. */
+  readonly tls: ({ readonly port: number } & CertificateFiles) | null;
   /** What SDP and Contact say instead of the bound address, behind NAT or in a container. */
   readonly advertisedAddress?: string;
   readonly recorder: Recorder;
-  /** Whose trunk sends from this address; null: nobody's, and the request is refused. */
-  readonly matchTrunk: (remoteAddress: string) => Trunk | null;
+  /** Whose trunk sends, or why it is refused. Asked for every request. */
+  readonly identify: (claim: Claim) => Identified;
+  /** Whether any trunk may send from this address: what share of us it has before a byte of it is read. */
+  readonly isTrunkAddress: (address: string) => boolean;
+  readonly invitations: InvitationLog;
+  /** Reads and answers keys of SRTP. */
+  readonly sdes?: Sdes;
   readonly log: Log;
   readonly clock?: Clock;
   readonly timers?: Timers;
@@ -50,10 +66,13 @@ export interface SiprecStats {
   readonly acksLost: number;
   readonly timersExpired: number;
   readonly transport: TransportStats;
+  /** Null: there is no TLS. */
+  readonly tls: { readonly certificateExpiresAt: Date; readonly certificateReloads: number; readonly certificateProblem: string | null } | null;
 }
 
 export interface SiprecServer {
   readonly address: Endpoint;
+  readonly tlsAddress: Endpoint | null;
   stats(): SiprecStats;
   /** New calls are answered 503 from now on, so that the clients go elsewhere; running ones go on. */
   drain(): void;
@@ -65,12 +84,33 @@ export interface SiprecServer {
 const maxTransactions = 30_000;
 const byeWaitMs = 2_000;
 
+/** A session, with who it is: what an INVITE proved, which later requests are measured by. */
+interface Running {
+  readonly session: Session;
+  readonly trunk: IdentifiedTrunk;
+  /** Requests inside the dialog call our Contact instead. */
+  readonly recordingUser: string | null;
+}
+
+/** For the trace at the other end. */
+const refusals = {
+  SOURCE_NOT_ALLOWED: "this address belongs to no trunk",
+  TRUNK_OFF: "the trunk is off",
+  TLS_REQUIRED: "the trunk takes TLS alone",
+  CERTIFICATE_MISSING: "the trunk needs a client certificate",
+  CERTIFICATE_UNKNOWN: "the client certificate is not the trunk's",
+} as const;
+
 export async function createSiprecServer(options: SiprecServerOptions): Promise<SiprecServer> {
-  const { recorder, matchTrunk, log } = options;
+  const { recorder, identify, log } = options;
   const timers = options.timers ?? systemTimers;
   const clock = options.clock ?? systemClock;
   const agent = options.userAgent ?? "Earwitness";
-  const sessions = new Map<string, Session>();
+  const sessions = new Map<string, Running>();
+  const records = createInvitationRecords({ log, clock, timers, invitations: options.invitations });
+  /** Which messages of ours, and of the other side, belong into whose trace. */
+  const recordOf = new WeakMap<object, InvitationRecord>();
+  const authenticator = createAuthenticator(() => clock.now().getTime());
   /** INVITEs that the recorder has not decided on. */
   const opening = new Set<Promise<void>>();
   const requests: Record<string, number> = {};
@@ -79,15 +119,21 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
   let draining = false;
   let closing: Promise<void> | null = null;
 
+  const certificate = options.tls === null ? null : await openServerCertificate({ ...options.tls, clock, timers, log });
   const transport = await createTransport({
     host: options.host,
     port: options.port,
+    tls: options.tls === null || certificate === null ? null : { port: options.tls.port, certificate },
     limits: { ...defaultLimits, ...options.limits },
     timers,
     nowMs: () => clock.now().getTime(),
-    isTrunk: (address) => matchTrunk(address) !== null,
+    isTrunk: options.isTrunkAddress,
     onMessage: receive,
+    onBroken: receiveBroken,
     log,
+  }).catch((thrown: unknown) => {
+    certificate?.close();
+    throw thrown;
   });
   const transactions = createTransactions(timers, (response, incoming) => send(response, incoming));
 
@@ -96,15 +142,26 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     log,
     clock,
     timers,
-    transport,
+    transport: {
+      ...transport,
+      sendRequest(bytes, kind, to, flow) {
+        noteOurs(bytes, kind, to);
+        transport.sendRequest(bytes, kind, to, flow);
+      },
+    },
     transactions,
+    jointCalls: createJointCalls(),
+    sdes: options.sdes ?? systemSdes,
     agent,
     advertisedAddress: options.advertisedAddress ?? null,
     newToken: () => randomBytes(9).toString("base64url"),
     send,
     isDraining: () => draining,
-    add: (session) => void sessions.set(session.dialog.key, session),
-    remove: (session) => void sessions.delete(session.dialog.key),
+    add: () => undefined, // each INVITE has its own, which knows who sent it
+    remove(session) {
+      sessions.delete(session.dialog.key);
+      records.ended(session.dialog.key);
+    },
     onAckLost: () => void (count.acksLost += 1),
     onExpired: () => void (count.timersExpired += 1),
   };
@@ -112,13 +169,23 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
   function send(response: SipResponse, to: Pick<Incoming, "via" | "flow">): void {
     const group = `${Math.floor(response.status / 100)}xx`;
     responses[group] = (responses[group] ?? 0) + 1;
-    transport.sendResponse(serializeSip(response), to.flow, to.via);
+    const bytes = serializeSip(response);
+    recordOf.get(to)?.note("out", to.flow.kind, to.flow.remote, bytes);
+    transport.sendResponse(bytes, to.flow, to.via);
+  }
+
+  /** A request of ours into the trace of its dialog. */
+  function noteOurs(bytes: Uint8Array, kind: Flow["kind"], to: Endpoint): void {
+    const read = parseSipMessage(bytes);
+    if (read.ok) records.of(ourKey(read.message))?.note("out", kind, to, bytes);
   }
 
   /** Answers without a transaction: a retransmission gets the same again, and nothing is remembered (RFC 3261 §8.2.7). */
-  function answerStateless(incoming: Pick<Incoming, "request" | "flow" | "via">, answer: Answer): void {
+  function answerStateless(incoming: Pick<Incoming, "request" | "flow" | "via">, answer: Answer, why: Why = answer): void {
     if (incoming.request.method === "ACK") return;
-    send(replyTo(incoming, answer, "0", agent), incoming);
+    const response = replyTo(incoming, answer, "0", agent);
+    send(response, incoming);
+    recordOf.get(incoming)?.answered(response, why);
   }
 
   function receive(bytes: Uint8Array, flow: Flow, oversized: boolean): void {
@@ -126,60 +193,78 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     if (!result.ok) {
       count.malformed += 1;
       log.debug({ remote: flow.remote.address, reason: result.reason }, "SIP message refused");
-      if (result.partial !== undefined && matchTrunk(flow.remote.address) !== null) answerMalformed(result.partial, flow, result.reason, result.otherVersion ? 505 : 400);
-    } else if (result.message.kind === "response") {
-      if (!transactions.receiveResponse(result.message)) count.stray += 1;
-    } else receiveRequest(result.message, flow, oversized);
+      if (result.partial !== undefined) answerMalformed(result.partial, flow, bytes, { status: result.otherVersion ? 505 : 400, headers: [warning(399, result.reason)] });
+    } else if (result.message.kind === "response") receiveResponse(result.message, bytes, flow);
+    else receiveRequest(result.message, bytes, flow, oversized);
   }
 
-  function answerMalformed({ method, headers }: { readonly method: string; readonly headers: SipHeaders }, flow: Flow, reason: string, status: 400 | 505 = 400): void {
+  /** Of a stream that breaks off at this message: it is answered as far as it can be read. */
+  function receiveBroken(head: Uint8Array, flow: Flow, reason: string): void {
+    count.malformed += 1;
+    const result = parseSipMessage(head);
+    const readable = result.ok ? (result.message.kind === "request" ? result.message : undefined) : result.partial;
+    if (readable !== undefined) answerMalformed(readable, flow, head, { status: reason === "message too large" ? 413 : !result.ok && result.otherVersion ? 505 : 400, headers: [warning(399, reason)] });
+  }
+
+  function answerMalformed({ method, headers }: { readonly method: string; readonly headers: SipHeaders }, flow: Flow, bytes: Uint8Array, answer: Answer): void {
+    if (!options.isTrunkAddress(flow.remote.address)) return;
     const via = topVia(headers);
+    if (via === null) return;
+    const to = parseNameAddr(headers.get("To") ?? "");
     const request: SipRequest = { kind: "request", method, uri: "", headers, body: new Uint8Array() };
-    if (via !== null) answerStateless({ request, flow, via }, { status, headers: [warning(399, reason)] });
+    const asked = { request, flow, via, callId: headers.get("Call-ID") ?? "", from: { params: new Map<string, string>() } };
+    if (method === "INVITE" && !(to.ok && to.value.params.has("tag"))) recordOf.set(asked, records.open(asked, bytes, ownerOf(identify(claimOf(flow, null))), null));
+    answerStateless(asked, answer);
   }
 
-  function receiveRequest(request: SipRequest, flow: Flow, oversized: boolean): void {
+  function receiveResponse(response: SipResponse, bytes: Uint8Array, flow: Flow): void {
+    if (!transactions.receiveResponse(response)) count.stray += 1;
+    else records.of(ourKey(response))?.note("in", flow.kind, flow.remote, bytes);
+  }
+
+  function receiveRequest(request: SipRequest, bytes: Uint8Array, flow: Flow, oversized: boolean): void {
     const { method } = request;
     const known = (methodsKnown as readonly string[]).includes(method);
     requests[known ? method : "other"] = (requests[known ? method : "other"] ?? 0) + 1;
-    const trunk = matchTrunk(flow.remote.address);
     const incoming = readIncoming(request, flow);
     if (incoming === null) {
       count.malformed += 1;
-      if (trunk !== null) answerMalformed(request, flow, "malformed Via, From, To or CSeq");
-      return;
+      return answerMalformed(request, flow, bytes, { status: 400, headers: [warning(399, "malformed Via, From, To or CSeq")] });
     }
 
-    if (method === "ACK") {
-      const session = sessions.get(dialogKeyOf(incoming));
-      session?.dialog.acknowledge(incoming);
-      if (!transactions.acknowledge(incoming) && session === undefined) count.stray += 1;
-      return;
-    }
-    const session = sessionOf(incoming, trunk);
-    if (session === null && trunk === null && !recorder.ready().ready) {
-      // Without a snapshot nobody's trunk is known: the sender must go elsewhere, not take it for a refusal.
-      return answerStateless(incoming, { status: 503, headers: [["Retry-After", "5"]] });
-    }
-    if (session === null && trunk === null) {
-      if (method === "INVITE") log.info({ remote: flow.remote.address, callId: incoming.callId }, "INVITE refused: this address belongs to no trunk");
-      return answerStateless(incoming, { status: 403, headers: [warning(399, "this address belongs to no trunk")] });
-    }
-    if (transactions.count() >= maxTransactions) return answerStateless(incoming, { status: 503, headers: [["Retry-After", "10"]] });
-    if (method === "CANCEL") return cancel(incoming);
+    if (method === "ACK") return receiveAck(incoming, bytes);
+    const inside = toTag(incoming) === "" ? undefined : sessions.get(dialogKeyOf(incoming));
+    const identified = identify(claimOf(flow, inside === undefined ? userOf(request.uri) : inside.recordingUser));
+    const standing = inside === undefined ? null : standingOf(inside, incoming, identified);
+    const sender: Identified = standing === null ? identified : { kind: "trunk", trunk: standing };
+    if (sender.kind === "refused") return turnAway(incoming, bytes, sender);
+    const { trunk } = sender;
+
+    if (method === "CANCEL") return cancel(incoming, bytes);
+    if (transactions.absorb(incoming)) return;
+    const begins = method === "INVITE" && toTag(incoming) === "";
+    const localTag = context.newToken();
+    const key = dialogKey(incoming.callId, localTag, fromTag(incoming));
+    const record = begins ? records.open(incoming, bytes, trunk, key) : standing === null ? null : records.of(dialogKeyOf(incoming));
+    if (record !== null) recordOf.set(incoming, record);
+    if (!begins) record?.note("in", flow.kind, flow.remote, bytes);
+    if (transactions.count() >= maxTransactions) return answerStateless(incoming, { status: 503, headers: [["Retry-After", "10"], warning(399, "too many requests at once")] });
 
     const merged = toTag(incoming) === "" && transactions.isMerged(incoming);
+    const refusal = oversized ? ({ status: 413 } as const) : merged ? ({ status: 482 } as const) : refuse(incoming);
+    // Asked before anything is remembered or changed, and without a transaction (RFC 3261 §26.3.2.4): who cannot answer costs nothing.
+    const challenge = refusal === null ? challengeTo(incoming, trunk, standing === null ? undefined : inside) : null;
+    if (challenge !== null) return answerStateless(incoming, challenge);
+
     const transaction = transactions.open(incoming);
     if (transaction === null) return;
-    const localTag = context.newToken();
-    const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, agent));
-
+    if (begins) transaction.onFinal = (response, why) => record?.answered(response, why);
+    const answer = (given: Answer): void => transaction.respond(replyTo(incoming, given, localTag, agent), given);
     try {
-      const refusal = oversized ? ({ status: 413 } as const) : merged ? ({ status: 482 } as const) : refuse(incoming);
       if (refusal !== null) answer(refusal);
-      else if (session !== null) receiveInDialog(session, transaction, answer);
+      else if (inside !== undefined && standing !== null) receiveInDialog(inside.session, transaction, answer);
       else if (toTag(incoming) === "" && method === "OPTIONS") answer(options200());
-      else if (toTag(incoming) === "" && method === "INVITE" && trunk !== null) open(transaction, trunk, localTag, answer);
+      else if (begins) open(transaction, trunk, localTag, answer);
       else answer({ status: 481 });
     } catch (thrown) {
       // A defect on one message: this request fails, every other call goes on.
@@ -188,11 +273,46 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     }
   }
 
-  function open(transaction: ServerTransaction, trunk: Trunk, localTag: string, answer: (given: Answer) => void): void {
-    const opened = openSession(context, transaction, trunk, localTag)
+  function receiveAck(ack: Incoming, bytes: Uint8Array): void {
+    const key = dialogKeyOf(ack);
+    const running = sessions.get(key);
+    running?.session.dialog.acknowledge(ack);
+    if (!transactions.acknowledge(ack) && running === undefined) count.stray += 1;
+    const record = records.of(key);
+    if (record?.remoteAddress === ack.flow.remote.address) record.note("in", ack.flow.kind, ack.flow.remote, bytes);
+  }
+
+  /** Nobody's, or not as the trunk wants it. Who may not send from there learns no more than that. */
+  function turnAway(incoming: Incoming, bytes: Uint8Array, refused: Extract<Identified, { kind: "refused" }>): void {
+    const { request, flow, callId } = incoming;
+    const begins = request.method === "INVITE" && toTag(incoming) === "";
+    if (begins) recordOf.set(incoming, records.open(incoming, bytes, refused.concerns, null));
+    if (!recorder.ready().ready && !options.isTrunkAddress(flow.remote.address)) {
+      // Without a snapshot nobody's trunk is known: the sender must go elsewhere, not take it for a refusal.
+      return answerStateless(incoming, { status: 503, headers: [["Retry-After", "5"]] });
+    }
+    const words = options.isTrunkAddress(flow.remote.address) ? refusals[refused.reason] : refusals.SOURCE_NOT_ALLOWED;
+    if (begins) log.info({ remote: flow.remote.address, callId, reason: refused.reason }, `INVITE refused: ${words}`);
+    answerStateless(incoming, { status: 403, headers: [warning(399, words)] }, { reason: refused.reason, explanation: refused.explanation });
+  }
+
+  /** 401, where the trunk wants credentials and these are none (RFC 3261 §22). */
+  function challengeTo(incoming: Incoming, trunk: IdentifiedTrunk, inside: Running | undefined): Answer | null {
+    const { method } = incoming.request;
+    // Inside a dialog every request but ACK and CANCEL is asked, if its INVITE was: a client that had no password then has none for its BYE.
+    // OPTIONS outside is not: clients ask that of their whole list all the time, most without credentials, and it gives nothing away.
+    const asked = inside === undefined ? method === "INVITE" && toTag(incoming) === "" : inside.trunk.digest !== null;
+    return asked && trunk.digest !== null ? authenticator.challenge(incoming, trunk.digest) : null;
+  }
+
+  function open(transaction: ServerTransaction, identified: IdentifiedTrunk, localTag: string, answer: (given: Answer) => void): void {
+    const { request } = transaction.incoming;
+    const { tenantId, trunkId, trunkName, media } = identified;
+    const add = (session: Session): void => void sessions.set(session.dialog.key, { session, trunk: identified, recordingUser: userOf(request.uri) });
+    const opened = openSession({ ...context, add }, transaction, { tenantId, trunkId, trunkName, media }, localTag)
       .catch((thrown: unknown) => {
         log.error({ err: thrown, callId: transaction.incoming.callId }, "recording session could not be opened");
-        answer({ status: 503, headers: [["Retry-After", "10"], warning(399, "internal error")] });
+        answer({ status: 503, headers: [["Retry-After", "10"], warning(399, "internal error")], reason: "INTERNAL" });
       })
       .finally(() => opening.delete(opened));
     opening.add(opened);
@@ -200,18 +320,23 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
 
   function receiveInDialog(session: Session, transaction: ServerTransaction, answer: (given: Answer) => void): void {
     const outOfOrder = session.dialog.take(transaction.incoming);
-    if (outOfOrder === null) session.receive(transaction);
-    else answer(outOfOrder);
+    if (outOfOrder !== null) answer(outOfOrder);
+    // We send nothing that a PRACK could acknowledge (RFC 3262 §3).
+    else if (transaction.incoming.request.method === "PRACK") answer({ status: 481 });
+    else session.receive(transaction);
   }
 
-  /** A dialog belongs to its trunk: another trunk's client cannot end or change it, whatever tags it knows. */
-  function sessionOf(incoming: Incoming, trunk: Trunk | null): Session | null {
-    if (toTag(incoming) === "") return null;
-    const session = sessions.get(dialogKeyOf(incoming));
-    if (session === undefined) return null;
-    // The trunk may have been deleted meanwhile: its calls still end properly.
-    const sameSource = session.dialog.flow.remote.address === incoming.flow.remote.address;
-    return sameSource || trunk?.trunkId === session.trunk.trunkId ? session : null;
+  /**
+   * As whom the sender of a request inside a dialog stands. A dialog belongs to its trunk: another trunk's client cannot end or change it,
+   * whatever tags it knows. The trunk may have been deleted, turned off or made stricter meanwhile: its calls still end properly, by who
+   * sent last, in the same way.
+   */
+  function standingOf({ session, trunk }: Running, { flow }: Incoming, identified: Identified): IdentifiedTrunk | null {
+    if (identified.kind === "trunk") return identified.trunk.trunkId === trunk.trunkId ? identified.trunk : null;
+    const last = session.dialog.flow;
+    const [shown, before] = [flow.certificates[0], last.certificates[0]];
+    const sameCertificate = shown === before || (shown !== undefined && before !== undefined && Buffer.from(shown).equals(before));
+    return last.remote.address === flow.remote.address && last.kind === flow.kind && sameCertificate ? trunk : null;
   }
 
   /** What is wrong with the request as such, whatever it is about (RFC 3261 §8.2.1 to §8.2.2). */
@@ -225,11 +350,17 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     return unknown.length === 0 ? null : { status: 420, headers: [["Unsupported", unknown.join(", ")]] };
   }
 
-  function cancel(incoming: Incoming): void {
+  function cancel(incoming: Incoming, bytes: Uint8Array): void {
     const invite = transactions.inviteOf(incoming);
     const transaction = transactions.open(incoming);
     if (transaction === null) return;
-    const found = invite !== null && fromTag(invite.incoming) === fromTag(incoming);
+    // From hop to hop (RFC 3261 §9.1): who sent the INVITE takes it back, nobody else.
+    const found = invite !== null && fromTag(invite.incoming) === fromTag(incoming) && invite.incoming.flow.remote.address === incoming.flow.remote.address;
+    const record = found ? recordOf.get(invite.incoming) : undefined;
+    if (record !== undefined) {
+      recordOf.set(incoming, record);
+      record.note("in", incoming.flow.kind, incoming.flow.remote, bytes);
+    }
     transaction.respond(replyTo(incoming, { status: found ? 200 : 481 }, context.newToken(), agent));
     if (found) invite.onCancel?.();
   }
@@ -245,18 +376,21 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
 
   async function close(): Promise<void> {
     draining = true;
-    const said = Promise.allSettled([...opening, ...[...sessions.values()].map((session) => session.shutdown())]);
+    const said = Promise.allSettled([...opening, ...[...sessions.values()].map(({ session }) => session.shutdown())]);
     const { promise: waited, resolve: stopWaiting } = Promise.withResolvers<void>();
     const wait = timers.after(byeWaitMs, stopWaiting);
     await Promise.race([said, waited]);
     wait.cancel();
     transactions.close();
     await said;
+    records.close();
+    certificate?.close();
     await transport.close();
   }
 
   return {
     address: transport.address,
+    tlsAddress: transport.tlsAddress,
     stats: () => ({
       requests: { ...requests },
       responses: { ...responses },
@@ -264,10 +398,29 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
       transactions: transactions.count(),
       ...count,
       transport: transport.stats(),
+      tls: certificate && { certificateExpiresAt: certificate.expiresAt, certificateReloads: certificate.reloads, certificateProblem: certificate.problem },
     }),
     drain() {
       draining = true;
     },
     close: () => (closing ??= close()),
   };
+}
+
+const claimOf = (flow: Flow, recordingUser: string | null): Claim => ({ remoteAddress: flow.remote.address, transport: flow.kind, recordingUser, certificates: flow.certificates });
+
+const ownerOf = (identified: Identified) => (identified.kind === "trunk" ? identified.trunk : identified.concerns);
+
+function userOf(uri: string): string | null {
+  const parsed = parseSipUri(uri);
+  return parsed.ok && parsed.value.scheme !== "tel" && parsed.value.user !== "" ? parsed.value.user : null;
+}
+
+/** Key of the dialog of a request that we sent, or of the answer to one. */
+function ourKey({ headers }: SipMessage): string {
+  const tagOf = (name: "From" | "To"): string => {
+    const read = parseNameAddr(headers.get(name) ?? "");
+    return (read.ok ? read.value.params.get("tag") : undefined) ?? "";
+  };
+  return dialogKey(headers.get("Call-ID") ?? "", tagOf("From"), tagOf("To"));
 }

@@ -3,7 +3,7 @@ import type { SipMessage, SipResponse } from "@earwitness/media";
 import { describe, expect, test } from "vitest";
 import type { CallFacts } from "#recorder";
 import type { FakeCall } from "./fake-recorder.ts";
-import { createTestServer, until } from "./test-server.ts";
+import { byAddress, createTestServer, until } from "./test-server.ts";
 import { partial, sdpOf, siprecBody, twoPeople } from "./test-client.ts";
 import type { OfferedLine } from "./test-client.ts";
 
@@ -161,7 +161,7 @@ describe("answers to an INVITE", () => {
   });
 
   test("no trunk: 403, and nothing is remembered", async () => {
-    await using it = await createTestServer({ matchTrunk: () => null });
+    await using it = await createTestServer(byAddress(() => null));
     const call = await it.call();
     const refused = await call.establish();
     expect(refused.status).toBe(403);

@@ -1,7 +1,7 @@
 import type { SdpDecision } from "@earwitness/media";
 import type { Log } from "#log";
 import type { LocalPorts, RecordedCall, StreamOffer } from "#recorder";
-import { labelOf, sameStream } from "./lines.ts";
+import { answeredPayloads, labelOf, sameStream } from "./lines.ts";
 import type { Line } from "./lines.ts";
 
 /** The streams of one call as the recorder has them now. */
@@ -11,7 +11,8 @@ export interface Streams {
   isOpen(label: string): boolean;
   /** Brings the recorder to what an offer asks for, and answers it line by line. Never fails: a stream the recorder refuses is refused in SDP. */
   apply(lines: readonly Line[], at: Date): Promise<void>;
-  decisions(): SdpDecision[];
+  /** `waiting`: streams that are not open are neither taken nor refused, but inactive until it is known whether they are wanted. */
+  decisions(waiting: boolean): SdpDecision[];
 }
 
 /** `opened`: what the recorder opened for the first offer; a stream without ports was refused. */
@@ -53,15 +54,19 @@ export function createStreams(call: RecordedCall, first: readonly Line[], opened
         if (ports !== null) open.set(stream.label, { stream, ports });
       }
     },
-    decisions: () =>
+    decisions: (waiting) =>
       lines.map((line) => {
-        const taken = line.kind === "stream" ? open.get(line.stream.label) : undefined;
-        if (taken === undefined) return { kind: "refuse" };
-        // One codec per line: the one the client likes best of those we can play back.
-        return { kind: "take", ...taken.ports, payloadTypes: taken.stream.payloads.slice(0, 1).map(({ number }) => number) };
+        if (line.kind !== "stream") return { kind: "refuse" };
+        const taken = open.get(line.stream.label);
+        const crypto = line.crypto === null ? {} : { crypto: line.crypto };
+        if (taken === undefined) return waiting ? { kind: "take", rtpPort: discardPort, rtcpPort: discardPort + 1, payloadTypes: answeredPayloads(line.stream), inactive: true, ...crypto } : { kind: "refuse" };
+        return { kind: "take", ...taken.ports, payloadTypes: answeredPayloads(taken.stream), ...crypto };
       }),
   };
 }
+
+/** RFC 863. A line that is inactive needs a port other than zero, and nobody sends to it. */
+const discardPort = 9;
 
 export const streamsOf = (lines: readonly Line[]): StreamOffer[] => lines.flatMap((line) => (line.kind === "stream" ? [line.stream] : []));
 

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import { createSipStreamFramer, parseSipMessage, serializeSip, SipHeaders } from "@earwitness/media";
 import type { SipHeaderField, SipMessage, SipRequest, SipResponse } from "@earwitness/media";
 
@@ -19,11 +21,11 @@ export interface TestClient {
   /** Rejects if anything that fits comes within `forMs`. */
   silence(forMs: number, fits?: (message: SipMessage) => boolean): Promise<void>;
   /** Answers a request of the server. */
-  reply(request: SipRequest, status: number, headers?: readonly SipHeaderField[]): void;
+  reply(request: SipRequest, status: number, headers?: readonly SipHeaderField[], body?: string): void;
   close(): Promise<void>;
 }
 
-export async function createTestClient(kind: "udp" | "tcp", serverPort: number, from = "127.0.0.1"): Promise<TestClient> {
+export async function createTestClient(kind: "udp" | "tcp" | "tls", serverPort: number, from = "127.0.0.1", tls: ConnectionOptions = {}): Promise<TestClient> {
   const received: SipMessage[] = [];
   const unreadable: string[] = [];
   const untaken: SipMessage[] = [];
@@ -48,8 +50,9 @@ export async function createTestClient(kind: "udp" | "tcp", serverPort: number, 
     write = (bytes) => socket.send(bytes, serverPort, "127.0.0.1");
     close = () => new Promise((closed) => socket.close(() => closed()));
   } else {
-    const socket = connect({ port: serverPort, host: "127.0.0.1", localAddress: from });
-    await new Promise<void>((connected) => socket.once("connect", connected));
+    const to = { port: serverPort, host: "127.0.0.1", localAddress: from };
+    const socket = kind === "tls" ? connectTls({ ...to, rejectUnauthorized: false, ...tls }) : connect(to);
+    await new Promise<void>((connected, fail) => socket.once(kind === "tls" ? "secureConnect" : "connect", connected).once("error", fail));
     const framer = createSipStreamFramer();
     socket.on("data", (chunk) => {
       for (const event of framer.push(chunk)) if (event.kind === "message") arrive(event.bytes);
@@ -89,11 +92,11 @@ export async function createTestClient(kind: "udp" | "tcp", serverPort: number, 
       const came = await client.next(fits, forMs).catch(() => null);
       if (came !== null) throw new Error(`not silent: ${came.kind === "request" ? came.method : came.status}`);
     },
-    reply(request, status, headers = []) {
+    reply(request, status, headers = [], body = "") {
       const answer = new SipHeaders();
       for (const name of ["Via", "From", "To", "Call-ID", "CSeq"]) for (const value of request.headers.all(name)) answer.add(name, value);
       for (const [name, value] of headers) answer.add(name, value);
-      write(serializeSip({ kind: "response", status, reason: "Because", headers: answer, body: new Uint8Array() }));
+      write(serializeSip({ kind: "response", status, reason: "Because", headers: answer, body: new TextEncoder().encode(body) }));
     },
     close: () => close(),
   };
@@ -109,7 +112,7 @@ export interface Message {
 /** One dialog as the client sees it. Every method sends and returns the bytes, for whoever wants to send them again. */
 export interface TestCall {
   readonly callId: string;
-  readonly kind: "udp" | "tcp";
+  readonly kind: "udp" | "tcp" | "tls";
   /** Learned from a response: the server's tag. */
   toTag: string | null;
   readonly fromTag: string;
@@ -120,7 +123,7 @@ export interface TestCall {
   establish(message?: Message): Promise<SipResponse>;
 }
 
-export function createTestCall(client: TestClient, kind: "udp" | "tcp", callId = randomBytes(8).toString("hex")): TestCall {
+export function createTestCall(client: TestClient, kind: "udp" | "tcp" | "tls", callId = randomBytes(8).toString("hex")): TestCall {
   const fromTag = randomBytes(4).toString("hex");
   const call: TestCall = {
     callId,

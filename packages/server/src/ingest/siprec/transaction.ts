@@ -2,6 +2,7 @@ import type { SipRequest, SipResponse } from "@earwitness/media";
 import { parseCSeq } from "@earwitness/media";
 import { fromTag, topVia } from "./incoming.ts";
 import type { Incoming } from "./incoming.ts";
+import type { Why } from "./invitation-record.ts";
 import { lifetimeMs, retransmit, t4Ms } from "./timers.ts";
 import type { Timer, Timers } from "./timers.ts";
 
@@ -10,7 +11,10 @@ export interface ServerTransaction {
   readonly incoming: Incoming;
   /** A final response was given. */
   readonly answered: boolean;
-  respond(response: SipResponse): void;
+  /** `why` is for `onFinal` alone; the other side reads the response. */
+  respond(response: SipResponse, why?: Why): void;
+  /** Told once, when the final response has been sent. */
+  onFinal: ((response: SipResponse, why: Why) => void) | null;
   /** INVITE only: what to do when a CANCEL comes before the final response. */
   onCancel: (() => void) | null;
 }
@@ -19,6 +23,8 @@ export interface ServerTransaction {
 export type Outcome = { readonly kind: "answered"; readonly response: SipResponse } | { readonly kind: "timeout" };
 
 export interface Transactions {
+  /** The request belongs to a transaction that lives, which has dealt with it. Asked before anything that may be done only once. */
+  absorb(incoming: Incoming): boolean;
   /** Answers null where the request belongs to a transaction that already lives (a retransmission, an ACK to an error). */
   open(incoming: Incoming): ServerTransaction | null;
   /** An ACK to an error of ours ends its retransmission; false: it belongs to a 200, or to nothing. */
@@ -67,10 +73,11 @@ export function createTransactions(timers: Timers, send: (response: SipResponse,
       key,
       incoming,
       onCancel: null,
+      onFinal: null,
       get answered() {
         return last !== null && last.status >= 200;
       },
-      respond(response) {
+      respond(response, why = {}) {
         if (server.answered) return;
         last = response;
         send(response, incoming);
@@ -78,6 +85,8 @@ export function createTransactions(timers: Timers, send: (response: SipResponse,
         server.onCancel = null;
         // An error to an INVITE is repeated until its ACK (timer G), on UDP; 2xx is repeated by the dialog (RFC 6026).
         if (invite && response.status >= 300 && !reliable) again = retransmit(timers, () => send(response, incoming));
+        server.onFinal?.(response, why);
+        server.onFinal = null;
         // Timers H, J and L. A non-INVITE over a stream is never repeated, so nothing has to be remembered.
         end = timers.after(invite || !reliable ? lifetimeMs : 0, server.drop);
       },
@@ -108,13 +117,15 @@ export function createTransactions(timers: Timers, send: (response: SipResponse,
     return server;
   }
 
+  function absorb(incoming: Incoming): boolean {
+    const known = servers.get(serverKey(incoming, incoming.request.method));
+    known?.receiveAgain();
+    return known !== undefined;
+  }
+
   return {
-    open(incoming) {
-      const known = servers.get(serverKey(incoming, incoming.request.method));
-      if (known === undefined) return openServer(incoming);
-      known.receiveAgain();
-      return null;
-    },
+    absorb,
+    open: (incoming) => (absorb(incoming) ? null : openServer(incoming)),
     acknowledge: (ack) => servers.get(serverKey(ack, "INVITE"))?.acknowledge() ?? false,
     inviteOf(other) {
       return servers.get(serverKey(other, "INVITE")) ?? null;

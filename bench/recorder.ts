@@ -1,0 +1,172 @@
+/**
+ * What it costs to record: processor time per stream-second from the socket to encrypted, synced disk, and every packet counted
+ * from the sender to the sealed piece. Beside node:dgram, and beside rtpengine's pcap recording under the same load.
+ *
+ *   npm run bench recorder -- [--calls 500,1000,2000] [--seconds 20] [--rounds 3] [--only batch,dgram,rtpengine] [--profile DIR]
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { UdpBackEnd } from "../packages/server/src/recorder/udp-choice.ts";
+import { processTime, residentMb } from "./process-time.ts";
+import type { Finished, ToRecording } from "./recording-process.ts";
+import { freePort, type Load, type Sent } from "./rtp-load.ts";
+import { hasRtpengine, startRtpengine } from "./rtpengine.ts";
+import type { Probed } from "./thread-probe.ts";
+
+type Way = UdpBackEnd | "rtpengine receive" | "rtpengine relay";
+
+interface Run {
+  readonly way: Way;
+  readonly calls: number;
+  readonly seconds: number;
+  readonly cpuMsPerStreamSecond: number;
+  /** With the calls open and nothing sent; taken off above. */
+  readonly idleCpuMsPerSecond: number;
+  readonly packetsSent: number;
+  readonly packetsKept: number;
+  readonly residentMb: number;
+  readonly sender: Sent;
+  readonly loadBefore: number;
+  readonly probed?: Probed;
+  readonly finished?: Finished;
+  /** Processor time of ending all calls at once. */
+  readonly finishCpuMs?: number;
+}
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((arg) => arg !== "recorder"),
+  options: {
+    calls: { type: "string", default: "500,1000,2000" },
+    seconds: { type: "string", default: "20" },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string", default: "batch,dgram,rtpengine" },
+    profile: { type: "string" },
+  },
+});
+const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+const callCounts = values.calls.split(",").map(Number);
+const wanted = values.only.split(",");
+if ([seconds, rounds, ...callCounts].some((number) => !Number.isInteger(number) || number < 1)) throw new Error("--calls, --seconds and --rounds are whole numbers from 1");
+
+/** Code is compiled and buffers have grown; nothing of this is measured. */
+const warmMs = 4_000;
+const idleMs = 2_000;
+/** Often enough that pieces are part of what is measured. */
+const pieceMs = 8_000;
+const results = join(import.meta.dirname, "results");
+const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+function startLoad(load: Load): Promise<Sent> {
+  const sender = fork(join(import.meta.dirname, "rtp-load.ts"), { execArgv: ["--disable-warning=ExperimentalWarning"] });
+  sender.send(load);
+  return new Promise((done, fail) => {
+    sender.once("message", (sent) => done(sent as Sent));
+    sender.once("exit", (code) => fail(new Error(`the sender died with ${code}`)));
+  });
+}
+
+/** The same window for every way: idle, warm, measured. */
+async function measure(pid: number, load: Load): Promise<{ cpuMsPerStreamSecond: number; idleCpuMsPerSecond: number; residentMb: number; sender: Sent }> {
+  const spent = async (ms: number): Promise<number> => {
+    const [from, at] = [processTime(pid), performance.now()];
+    await wait(ms);
+    return ((processTime(pid) - from) * 1000) / (performance.now() - at);
+  };
+  await wait(500);
+  const idle = await spent(idleMs);
+  const sent = startLoad({ ...load, seconds: load.seconds + warmMs / 1000 });
+  await wait(warmMs);
+  const busy = await spent(load.seconds * 1000 - 500);
+  const resident = residentMb(pid);
+  const sender = await sent;
+  await wait(500);
+  return { cpuMsPerStreamSecond: (busy - idle) / load.ports.length, idleCpuMsPerSecond: idle, residentMb: resident, sender };
+}
+
+async function runRecorder(udp: UdpBackEnd, calls: number, dir: string): Promise<Run> {
+  const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(resolve(values.profile), `${udp}-${calls}`)}`];
+  const child: ChildProcess = fork(join(import.meta.dirname, "recording-process.ts"), { execArgv: ["--disable-warning=ExperimentalWarning", "--import", join(import.meta.dirname, "thread-probe.ts"), ...profile] });
+  const exited = once(child, "exit");
+  const ask = async <T>(command: ToRecording): Promise<T> => {
+    const answer = Promise.race([once(child, "message"), exited.then(() => Promise.reject(new Error("the recording process died")))]);
+    child.send(command);
+    return ((await answer) as [T])[0];
+  };
+  try {
+    const loadBefore = loadavg()[0]!;
+    const ports = await ask<(readonly [number, number])[]>({ kind: "open", calls, spoolDir: dir, udp, pieceMs });
+    await ask<Probed>({ kind: "probe" }); // forgets what opening cost
+    const measured = await measure(child.pid!, { ports, seconds, fromPort: 0 });
+    const probed = await ask<Probed>({ kind: "probe" });
+    const before = processTime(child.pid!);
+    const finished = await ask<Finished>({ kind: "finish" });
+    const finishCpuMs = processTime(child.pid!) - before;
+    return { way: udp, calls, seconds, ...measured, packetsSent: measured.sender.packets, packetsKept: finished.packets, loadBefore, probed, finished, finishCpuMs };
+  } finally {
+    child.disconnect();
+    await exited;
+  }
+}
+
+async function runRtpengine(relay: boolean, calls: number, dir: string): Promise<Run> {
+  const loadBefore = loadavg()[0]!;
+  const fromPort = await freePort();
+  const engine = await startRtpengine({ calls, dir, relay, fromPort });
+  try {
+    const measured = await measure(engine.pid, { ports: engine.ports, seconds, fromPort });
+    return { way: relay ? "rtpengine relay" : "rtpengine receive", calls, seconds, ...measured, packetsSent: measured.sender.packets, packetsKept: await engine.kept(), loadBefore };
+  } finally {
+    await engine.close();
+  }
+}
+
+const ways: Way[] = (["batch", "dgram", "rtpengine receive", "rtpengine relay"] as const).filter((way) => wanted.some((one) => way.startsWith(one)));
+const present = hasRtpengine() ? ways : ways.filter((way) => !way.startsWith("rtpengine"));
+if (present.length < ways.length) console.log("rtpengine is not installed (Debian: rtpengine-daemon): measured without it.");
+
+const runs: Run[] = [];
+for (const calls of callCounts) {
+  for (let round = 0; round < rounds; round += 1) {
+    for (const way of present) {
+      const dir = await mkdtemp(join(tmpdir(), "earwitness-bench-"));
+      try {
+        const run = way === "batch" || way === "dgram" ? await runRecorder(way, calls, dir) : await runRtpengine(way === "rtpengine relay", calls, dir);
+        runs.push(run);
+        console.log(describe(run));
+      } finally {
+        await rm(dir, { recursive: true, force: true });
+      }
+    }
+  }
+}
+
+function describe(run: Run): string {
+  const lost = run.packetsSent - run.packetsKept;
+  const lag = run.probed === undefined ? "" : `  journal ${run.probed.journalLagMs.p50.toFixed(0)}/${run.probed.journalLagMs.p99.toFixed(0)} ms  loop p99 ${run.probed.eventLoopDelayMs.p99.toFixed(0)} ms`;
+  return `${run.way.padEnd(18)} ${String(run.calls).padStart(5)} calls  ${run.cpuMsPerStreamSecond.toFixed(3)} ms per stream-second  lost ${lost} of ${run.packetsSent}${lag}  ${run.residentMb.toFixed(0)} MB  (sender ${run.sender.latestMs.toFixed(0)} ms late at most)`;
+}
+
+const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+
+for (const calls of callCounts) {
+  const costOf = (way: Way): number => median(runs.filter((run) => run.calls === calls && run.way === way).map((run) => run.cpuMsPerStreamSecond));
+  console.log(`\n${calls} two-stream calls, ${seconds} s, median of ${rounds}`);
+  for (const way of present) {
+    const of = runs.filter((run) => run.calls === calls && run.way === way);
+    const [sent, kept] = [of.reduce((sum, run) => sum + run.packetsSent, 0), of.reduce((sum, run) => sum + run.packetsKept, 0)];
+    const callsPerCore = 1000 / (2 * costOf(way));
+    console.log(`  ${way.padEnd(18)} ${costOf(way).toFixed(3)} ms per stream-second  ×${(costOf(way) / costOf(present[0]!)).toFixed(2)}  ${Math.round(callsPerCore)} calls would fill a core  lost ${(((sent - kept) / sent) * 100).toFixed(4)} %`);
+  }
+}
+
+await mkdir(results, { recursive: true });
+const at = new Date();
+const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30), kernel: release(), node: process.version };
+const file = join(results, `${at.toISOString().slice(0, 19).replaceAll(":", "")}-recorder.json`);
+await writeFile(file, `${JSON.stringify({ bench: "recorder", at: at.toISOString(), machine, options: { seconds, rounds, pieceMs, warmMs }, runs }, null, 1)}\n`);
+console.log(`\nThe raw runs: ${file}`);

@@ -1,0 +1,152 @@
+/** People of a tenant, kept by form. Every change is one evidence row in the transaction of the change. */
+import { sql } from "kysely";
+import type { Person, PersonPage, PersonSettings } from "@earwitness/contract";
+import { entityTag, refuseStale } from "#access";
+import { withTenant, type TenantTransaction } from "#db";
+import { Refusal } from "#errors";
+import { append } from "#evidence";
+import { newUuid } from "#ids";
+import { isStorable } from "#tenants";
+import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
+import { readPeople, writePeople } from "./person-rows.ts";
+import { checkPersonSettings, personChange, personFields, type PersonMistake } from "./person-settings.ts";
+
+export interface PersonQuery {
+  readonly q?: string | undefined;
+  readonly group?: string | undefined;
+  readonly limit: number;
+  readonly after?: string | undefined;
+}
+
+export interface PersonStore {
+  list(tenantId: string, query: PersonQuery): Promise<PersonPage>;
+  get(tenantId: string, personId: string): Promise<Person>;
+  create(act: Act, settings: PersonSettings): Promise<Person>;
+  change(act: Act, personId: string, settings: PersonSettings, ifMatch?: string): Promise<Person>;
+  /** The person is gone from lists and calls; what was recorded of them stays. */
+  remove(act: Act, personId: string): Promise<void>;
+}
+
+export const personTag = ({ settings }: Person): string => entityTag(settings);
+
+export function createPersonStore(options: PeopleOptions): PersonStore {
+  const { db, clock } = options;
+
+  async function one(tx: TenantTransaction, personId: string): Promise<Person> {
+    const [person] = await readPeople(tx, [personId]);
+    if (person === undefined) throw new Refusal("PERSON_NOT_FOUND", 404, "There is no such person.");
+    return person;
+  }
+
+  return {
+    list: (tenantId, query) => withTenant(db, tenantId, (tx) => list(tx, query)),
+    get: (tenantId, personId) => withTenant(db, tenantId, (tx) => one(tx, personId)),
+
+    create: (act, wanted) =>
+      changing(options, act, async (tx) => {
+        const person = { id: newUuid(), settings: await checked(tx, act, null, wanted) };
+        await writePeople(tx, [person], () => true);
+        await append(tx, evidenceOf(options, act, "Create", "Person", person.id, { change: personChange(null, person.settings) }));
+        return await one(tx, person.id);
+      }),
+
+    change: (act, personId, wanted, ifMatch) =>
+      changing(options, act, async (tx) => {
+        const before = await one(tx, personId);
+        refuseStale(ifMatch, personTag(before), "person");
+        const settings = await checked(tx, act, before, wanted);
+        const change = personChange(before.settings, settings);
+        if (Object.keys(change).length === 0) return before;
+        await writePeople(tx, [{ id: personId, settings }], () => false);
+        await append(tx, evidenceOf(options, act, "Change", "Person", personId, { change }));
+        return await one(tx, personId);
+      }),
+
+    remove: (act, personId) =>
+      changing(options, act, async (tx) => {
+        const before = await one(tx, personId);
+        if (act.by.kind === "person" && act.by.id === personId) throw new Refusal("YOURSELF", 409, "You cannot remove yourself; somebody else has to.");
+        if (before.settings.accessProfile !== null && !act.mayGiveAccess) throw mayNotGiveAccess();
+        await tx.updateTable("people").set({ deleted_at: clock.now() }).where("person_id", "=", personId).execute();
+        await tx.deleteFrom("person_addresses").where("person_id", "=", personId).execute();
+        await tx.deleteFrom("person_extensions").where("person_id", "=", personId).execute();
+        await tx.deleteFrom("group_members").where("person_id", "=", personId).execute();
+        await append(tx, evidenceOf(options, act, "Delete", "Person", personId, { was: personFields(before.settings) }));
+      }),
+  };
+}
+
+export const mayNotGiveAccess = () => new Refusal("FORBIDDEN", 403, "Saying what people may see needs the permission access.manage.", [{ where: "body.accessProfile", message: "needs the permission access.manage" }]);
+
+/** The settings in one spelling, or a refusal with every mistake: of form, and of what belongs to somebody else. */
+async function checked(tx: TenantTransaction, act: Act, before: Person | null, wanted: PersonSettings): Promise<PersonSettings> {
+  const { settings, mistakes } = checkPersonSettings(wanted);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  if (settings.accessProfile !== (before?.settings.accessProfile ?? null)) {
+    if (!act.mayGiveAccess) throw mayNotGiveAccess();
+    if (act.by.kind === "person" && act.by.id === before?.id) throw new Refusal("YOURSELF", 409, "You cannot change your own access profile; somebody else has to.", [{ where: "body.accessProfile", message: "is your own" }]);
+  }
+  const isOther = before?.id ?? newUuid();
+  const taken: PersonMistake[] = [];
+  const upn = await tx.selectFrom("people").select("display_name").where((eb) => eb(eb.fn("lower", ["upn"]), "=", settings.upn.toLowerCase())).where("deleted_at", "is", null).where("person_id", "<>", isOther).executeTakeFirst();
+  if (upn !== undefined) taken.push({ where: "upn", message: `is the UPN of ${upn.display_name} already` });
+  if (settings.addresses.length > 0) {
+    const owned = await tx.selectFrom("person_addresses as a").innerJoin("people as p", (join) => join.onRef("p.tenant_id", "=", "a.tenant_id").onRef("p.person_id", "=", "a.person_id")).select(["a.address", "p.display_name"]).where("a.address", "in", settings.addresses).where("a.person_id", "<>", isOther).execute();
+    for (const { address, display_name } of owned) taken.push({ where: `addresses.${wanted.addresses.findIndex((text) => normalized(text) === address)}`, message: `is an address of ${display_name} already` });
+  }
+  if (settings.extensions.length > 0) {
+    const owned = await tx.selectFrom("person_extensions as e").innerJoin("people as p", (join) => join.onRef("p.tenant_id", "=", "e.tenant_id").onRef("p.person_id", "=", "e.person_id")).select(["e.extension", "p.display_name"]).where("e.extension", "in", settings.extensions).where("e.person_id", "<>", isOther).execute();
+    for (const { extension, display_name } of owned) taken.push({ where: `extensions.${wanted.extensions.indexOf(extension)}`, message: `is an extension of ${display_name} already` });
+  }
+  if (taken.length > 0) throw invalid(taken, 409, "TAKEN");
+  if (settings.groupIds.length > 0) {
+    const known = new Set((await tx.selectFrom("people_groups").select("group_id").where("group_id", "in", settings.groupIds).execute()).map(({ group_id }) => group_id));
+    const unknown = wanted.groupIds.flatMap((id, at) => (known.has(id.toLowerCase()) ? [] : [{ where: `groupIds.${at}`, message: "is no group of yours" }]));
+    if (unknown.length > 0) throw invalid(unknown);
+  }
+  return settings;
+}
+
+const normalized = (text: string): string => checkPersonSettings({ displayName: "x", upn: "x@x", givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [text], extensions: [], groupIds: [] }).settings.addresses[0]!;
+
+async function list(tx: TenantTransaction, { q = "", group, limit, after }: PersonQuery): Promise<PersonPage> {
+  let query = tx.selectFrom("people").where("deleted_at", "is", null);
+  const typed = q.trim();
+  if (!isStorable(typed)) return { people: [], next: null, total: 0 };
+  if (typed !== "") {
+    const pattern = `%${typed.toLowerCase().replace(/[\\%_]/g, (character) => `\\${character}`)}%`;
+    const digits = typed.replace(/[\s().\-/]/g, "");
+    const number = /^\+?\d+$/.test(digits) ? `%${digits}%` : pattern;
+    query = query.where((eb) =>
+      eb.or([
+        eb(eb.fn("lower", ["display_name"]), "like", pattern),
+        eb(eb.fn("lower", ["upn"]), "like", pattern),
+        eb("person_id", "in", eb.selectFrom("person_addresses").select("person_id").where((address) => address.or([address("address", "like", pattern), address("address", "like", number)]))),
+        eb("person_id", "in", eb.selectFrom("person_extensions").select("person_id").where("extension", "like", number)),
+      ]),
+    );
+  }
+  if (group !== undefined) query = query.where("person_id", "in", (eb) => eb.selectFrom("group_members").select("person_id").where("group_id", "=", group));
+  const { total } = await query.select((eb) => eb.fn.countAll<number>().as("total")).executeTakeFirstOrThrow();
+  const name = sql<string>`lower(display_name)`;
+  if (after !== undefined) {
+    const from = parseCursor(after);
+    query = query.where((eb) => eb.or([eb(name, ">", from.name), eb.and([eb(name, "=", from.name), eb("person_id", ">", from.id)])]));
+  }
+  const found = await query.select(["person_id", name.as("name")]).orderBy(name).orderBy("person_id").limit(limit + 1).execute();
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  return { people: await readPeople(tx, page.map(({ person_id }) => person_id)), next: found.length > limit && last !== undefined ? formatCursor(last.name, last.person_id) : null, total };
+}
+
+/** Opaque on purpose: the order of the list may change, and then so may this. */
+const formatCursor = (name: string, id: string): string => Buffer.from(`${id}${name}`, "utf8").toString("base64url");
+
+function parseCursor(text: string): { name: string; id: string } {
+  const [, id, name] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(.*)$/s.exec(Buffer.from(text, "base64url").toString("utf8")) ?? [];
+  if (id === undefined || name === undefined || !isStorable(name)) {
+    const message = "is not the `next` of a page of this list";
+    throw new Refusal("VALIDATION", 400, `\`after\` ${message}.`, [{ where: "query.after", message }]);
+  }
+  return { id, name };
+}

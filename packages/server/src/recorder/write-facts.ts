@@ -1,0 +1,187 @@
+/**
+ * Facts as rows: one statement for each table, however many facts. Facts say what is, not what changed, so the last word on a thing
+ * inside a batch is the only one that needs to be written.
+ */
+import { sql } from "kysely";
+import type { TenantTransaction } from "#db";
+import { mintedAt } from "#ids";
+import type { Fact, InteractionChanged, InteractionState, RecordingFinalized, SpeakerAssigned } from "./facts.ts";
+import { partyText } from "./party-text.ts";
+import { writeObjects } from "./write-objects.ts";
+
+type Kind<Of extends Fact["kind"]> = Extract<Fact, { kind: Of }>;
+
+export async function writeFacts(tx: TenantTransaction, facts: readonly Fact[], nodeId: string, sandbox: boolean): Promise<void> {
+  const of = <Of extends Fact["kind"]>(kind: Of): Kind<Of>[] => facts.filter((fact): fact is Kind<Of> => fact.kind === kind);
+  // `body.received` and `call.not-recorded` are kept as evidence; the bodies themselves come with the finished recording.
+  const finalized = of("recording.finalized");
+  await writeMedia(tx, of("recording.opened"), nodeId);
+  await writeInteractions(tx, lastWords(of("interaction.changed"), finalized), nodeId, sandbox);
+  await writeEvents(tx, of("call.event"));
+  await writeObjects(tx, [...of("piece.stored").map((fact) => ({ ...fact, objects: [fact.object] })), ...finalized]);
+  await writeSpeakers(tx, of("speaker.assigned"));
+  await writeEnds(tx, [...of("recording.ended").map(endOf), ...finalized.map(finalEndOf)]);
+  await writeTracks(tx, finalized);
+}
+
+const mediaKey = (fact: { tenantId: string; recordingId: string }) => ({ tenant_id: fact.tenantId, minted_at: mintedAt(fact.recordingId), media_id: fact.recordingId });
+
+async function writeMedia(tx: TenantTransaction, opened: readonly Kind<"recording.opened">[], nodeId: string): Promise<void> {
+  if (opened.length === 0) return;
+  await tx
+    .insertInto("media")
+    .values(opened.map((fact) => ({ ...mediaKey(fact), node_id: nodeId, state: "recording", started_at: new Date(fact.atMs), ended_at: null, duration_ms: null, end_reason: null })))
+    .execute();
+}
+
+async function writeEvents(tx: TenantTransaction, events: readonly Kind<"call.event">[]): Promise<void> {
+  if (events.length === 0) return;
+  await tx
+    .insertInto("media_events")
+    .values(events.map((fact) => ({ ...mediaKey(fact), seq: fact.seq, at_ms: fact.mediaMs, kind: fact.event, participant: fact.participant, body: fact.text })))
+    .execute();
+}
+
+/** What the end of a recording makes of its row; null leaves what is there. */
+interface End {
+  readonly recordingId: string;
+  readonly state: string;
+  readonly endedAtMs: number;
+  readonly endReason: string;
+  readonly durationMs: number | null;
+  readonly manifestSha256: string | null;
+  readonly recovered: boolean | null;
+}
+
+const endOf = ({ recordingId, atMs, endReason }: Kind<"recording.ended">): End => ({ recordingId, state: "finalizing", endedAtMs: atMs, endReason, durationMs: null, manifestSha256: null, recovered: null });
+
+function finalEndOf({ recordingId, interactions, startedAtMs, durationMs, endReason, manifestSha256, recovered }: RecordingFinalized): End {
+  const state = interactions.some(({ mediaStatus }) => mediaStatus === "Available") ? "available" : "failed";
+  return { recordingId, state, endedAtMs: startedAtMs + durationMs, endReason, durationMs, manifestSha256, recovered };
+}
+
+async function writeEnds(tx: TenantTransaction, ends: readonly End[]): Promise<void> {
+  const last = [...new Map(ends.map((end) => [end.recordingId, end])).values()];
+  if (last.length === 0) return;
+  const column = (read: (end: End) => unknown): unknown[] => last.map(read);
+  await sql`
+    update media set
+      state = ends.state, ended_at = ends.ended_at, end_reason = ends.end_reason,
+      duration_ms = coalesce(ends.duration_ms, media.duration_ms), recovered = coalesce(ends.recovered, media.recovered),
+      manifest_sha256 = coalesce(decode(ends.manifest_sha256, 'hex'), media.manifest_sha256)
+    from unnest(
+      ${column(({ recordingId }) => recordingId)}::text[], ${column(({ recordingId }) => mintedAt(recordingId).toISOString())}::timestamptz[],
+      ${column(({ state }) => state)}::text[], ${column(({ endedAtMs }) => new Date(endedAtMs).toISOString())}::timestamptz[], ${column(({ endReason }) => endReason)}::text[],
+      ${column(({ durationMs }) => durationMs)}::integer[], ${column(({ manifestSha256 }) => manifestSha256)}::text[], ${column(({ recovered }) => recovered)}::boolean[]
+    ) as ends (media_id, minted_at, state, ended_at, end_reason, duration_ms, manifest_sha256, recovered)
+    where media.tenant_id = ${tx.tenantId} and media.minted_at = ends.minted_at and media.media_id = ends.media_id`.execute(tx);
+}
+
+/** While the call runs, a track is only a name on a lane; the finished recording brings the rest. */
+async function writeSpeakers(tx: TenantTransaction, assigned: readonly SpeakerAssigned[]): Promise<void> {
+  const last = [...new Map(assigned.map((fact) => [`${fact.recordingId}/${fact.track}`, fact])).values()];
+  if (last.length === 0) return;
+  await tx
+    .insertInto("media_tracks")
+    .values(last.map((fact) => ({ ...mediaKey(fact), track: fact.track, participant_name: fact.name, participant_aor: fact.address, label: fact.label, source_track: fact.sourceTrack, from_ms: fact.fromMs, to_ms: fact.fromMs, offset_ms: fact.fromMs })))
+    .onConflict((conflict) =>
+      conflict.columns(["tenant_id", "minted_at", "media_id", "track"]).doUpdateSet((row) => ({ participant_name: row.ref("excluded.participant_name"), participant_aor: row.ref("excluded.participant_aor") })),
+    )
+    .execute();
+}
+
+async function writeTracks(tx: TenantTransaction, finalized: readonly RecordingFinalized[]): Promise<void> {
+  if (finalized.length === 0) return;
+  await tx
+    .deleteFrom("media_tracks")
+    .where("minted_at", "in", [...new Set(finalized.map(({ recordingId }) => mintedAt(recordingId)))])
+    .where("media_id", "in", finalized.map(({ recordingId }) => recordingId))
+    .execute();
+  const tracks = finalized.flatMap((fact) =>
+    fact.tracks.map((track) => ({
+      ...mediaKey(fact),
+      track: track.track,
+      label: track.label,
+      participant_name: track.name,
+      participant_aor: track.address,
+      source_track: track.sourceTrack,
+      from_ms: track.fromMs,
+      to_ms: track.toMs,
+      codec: track.codec,
+      sample_rate: track.sampleRate,
+      offset_ms: track.offsetMs,
+      duration_ms: track.durationMs,
+      speech: JSON.stringify(track.speech),
+      gaps: JSON.stringify(track.gaps),
+      packets: track.packets,
+      packets_lost: track.packetsLost,
+    })),
+  );
+  if (tracks.length > 0) await tx.insertInto("media_tracks").values(tracks).execute();
+}
+
+interface InteractionOfRecording {
+  readonly state: InteractionState;
+  readonly recordingId: string;
+}
+
+/** The state of each interaction after all facts; a finished recording has the last word on its own. */
+function lastWords(changed: readonly InteractionChanged[], finalized: readonly RecordingFinalized[]): InteractionOfRecording[] {
+  const last = new Map<string, InteractionOfRecording>();
+  for (const { interaction, recordingId } of changed) last.set(interaction.interactionId, { state: interaction, recordingId });
+  for (const { interactions, recordingId } of finalized) for (const state of interactions) last.set(state.interactionId, { state, recordingId });
+  return [...last.values()];
+}
+
+async function writeInteractions(tx: TenantTransaction, interactions: readonly InteractionOfRecording[], nodeId: string, sandbox: boolean): Promise<void> {
+  if (interactions.length === 0) return;
+  const keyOf = ({ state }: InteractionOfRecording) => ({ tenant_id: tx.tenantId, minted_at: mintedAt(state.interactionId), interaction_id: state.interactionId });
+  const rows = interactions.map((one) => ({ ...keyOf(one), ...rowOf(one.state, nodeId, sandbox) }));
+  const key = ["tenant_id", "minted_at", "interaction_id"] as const;
+  const changing = (Object.keys(rows[0]!) as (keyof (typeof rows)[number])[]).filter((column) => !key.some((one) => one === column));
+  await tx
+    .insertInto("interactions")
+    .values(rows)
+    .onConflict((conflict) => conflict.columns([...key]).doUpdateSet((row) => Object.fromEntries(changing.map((column) => [column, row.ref(`excluded.${column}`)]))))
+    .execute();
+  await tx
+    .insertInto("interaction_media")
+    .values(interactions.map((one) => ({ ...keyOf(one), media_id: one.recordingId, from_ms: one.state.fromMs, to_ms: one.state.toMs })))
+    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "interaction_id", "media_id"]).doUpdateSet((row) => ({ from_ms: row.ref("excluded.from_ms"), to_ms: row.ref("excluded.to_ms") })))
+    .execute();
+}
+
+function rowOf(state: InteractionState, nodeId: string, sandbox: boolean) {
+  const json = (value: object | null) => (value === null ? null : JSON.stringify(value));
+  return {
+    node_id: nodeId,
+    trunk_id: state.trunkId,
+    person_id: state.personId,
+    user_name: state.user.name ?? state.user.address,
+    user_upn: state.user.upn,
+    user_address: state.user.address,
+    media_status: state.mediaStatus,
+    started_at: new Date(state.startedAtMs),
+    answered_at: dateOf(state.answeredAtMs),
+    released_at: dateOf(state.releasedAtMs),
+    direction: state.direction,
+    call_type: state.callType,
+    release_cause: state.releaseCause,
+    calling: json(state.calling),
+    called: json(state.called),
+    answering: json(state.answering),
+    transferred_by: json(state.transferredBy),
+    transferred_to: json(state.transferredTo),
+    participants: JSON.stringify(state.participants),
+    sip_call_id: state.sipCallId,
+    sys_call_id: state.sysCallId,
+    chain_id: state.chainId,
+    has_gaps: state.hasGaps,
+    sandbox,
+    decision: JSON.stringify(state.decision),
+    party_text: partyText([state.user, ...state.participants]),
+    updated_at: new Date(),
+  };
+}
+
+const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms));

@@ -1,0 +1,52 @@
+import { PlugConnectedRegular } from "@fluentui/react-icons/svg/plug-connected";
+import { CallInboundRegular } from "@fluentui/react-icons/svg/call-inbound";
+import { PeopleRegular } from "@fluentui/react-icons/svg/people";
+import { PeopleTeamRegular } from "@fluentui/react-icons/svg/people-team";
+import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { Link, Outlet } from "@tanstack/react-router";
+import { Notice } from "../frame/notice.tsx";
+import { pages } from "../paths.ts";
+import { sessionQuery } from "../queries.ts";
+import { useText } from "../text.ts";
+import s from "./settings-frame.module.css";
+
+/** The settings have a pane of their own beside the page. */
+export function SettingsFrame() {
+  const text = useText();
+  const { data: session } = useSuspenseQuery(sessionQuery);
+  if (!session.permissions.includes("tenant.manage")) {
+    return (
+      <Notice alone icon={<ShieldKeyholeRegular />} title={text("fault.forbidden.title")}>
+        <p>{text("settings.forbidden", { profile: session.profile, tenant: session.tenant.name })}</p>
+      </Notice>
+    );
+  }
+  return (
+    <div className={s.frame}>
+      <nav className={s.pane} aria-label={text("settings.navigation")}>
+        <h2 className={s.group}>{text("settings.calls")}</h2>
+        <Link {...pages.trunks()} className={s.item} activeProps={{ "data-current": true }}>
+          <PlugConnectedRegular fontSize={18} />
+          {text("trunks.page")}
+        </Link>
+        <Link {...pages.invitations()} className={s.item} activeProps={{ "data-current": true }}>
+          <CallInboundRegular fontSize={18} />
+          {text("invitations.page")}
+        </Link>
+        <h2 className={s.group}>{text("settings.directory")}</h2>
+        <Link {...pages.people()} className={s.item} activeProps={{ "data-current": true }} activeOptions={{ includeSearch: false }}>
+          <PeopleRegular fontSize={18} />
+          {text("people.page")}
+        </Link>
+        <Link {...pages.groups()} className={s.item} activeProps={{ "data-current": true }}>
+          <PeopleTeamRegular fontSize={18} />
+          {text("groups.page")}
+        </Link>
+      </nav>
+      <div className={s.content}>
+        <Outlet />
+      </div>
+    </div>
+  );
+}
