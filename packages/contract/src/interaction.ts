@@ -94,6 +94,7 @@ export const Track = Type.Object(
   {
     track: Type.Integer({ description: "Number of the track inside the recording, from 1; the last segment of its media address." }),
     participant: Type.Object({ name: Type.Union([Type.String(), Type.Null()]), aor: Type.String() }),
+    mixed: Type.Boolean({ description: "The sender mixed several voices into one stream: `participant` then names all of them, addresses parted by a space, and they cannot be told apart." }),
     offsetMs: Type.Integer({ description: "Where the first sample of the track lies, from the start of the recording; the track's media address serves it from here." }),
     durationMs: Type.Integer({ description: "From the first to the last sample." }),
     codec: Type.String({ description: "Codec on the wire, such as `PCMU`." }),

@@ -8,14 +8,14 @@ import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
 import { matchPerson, readAddress } from "#directory";
 import { messageOf } from "#errors";
-import { createSiprecServer } from "#ingest";
+import { createSiprecServer, type SiprecStats } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
 import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, snapshotOf, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
 import { peopleRoutes } from "#people";
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
-import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
+import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal, type SipReading } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
@@ -166,7 +166,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -194,6 +194,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
 }
 
 interface PortalParts {
+  readonly sip: () => SipReading | null;
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Log;
@@ -254,6 +255,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           return { facts, oldestMs: oldestMs === null ? 0 : clock.now().getTime() - oldestMs, rejected };
         },
         liveStreams: () => live.count(),
+        sip: parts.sip,
         ready: () => recording.recorder.ready().ready,
       },
       routes: [
@@ -270,6 +272,11 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       beforeClose: () => live.close(),
     }),
   );
+}
+
+function sipReading({ dialogs, malformed, transport, tls }: SiprecStats): SipReading {
+  const { connections, dropped, connectionsRefused } = transport;
+  return { dialogs, malformed, connections, dropped, connectionsRefused, certificateExpiresAtMs: tls?.certificateExpiresAt.getTime() ?? null };
 }
 
 /** What people are told to send calls to: the address that answers advertise, the portal's own host, or where SIP listens. */

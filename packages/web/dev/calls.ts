@@ -101,6 +101,7 @@ export function inventDetail(interaction: Interaction): InteractionDetail {
   const tracks: Track[] = speakers.map((speaker, n) => ({
     track: n + 1,
     participant: { name: speaker.name, aor: speaker.address },
+    mixed: false,
     offsetMs: joins[n] ?? 0,
     durationMs: (leaves[n] ?? durationMs) - (joins[n] ?? 0),
     codec: "PCMU",

@@ -46,6 +46,7 @@ async function readTracks(tx: TenantTransaction, part: RecordingPart): Promise<T
   return rows.map((row) => ({
     track: row.track,
     participant: { name: row.participant_name, aor: row.participant_aor },
+    mixed: row.participant_aor.includes(" "),
     offsetMs: row.offset_ms,
     durationMs: row.duration_ms,
     codec: row.codec,

@@ -190,8 +190,8 @@ describe("the detail", () => {
     expect(detail.sipCallId).toBe(`${id}@sbc.example`);
     expect(detail.recording).toEqual({ id: mediaId, startedAt: mintedAt(id).toISOString(), durationMs: 120_000, fromMs: 0, toMs: 120_000, manifestSha256: "ab".repeat(32), node: "node-1" });
     expect(detail.tracks).toEqual([
-      { track: 1, participant: { name: "Speaker 1", aor: "sip:speaker1@contoso.example" }, offsetMs: 20, durationMs: 119_000, codec: "PCMU", speech: [[20, 119_020]], gaps: [] },
-      { track: 2, participant: { name: "Speaker 2", aor: "sip:speaker2@contoso.example" }, offsetMs: 40, durationMs: 100_000, codec: "PCMU", speech: [[40, 100_040]], gaps: [] },
+      { track: 1, participant: { name: "Speaker 1", aor: "sip:speaker1@contoso.example" }, mixed: false, offsetMs: 20, durationMs: 119_000, codec: "PCMU", speech: [[20, 119_020]], gaps: [] },
+      { track: 2, participant: { name: "Speaker 2", aor: "sip:speaker2@contoso.example" }, mixed: false, offsetMs: 40, durationMs: 100_000, codec: "PCMU", speech: [[40, 100_040]], gaps: [] },
     ]);
     expect(detail.events).toEqual([
       { atMs: 0, kind: "join", participant: null, text: "" },

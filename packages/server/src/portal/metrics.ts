@@ -19,8 +19,20 @@ export interface MetricSources {
   readonly uploads: () => { readonly pieces: number; readonly bytes: number; readonly oldestMs: number };
   readonly facts: () => { readonly facts: number; readonly oldestMs: number; readonly rejected: number };
   readonly liveStreams: () => number;
+  /** Null where this node does not record. */
+  readonly sip: () => SipReading | null;
   /** Whether a call that came now would be recorded. */
   readonly ready: () => boolean;
+}
+
+export interface SipReading {
+  readonly dialogs: number;
+  readonly malformed: number;
+  readonly connections: number;
+  readonly dropped: number;
+  readonly connectionsRefused: number;
+  /** Epoch milliseconds; null without TLS. */
+  readonly certificateExpiresAtMs: number | null;
 }
 
 type Reading = readonly [name: string, help: string, value: number];
@@ -29,6 +41,7 @@ function readings(sources: MetricSources): Reading[] {
   const recorder = sources.recorder();
   const uploads = sources.uploads();
   const facts = sources.facts();
+  const sip = sources.sip();
   return [
     ["earwitness_ready", "1 while a call that came now would be recorded; GET /api/v1/health says why not.", sources.ready() ? 1 : 0],
     ["earwitness_calls", "Running calls of this node.", recorder.calls],
@@ -48,6 +61,12 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_facts_waiting", "Facts of calls that are on disk and not yet in the database.", facts.facts],
     ["earwitness_facts_lag_seconds", "Age of the oldest fact that is not yet in the database.", facts.oldestMs / 1000],
     ["earwitness_facts_rejected_total", "Facts that the database refused for their own sake.", facts.rejected],
+    ["earwitness_sip_dialogs", "Recording sessions that are open.", sip?.dialogs ?? 0],
+    ["earwitness_sip_connections", "SIP connections over TCP and TLS.", sip?.connections ?? 0],
+    ["earwitness_sip_malformed_total", "SIP messages that could not be read.", sip?.malformed ?? 0],
+    ["earwitness_sip_dropped_total", "SIP messages over their source's share, dropped unread.", sip?.dropped ?? 0],
+    ["earwitness_sip_connections_refused_total", "SIP connections over the limits.", sip?.connectionsRefused ?? 0],
+    ["earwitness_sip_certificate_expires_seconds", "When the SIP certificate expires, in seconds since 1970; 0 without TLS.", (sip?.certificateExpiresAtMs ?? 0) / 1000],
     ["earwitness_live_streams", "Open streams of live events.", sources.liveStreams()],
   ];
 }
@@ -101,5 +120,6 @@ const zero: MetricSources = {
   uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
   liveStreams: () => 0,
+  sip: () => null,
   ready: () => false,
 };

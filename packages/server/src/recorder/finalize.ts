@@ -59,7 +59,8 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     decision: opened.decision,
     ...(opened.continuesRecordingId === undefined ? {} : { continuesRecordingId: opened.continuesRecordingId }),
     interactions: interactions.map(({ interactionId, user, fromMs, toMs, participants }) => ({ interactionId, user, fromMs, toMs, participants })),
-    tracks,
+    // A stream that the sender mixed is one track with all of its speakers.
+    tracks: tracks.map((track) => ({ ...track, mixed: track.address.includes(" ") })),
     sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks })),
     pieces: entry.pieces.map(({ object }) => object).toSorted((a, b) => a.seq - b.seq),
     objects: [peaks, metadata],

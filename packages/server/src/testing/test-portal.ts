@@ -91,6 +91,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
       liveStreams: () => live.count(),
+      sip: () => null,
       ready: () => true,
     },
     routes: [

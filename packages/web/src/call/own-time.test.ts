@@ -5,7 +5,7 @@ import { inOwnTime } from "./own-time.ts";
 const recording = { id: "6b01116ef4f17abc408e3a51", startedAt: "2026-11-21T03:35:10.719Z", durationMs: 52_982, fromMs: 14_877, toMs: 52_968, manifestSha256: null, node: "node" };
 const call = {
   recording,
-  tracks: [{ track: 1, participant: { name: null, aor: "sip:a" }, offsetMs: 21, durationMs: 52_961, codec: "PCMU", speech: [[15_877, 16_877]], gaps: [{ fromMs: 52_982, toMs: 900_000, reason: "recorder_restart" }] }],
+  tracks: [{ track: 1, participant: { name: null, aor: "sip:a" }, mixed: false, offsetMs: 21, durationMs: 52_961, codec: "PCMU", speech: [[15_877, 16_877]], gaps: [{ fromMs: 52_982, toMs: 900_000, reason: "recorder_restart" }] }],
   events: [{ atMs: 14_877, kind: "transfer", participant: null, text: "" }],
 } as unknown as InteractionDetail;
 

@@ -371,6 +371,8 @@ export const en = {
   "player.speaker.summary": "{name} spoke {count, plural, one {once} other {# times}}, {spoken} in all.",
   "player.speaker.level.value": "{level, number, percent}",
   "player.events": "Events",
+  "player.mixed": "Mixed by the sender: these voices cannot be told apart",
+  "player.mixed.short": "Mixed by the sender",
   "player.noTracks.Recording": "Waiting for the first audio of this call.",
   "player.noTracks": "There is no audio to show.",
   "player.live": "Recording now. When the call has ended it can be played, and everything said before you opened this page is shown.",

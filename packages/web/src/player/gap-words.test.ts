@@ -12,6 +12,7 @@ const reader = { locale: "en-US", timeZone: "Europe/Berlin" };
 const cut = (untilMs: number, speaker: number, name: string) => ({
   track: speaker,
   participant: { name, aor: `sip:${speaker}` },
+  mixed: false,
   offsetMs: 16 * speaker,
   durationMs: 23_000,
   codec: "PCMU",

@@ -5,6 +5,7 @@ import { extendSpeech, lanesOf, withHolds } from "./lanes.ts";
 const track = (number: number, aor: string, speech: [number, number][], offsetMs = 0): Track => ({
   track: number,
   participant: { name: aor.slice(4), aor },
+  mixed: false,
   offsetMs,
   durationMs: 60_000,
   codec: "PCMU",

@@ -13,6 +13,8 @@ export interface Lane {
   readonly spokenMs: number;
   /** Number of the speaker's color; follows the tracks, so it stays whatever is shown and whoever speaks first. */
   readonly color: number;
+  /** Several people whom the sender put on one stream. */
+  readonly mixed: boolean;
 }
 
 /** Two devices' clocks may differ by less; nobody is there for so short. */
@@ -39,6 +41,7 @@ export function lanesOf(tracks: readonly Track[], within: Span = [0, Number.POSI
         gaps: own.flatMap((track) => track.gaps.filter((gap) => gap.toMs > within[0])).toSorted((one, two) => one.fromMs - two.fromMs),
         spokenMs: lengthOf(speech),
         color,
+        mixed: own.some((track) => track.mixed),
       };
     })
     .filter((lane) => lane.speech.length > 0 || lengthOf(lane.present) >= shortestStayMs || !isCut(lane))

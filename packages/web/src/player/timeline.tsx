@@ -124,14 +124,14 @@ export function Timeline(props: TimelineProps) {
                   {state.on ? <Speaker2Regular /> : <SpeakerMuteRegular />}
                 </button>
                 <div className={s.who}>
-                  <button type="button" className={s.name} onClick={() => onOnly(lane.aor)} data-tip={`${text("player.speaker.only", { name })} · ${shortAddress(lane.aor)}`}>
+                  <button type="button" className={s.name} onClick={() => onOnly(lane.aor)} data-tip={lane.mixed ? text("player.mixed") : `${text("player.speaker.only", { name })} · ${shortAddress(lane.aor)}`}>
                     {name}
                   </button>
                   {runningMs !== null ? (
                     <span className={s.meter} aria-hidden="true" />
                   ) : (
                     <div className={s.under}>
-                      <span className={s.share}>{lane.spokenMs > 0 ? text("player.speaker.share", { share }) : text("player.speaker.never")}</span>
+                      <span className={s.share}>{lane.mixed ? text("player.mixed.short") : lane.spokenMs > 0 ? text("player.speaker.share", { share }) : text("player.speaker.never")}</span>
                       <Slider
                         size="small"
                         className={s.level ?? ""}

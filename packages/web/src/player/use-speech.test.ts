@@ -2,7 +2,7 @@ import type { CallEvent, Track } from "@earwitness/contract";
 import { expect, test } from "vitest";
 import { presence } from "./use-speech.ts";
 
-const track = (change: Partial<Track> = {}): Track => ({ track: 1, participant: { name: null, aor: "sip:joni" }, offsetMs: 0, durationMs: 0, codec: "PCMU", speech: [], gaps: [], ...change });
+const track = (change: Partial<Track> = {}): Track => ({ track: 1, participant: { name: null, aor: "sip:joni" }, mixed: false, offsetMs: 0, durationMs: 0, codec: "PCMU", speech: [], gaps: [], ...change });
 const event = (atMs: number, kind: CallEvent["kind"], participant = "sip:joni"): CallEvent => ({ atMs, kind, participant, text: "" });
 
 test("while a call runs, presence follows who joined and left", () => {
