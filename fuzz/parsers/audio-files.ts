@@ -1,4 +1,4 @@
-import { createOggOpusWriter, findOpusPage, opusPacketSamples, parseOggOpus, parseWavHeader, wavHeader } from "@earwitness/media";
+import { createG722Decoder, createOggOpusWriter, findOpusPage, opusPacketSamples, parseOggOpus, parseWavHeader, wavHeader } from "@earwitness/media";
 import { demand, demandSameAnywhere, harness, hex, refused, sayAll, taken } from "../harness.ts";
 import type { Verdict } from "../harness.ts";
 
@@ -122,4 +122,24 @@ export const wav = harness({
     refused("24 bits", riff("666d7420 10000000 0100 0100 401f0000 803e0000 0300 1800", "64617461 00000000")),
     refused("nothing", hex("")),
   ],
+});
+
+/** A decoder has a state that hostile bytes drive as far as it goes; how the stream was cut into packets must not matter to it. */
+function runG722(input: Uint8Array): Verdict {
+  const whole = createG722Decoder().decode(input);
+  const pieces = createG722Decoder();
+  const cut = input.length >> 1;
+  const [before, after] = [pieces.decode(input.subarray(0, cut)), pieces.decode(input.subarray(cut))];
+  demand(whole.length === 2 * input.length, "each byte is two samples");
+  demand(sayAll([...whole]) === sayAll([...before, ...after]), "a stream decodes the same however it is cut");
+  return input.length > 0 ? "taken" : "refused";
+}
+
+export const g722 = harness({
+  name: "g722",
+  run: runG722,
+  alone: (input) => createG722Decoder().decode(input),
+  words: [],
+  maxBytes: 4_096,
+  seeds: [taken("silence", new Uint8Array(160).fill(0xfa)), taken("loud", Uint8Array.from({ length: 160 }, (_, at) => (at % 2 === 0 ? 0x3f : 0xc0))), refused("nothing", hex(""))],
 });
