@@ -1,7 +1,7 @@
 /**
  * The portal's API with invented calls, in one small process: for working on the portal and for its tests without a server.
  *
- *   node dev/mock.ts [--port 4174] [--rows 400] [--dist dist]
+ *   node dev/mock.ts [--port 4174] [--rows 400] [--dist dist] [--without tenant.manage]
  *
  * `q=fails`, `q=forbidden` and `q=slow` answer with an error, a missing right, and late.
  */
@@ -10,6 +10,9 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { parseArgs } from "node:util";
 import type { Interaction, LiveEvent, Problem, SessionInfo } from "@earwitness/contract";
+import { answerSettings } from "./settings.ts";
+import { Refused, type Mistake } from "./refused.ts";
+import { playOn } from "./trunks.ts";
 import { createRandom, inventDetail, inventInteraction, inventPeaks, inventWav } from "./calls.ts";
 
 const { values: options } = parseArgs({
@@ -17,6 +20,7 @@ const { values: options } = parseArgs({
     port: { type: "string", default: "4174" },
     rows: { type: "string", default: "400" },
     dist: { type: "string", default: join(import.meta.dirname, "../dist") },
+    without: { type: "string", default: "" },
   },
 });
 
@@ -95,8 +99,10 @@ setInterval(() => {
   });
 }, 250);
 
-function problem(response: ServerResponse, status: number, code: string, title: string, detail: string): void {
-  const body: Problem = { type: `urn:earwitness:problem:${code.toLowerCase()}`, title, status, detail, instance: "req-7", code };
+playOn(() => interactions.filter((one) => one.mediaStatus === "Available" || one.mediaStatus === "Recording").map((one) => one.id));
+
+function problem(response: ServerResponse, status: number, code: string, title: string, detail: string, errors: readonly Mistake[] = []): void {
+  const body: Problem = { type: `urn:earwitness:problem:${code.toLowerCase()}`, title, status, detail, instance: "req-7", code, ...(errors.length > 0 && { errors: [...errors] }) };
   response.writeHead(status, { "content-type": "application/problem+json" }).end(JSON.stringify(body));
 }
 const json = (response: ServerResponse, body: unknown) => void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -123,7 +129,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       person: { name: "Megan Bowen", upn: "MeganB@contoso.example" },
       tenant: { id: "2f0c7a34-0d1b-4d43-9d0a-6f3f6a4a8a11", name: "Contoso", slug: "contoso" },
       profile: "Global Admin",
-      permissions: ["interaction.read", "recording.listen"],
+      permissions: ["interaction.list", "recording.listen", "tenant.manage"].filter((one) => one !== options.without),
       sandbox: true,
     };
     return json(response, session);
@@ -135,6 +141,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     request.on("close", () => listeners.delete(response));
     return;
   }
+  if (await answerSettings(request, response, url)) return;
   if (path === "interactions") return list(url, response);
   const match = /^interactions\/([0-9a-f]{24})(?:\/(plays|peaks|media))?$/.exec(path);
   const found = interactions.find((one) => one.id === match?.[1]);
@@ -193,6 +200,7 @@ async function file(path: string, response: ServerResponse): Promise<void> {
 
 const server = createServer((request, response) => {
   answer(request, response).catch((fault: unknown) => {
+    if (fault instanceof Refused) return problem(response, fault.status, fault.code, "Refused", fault.message, fault.errors);
     process.stderr.write(`${String(fault)}\n`);
     response.destroy();
   });
