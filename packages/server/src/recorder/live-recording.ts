@@ -233,10 +233,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     const receiver = track.receiver;
     track.receiver = null;
     if (receiver === null) return;
+    await receiver.close(); // reads what the socket still holds, which counts too
     track.droppedBefore += receiver.dropped;
     track.refusedBefore.packets += receiver.refused.packets;
     track.refusedBefore.spans.push(...receiver.refused.spans);
-    await receiver.close();
   }
 
   mark(0);

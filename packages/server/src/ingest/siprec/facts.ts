@@ -36,6 +36,8 @@ export function describeCall(state: CallState): CallFacts {
  */
 const maxParties = 200;
 const maxConversations = 200;
+/** Longer addresses than any that rules are written for; the whole stands in the document that is kept. */
+const maxWritten = 500;
 
 /** In their order, at most so many; those that still matter before the others. */
 function bounded<T>(all: readonly T[], most: number, matters: (one: T) => boolean): readonly T[] {
@@ -51,7 +53,7 @@ function withoutMetadata({ labels, invite, hints = noHints }: CallState): Conver
     id,
     name: name || null,
     address: normalizeAddress(written),
-    writtenAddress: written,
+    writtenAddress: written.slice(0, maxWritten),
     joinedAt: null,
     leftAt: null,
     sends,
@@ -101,7 +103,7 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
         name: standsIn === null ? (participant.names.find(({ name }) => name !== null)?.name ?? null) : standsIn.name,
         // RFC 3323's way to say that nobody says who.
         address: standsIn?.address ?? (aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor)),
-        ...(written === "" ? {} : { writtenAddress: written }),
+        ...(written === "" ? {} : { writtenAddress: written.slice(0, maxWritten) }),
         joinedAt: association?.associatedAt ?? null,
         leftAt,
         sends,
