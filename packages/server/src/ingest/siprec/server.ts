@@ -17,6 +17,7 @@ import { systemSdes } from "./protection.ts";
 import type { Sdes } from "./protection.ts";
 import { allowHeader, capabilities, methodsKnown, methodsRefused, replyTo, supported, warning } from "./reply.ts";
 import type { Answer } from "./reply.ts";
+import { createNowAndThen } from "./now-and-then.ts";
 import { openServerCertificate } from "./server-certificate.ts";
 import type { CertificateFiles } from "./server-certificate.ts";
 import { openSession } from "./session.ts";
@@ -116,6 +117,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
   const requests: Record<string, number> = {};
   const responses: Record<string, number> = {};
   const count = { malformed: 0, stray: 0, acksLost: 0, timersExpired: 0 };
+  const worthALine = createNowAndThen(() => clock.now().getTime());
   let draining = false;
   let closing: Promise<void> | null = null;
 
@@ -292,7 +294,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
       return answerStateless(incoming, { status: 503, headers: [["Retry-After", "5"]] });
     }
     const words = options.isTrunkAddress(flow.remote.address) ? refusals[refused.reason] : refusals.SOURCE_NOT_ALLOWED;
-    if (begins) log.info({ remote: flow.remote.address, callId, reason: refused.reason }, `INVITE refused: ${words}`);
+    if (begins && worthALine(`${flow.remote.address} ${refused.reason}`)) log.info({ remote: flow.remote.address, callId, reason: refused.reason }, `INVITE refused: ${words}`);
     answerStateless(incoming, { status: 403, headers: [warning(399, words)] }, { reason: refused.reason, explanation: refused.explanation });
   }
 

@@ -9,6 +9,7 @@ import { messageOf } from "#errors";
 import { createConnectionCount } from "./connection-caps.ts";
 import type { ConnectionCaps } from "./connection-caps.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
+import { createNowAndThen } from "./now-and-then.ts";
 import { createSourceGuard } from "./source-guard.ts";
 import type { Rate } from "./source-guard.ts";
 import type { Timer, Timers } from "./timers.ts";
@@ -153,6 +154,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   const opened = new Map<string, Socket>();
   const routes = new Map<string, { readonly address: Promise<string>; readonly atMs: number }>();
   const count = { received: 0, sent: 0, dropped: 0, connectionsRefused: 0, handshakesFailed: 0, sendErrors: 0 };
+  const worthALine = createNowAndThen(nowMs);
   let closed = false;
 
   const { udp, server, address } = await bindBoth(host, options.port, ipv6);
@@ -253,7 +255,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
           write(socket, lineEnd);
           if (isTrunk) alive();
         } else if (event.kind === "error") {
-          log.info({ remote: remote.address, reason: event.reason }, "SIP stream closed");
+          if (worthALine(remote.address)) log.info({ remote: remote.address, reason: event.reason }, "SIP stream closed");
           if (event.head !== null && guard.admit(remote.address)) handle(() => options.onBroken(event.head!, flow, event.reason), flow);
           idle.cancel();
           idle = timers.after(lingerMs, cut);
