@@ -22,7 +22,7 @@ import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
 /** Audio younger than this waits in the open for packets that the network delayed; the journal has it already. */
 const settleMs = 3_000;
-/** Unless the loop is late at every beat: then memory has to be thought of. */
+/** Unless the loop is late at every beat: then memory has to be thought of, and what is older than this is closed. */
 const maxBehindSeconds = 10;
 /** A frame goes out at the first beat at which its oldest packet is so old, so it holds at most a beat more. */
 const frameMs = 190;
@@ -281,7 +281,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       journalAll(now);
       // After a stall the sockets hold seconds of audio that the timers ran ahead of: they get a beat to be read.
       const before = Math.floor((now - settleMs) / 1000);
-      if (onTime ? before > sealedBefore : before > sealedBefore + maxBehindSeconds) settle(before);
+      const until = onTime ? before : before - maxBehindSeconds;
+      if (until > sealedBefore) settle(until);
       if ((sealedBefore - pieceFrom) * 1000 >= options.pieceMs) sealPiece(sealedBefore, false);
     },
     synced(number) {

@@ -126,7 +126,8 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     lastBeat = now;
     for (const recording of recordings.values()) {
       try {
-        recording.beat(onTime);
+        // Asked each time: a beat may itself be held up, and the sockets have not been read since it began.
+        recording.beat(onTime && performance.now() - now < 3 * beatMs);
       } catch (error) {
         fault([recording.recordingId], error); // a defect, but one recording's, not the worker's
         continue;
