@@ -55,6 +55,9 @@ interface Bound {
   readonly senderWords: Uint32Array;
 }
 
+/** A full socket holds less than a minute of a call: what says that it waited longer was noted by another clock. */
+const mostWaitedMs = 60_000;
+
 const wordsOfName = (ipv6: boolean): number => (ipv6 ? 7 : 2);
 
 /** One for each thread. Throws where this cannot work. */
@@ -104,7 +107,7 @@ export async function createBatchedSockets(open: OpenDescriptors = createOpenDes
         break;
       }
       const waitedMs = wallMs - datagrams.receivedAt(i);
-      bound.listener(datagrams.bytes(i), bound.sender.address, bound.sender.port, waitedMs > 0 ? waitedMs : 0); // NaN is not
+      bound.listener(datagrams.bytes(i), bound.sender.address, bound.sender.port, waitedMs > 0 && waitedMs < mostWaitedMs ? waitedMs : 0); // NaN is not
     }
     return count === batch;
   }
