@@ -117,3 +117,19 @@ test("OVR-08 a recorded person without an access profile gets nothing, and witho
   expect(await rows(page).count()).toBe(0);
   await context.close();
 });
+
+test("PLT-03 that new calls are not being recorded stands on every page within ten seconds, and why; and goes when they are again", async () => {
+  const page = await signIn(desktop, "MOD Administrator");
+  await rows(page).first().waitFor();
+  let refuses = true;
+  await page.route("**/api/v1/health", (route) =>
+    refuses ? route.fulfill({ status: 503, contentType: "application/json", body: JSON.stringify({ ready: false, reasons: ["The spool has 12 MB free, less than the 512 MB that are kept for running calls."] }) }) : route.continue(),
+  );
+  await page.getByText("New calls are not being recorded by this recorder.").waitFor({ timeout: 10_000 });
+  await page.getByText("The spool has 12 MB free").waitFor();
+  await page.screenshot({ path: join(shots, "not-ready-light.png") });
+  await accessible(page);
+  refuses = false;
+  await page.getByText("New calls are not being recorded by this recorder.").waitFor({ state: "detached", timeout: 10_000 });
+  await page.close();
+});

@@ -3,6 +3,7 @@ import type {
   Group,
   GroupPage,
   GroupSettings,
+  Health,
   ImportResult,
   InteractionDetail,
   InteractionPage,
@@ -82,6 +83,8 @@ export const api = {
   peaks: (id: string, signal?: AbortSignal) => get<Peaks>(apiPaths.peaks(id), signal),
   startPlay: async (id: string): Promise<Play> =>
     (await send(apiPaths.plays(id), { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })).json() as Promise<Play>,
+  /** 503 is an answer too: it says why. */
+  health: async (signal?: AbortSignal): Promise<Health> => (await fetch(apiPaths.health, { ...(signal && { signal }) })).json() as Promise<Health>,
   trunks: (signal?: AbortSignal) => get<TrunkPage>(apiPaths.trunks, signal),
   trunk: (id: string, signal?: AbortSignal) => getVersioned<Trunk>(apiPaths.trunk(id), signal),
   createTrunk: (settings: TrunkSettings) => write<Trunk>("POST", apiPaths.trunks, settings),

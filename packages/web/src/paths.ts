@@ -26,6 +26,7 @@ export const pages = {
 
 export const apiPaths = {
   session: `${api}/session`,
+  health: `${api}/health`,
   live: `${api}/live`,
   signIn: (returnTo: string) => `${api}/sign-in?${new URLSearchParams({ returnTo })}`,
   signOut: `${api}/sign-out`,

@@ -41,6 +41,9 @@ export const peaksQuery = (id: string) =>
 /** Looked at while somebody waits for a call to come in. */
 const watchMs = 2_000;
 
+/** Of the node that answers; also where it cannot be reached nothing is claimed. */
+export const healthQuery = queryOptions({ queryKey: ["health"], queryFn: ({ signal }) => api.health(signal), refetchInterval: 8_000, retry: false });
+
 export const trunksQuery = queryOptions({ queryKey: ["trunks"], queryFn: ({ signal }) => api.trunks(signal), refetchInterval: 5_000 });
 
 export const trunkQuery = (id: string) => queryOptions({ queryKey: ["trunk", id], queryFn: ({ signal }) => api.trunk(id, signal), staleTime: 5_000 });

@@ -15,6 +15,7 @@ import { useText } from "../text.ts";
 import { Account } from "./account.tsx";
 import { Help } from "./help.tsx";
 import { Mark } from "./mark.tsx";
+import { RecorderState } from "./recorder-state.tsx";
 import s from "./frame.module.css";
 
 /** The toolbar of OVR-11, what there is of it yet, around the page. */
@@ -59,6 +60,7 @@ export function Frame() {
           <span>{text("frame.sandbox.detail")}</span>
         </aside>
       )}
+      <RecorderState />
       <nav className={s.pane} aria-label={text("frame.navigation")}>
         <div className={s.brand}>
           <Mark size={26} />

@@ -20,6 +20,7 @@ export const en = {
   "frame.appearance.dark": "Dark",
   "frame.sandbox": "Sandbox",
   "frame.sandbox.detail": "Invented people and calls",
+  "frame.notReady": "New calls are not being recorded by this recorder.",
   "frame.live.lost": "Live updates are interrupted; reconnecting. What is shown may be out of date.",
 
   "frame.settings": "Settings",
