@@ -36,8 +36,13 @@ export function describeCall(state: CallState): CallFacts {
  */
 const maxParties = 200;
 const maxConversations = 200;
-/** Longer addresses than any that rules are written for; the whole stands in the document that is kept. */
-const maxWritten = 500;
+
+/** Names and addresses stand in every interaction as well. */
+const maxName = 200;
+const maxAddress = 500;
+
+/** Not through the middle of a character that UTF-16 writes in two: a database takes no half of one. */
+const cut = (text: string, most: number): string => (text.length <= most ? text : text.slice(0, most).toWellFormed());
 
 /** In their order, at most so many; those that still matter before the others. */
 function bounded<T>(all: readonly T[], most: number, matters: (one: T) => boolean): readonly T[] {
@@ -51,9 +56,9 @@ function withoutMetadata({ labels, invite, hints = noHints }: CallState): Conver
   const { callId, from, to } = invite;
   const party = (id: string, name: string | null, written: string, sends: readonly string[]): CallParty => ({
     id,
-    name: name || null,
-    address: normalizeAddress(written),
-    writtenAddress: written.slice(0, maxWritten),
+    name: cut(name ?? "", maxName) || null,
+    address: normalizeAddress(cut(written, maxAddress)),
+    writtenAddress: cut(written, maxAddress),
     joinedAt: null,
     leftAt: null,
     sends,
@@ -94,16 +99,17 @@ function withMetadata(metadata: RecordingMetadata, state: CallState): Conversati
       const sends = labelsSent(participant, session);
       const leftAt = association?.disassociatedAt ?? session.stoppedAt;
       const known = before.get(participant.id);
-      const aor = participant.names[0]?.aor ?? "";
+      const aor = cut(participant.names[0]?.aor ?? "", maxAddress);
+      const name = standIn !== null && isPlaceholder(aor) ? standIn.name : (participant.names.find((one) => one.name !== null)?.name ?? null);
       const standsIn = isPlaceholder(aor) ? standIn : null;
       if (isPlaceholder(aor) && (standsIn === null || leftAt !== null)) return [];
       const written = standsIn?.writtenAddress ?? aor;
       const one: CallParty = {
         id: participant.id,
-        name: standsIn === null ? (participant.names.find(({ name }) => name !== null)?.name ?? null) : standsIn.name,
+        name: name === null ? null : cut(name, maxName),
         // RFC 3323's way to say that nobody says who.
         address: standsIn?.address ?? (aor === "" ? "sip:anonymous@anonymous.invalid" : normalizeAddress(aor)),
-        ...(written === "" ? {} : { writtenAddress: written.slice(0, maxWritten) }),
+        ...(written === "" ? {} : { writtenAddress: written }),
         joinedAt: association?.associatedAt ?? null,
         leftAt,
         sends,

@@ -30,6 +30,8 @@ export interface HintedParty {
 export const noHints: InviteHints = { globalCallId: null, chainId: null, joinKey: null, parties: [], asserted: null };
 
 const maxParties = 20;
+/** Longer than any that names somebody. */
+const maxIdentity = 500;
 
 export function readHints(headers: SipHeaders, from: NameAddr, parts: readonly { readonly contentType: string; readonly body: Uint8Array }[]): InviteHints {
   const gtd = parts.find(({ contentType }) => contentType.toLowerCase().startsWith("application/gtd"));
@@ -55,7 +57,7 @@ function first<T>(values: readonly string[], read: (text: string) => T | null): 
 }
 
 function readAsserted(text: string): InviteHints["asserted"] {
-  const identity = parseNameAddr(text);
+  const identity = text.length > maxIdentity ? parseNameAddr("") : parseNameAddr(text);
   return identity.ok ? { name: identity.value.displayName || null, address: normalizeAddress(identity.value.uri), writtenAddress: identity.value.uri } : null;
 }
 
