@@ -22,8 +22,8 @@ export function Connect({ trunk }: { trunk: Trunk }) {
       {addresses.length === 0 && <dd>{text("trunk.addresses.noTls")}</dd>}
       {addresses.map((address) => (
         <dd key={address}>
+          <span className={s.transport}>{word(address)}</span>
           <Value name={text("trunk.address", { transport: word(address) })}>{address}</Value>
-          <span className={s.note}>{word(address)}</span>
         </dd>
       ))}
       <dt>{text("trunk.password")}</dt>

@@ -60,9 +60,11 @@ export function PeoplePage() {
             <thead>
               <tr>
                 <th scope="col">{text("person.displayName")}</th>
+                <th scope="col">{text("person.upn")}</th>
                 <th scope="col">{text("person.numbers")}</th>
                 <th scope="col">{text("groups.page")}</th>
                 <th scope="col">{text("person.recorded")}</th>
+                <th scope="col">{text("person.accessProfile")}</th>
               </tr>
             </thead>
             <tbody>{list.isPending ? Array.from({ length: 14 }, (_, row) => <Bones key={row} row={row} />) : people.map((person) => <Row key={person.id} person={person} groupNames={groupNames} />)}</tbody>
@@ -86,18 +88,20 @@ function Row({ person: { id, settings }, groupNames }: { person: Person; groupNa
     <tr className={s.row}>
       <th scope="row">
         <Link {...pages.person(id)}>{settings.displayName}</Link>
-        <span className={s.under}>{settings.upn}</span>
       </th>
-      <td className={s.clip} data-tip={known.length > 1 ? known.join(", ") : undefined}>
+      <td className={s.upn} data-tip={settings.upn}>
+        {settings.upn}
+      </td>
+      <td className={s.known} data-tip={known.length > 1 ? known.join(", ") : undefined}>
         {known.join(", ")}
       </td>
-      <td className={s.clip} data-tip={groups || undefined}>
+      <td className={s.groups} data-tip={groups || undefined}>
         {groups}
       </td>
-      <td data-recorded={settings.recorded || undefined} className={s.recorded}>
+      <td className={s.recorded} data-recorded={settings.recorded || undefined}>
         {text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}
-        {settings.accessProfile !== null && <span className={s.under}>{settings.accessProfile}</span>}
       </td>
+      <td className={s.access}>{settings.accessProfile}</td>
     </tr>
   );
 }
@@ -105,7 +109,7 @@ function Row({ person: { id, settings }, groupNames }: { person: Person; groupNa
 function Bones({ row }: { row: number }) {
   return (
     <tr className={s.row} aria-hidden="true">
-      {[60, 45, 55, 40].map((width, column) => (
+      {[60, 70, 45, 55, 40, 40].map((width, column) => (
         <td key={column}>
           <span className={s.bone} style={{ width: `${width + ((row * 13 + column * 7) % 30)}%` }} />
         </td>

@@ -8,7 +8,8 @@ import { problemOf } from "../api.ts";
 import { useProblemWords } from "../frame/notice.tsx";
 import { apiPaths } from "../paths.ts";
 import { traceQuery } from "../queries.ts";
-import { useText } from "../text.ts";
+import { useReader, useText } from "../text.ts";
+import { formatClock, formatOffset } from "../time.ts";
 import { readTrace, sinceFirst, type TracedMessage } from "./read-trace.ts";
 import s from "./trace.module.css";
 
@@ -17,6 +18,7 @@ export function Trace({ invitation }: { invitation: Invitation }) {
   const text = useText();
   const words = useProblemWords();
   const trace = useQuery(traceQuery(invitation.id));
+  const reader = useReader();
   const [copied, setCopied] = useState(false);
   if (trace.isPending) return <p className={s.lead}>{text("settings.loading")}</p>;
   if (trace.isError) return <p role="alert">{words(problemOf(trace.error)).detail}</p>;
@@ -42,6 +44,7 @@ export function Trace({ invitation }: { invitation: Invitation }) {
       ) : (
         <div className={s.ladder}>
           <div className={s.ends} aria-hidden="true">
+            <span className={s.zone}>{formatOffset(reader, new Date(startMs))}</span>
             <span>
               <b>{text("trace.client")}</b> {invitation.remoteAddress}
             </span>
@@ -63,15 +66,17 @@ const shortBody = 6;
 
 function Message({ message, sinceMs, isFirst }: { message: TracedMessage; sinceMs: number; isFirst: boolean }) {
   const text = useText();
+  const reader = useReader();
   const { direction, title, isRequest, method, head, body } = message;
+  const iso = message.at.toISOString();
   const lines = body === "" ? 0 : body.split("\n").length;
   const fate = isRequest ? "request" : /^[12]/.test(title) ? "good" : "bad";
   return (
     <li>
       <details className={s.message}>
         <summary className={s.rung} data-direction={direction} data-fate={fate}>
-          <span className={s.time} data-tip={message.at.toISOString()}>
-            {isFirst ? message.at.toISOString().slice(11, 23) : sinceFirst(sinceMs)}
+          <span className={s.time} data-tip={iso}>
+            {isFirst ? `${formatClock(iso, reader)}.${iso.slice(20, 23)}` : sinceFirst(sinceMs)}
           </span>
           <span className={s.lane}>
             <span className={s.title}>
