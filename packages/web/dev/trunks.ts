@@ -6,7 +6,7 @@ import { kinds, traceOf, type Kind } from "./invitations.ts";
 import { Refused, type Mistake } from "./refused.ts";
 
 /** Made for this file; their keys were never kept. */
-const leaf = "-----BEGIN CERTIFICATE-----\nMIIB4zCCAYmgAwIBAgIUAOdY8dz4QhO54Ib2b9ITY55fCPYwCgYIKoZIzj0EAwIw\nRzEjMCEGA1UEAwwac2JjLWJlcmxpbi5jb250b3NvLmV4YW1wbGUxEzARBgNVBAoM\nCkNvbnRvc28gQUcxCzAJBgNVBAYTAkRFMB4XDTI2MTEyNzA1MjEzMloXDTI3MDEw\nNjA1MjEzMlowRzEjMCEGA1UEAwwac2JjLWJlcmxpbi5jb250b3NvLmV4YW1wbGUx\nEzARBgNVBAoMCkNvbnRvc28gQUcxCzAJBgNVBAYTAkRFMFkwEwYHKoZIzj0CAQYI\nKoZIzj0DAQcDQgAE8qRRYucmXhqSScOC+JNh4bc8tWGcdmEt/jvTbv6H+8IBTTcs\nac6JdGBIi4x8h97dnrpQWhRq7VtGGMITv7DM5KNTMFEwHQYDVR0OBBYEFL7uSrDP\nf9g2P2Flm3sTiLju2rgJMB8GA1UdIwQYMBaAFL7uSrDPf9g2P2Flm3sTiLju2rgJ\nMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgZzniZBbVv0ZsXgAz\n5IxFFh7X0n/acG1vQywGlbRZUecCIQCuYl31SYGNl9rmPeauaaFsAM1CyARvvWFe\ncXJbccSviQ==\n-----END CERTIFICATE-----";
+const leaf = "-----BEGIN CERTIFICATE-----\nMIIB4zCCAYmgAwIBAgIUIEfCTg70mbRQgVFVapyGoR8bYIgwCgYIKoZIzj0EAwIw\nRzEjMCEGA1UEAwwac2JjLWJlcmxpbi5jb250b3NvLmV4YW1wbGUxEzARBgNVBAoM\nCkNvbnRvc28gQUcxCzAJBgNVBAYTAkRFMB4XDTI2MTEyNzA1MjkwNVoXDTI2MTIx\nNzA1MjkwNVowRzEjMCEGA1UEAwwac2JjLWJlcmxpbi5jb250b3NvLmV4YW1wbGUx\nEzARBgNVBAoMCkNvbnRvc28gQUcxCzAJBgNVBAYTAkRFMFkwEwYHKoZIzj0CAQYI\nKoZIzj0DAQcDQgAEbP83RHtwn0nXAihxJODBxr4BA/w0Yvx0kpJ5hRld1hop9QDa\nIp/9RfSwZ4zJX14dH4LtJeuAMHhdr4WdfSDUdKNTMFEwHQYDVR0OBBYEFGwVPF1h\nm0keMI97SYTnl0B5OQTXMB8GA1UdIwQYMBaAFGwVPF1hm0keMI97SYTnl0B5OQTX\nMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAOjzcmmLpLtY3/wQ\nxdbGXroLMS0lUwnOCxsfwHZjx8x1AiAc1DUkLxfBuod2KxLcvp3YpO8kHOhix1Ps\nv+0cluO4WA==\n-----END CERTIFICATE-----";
 const authority = "-----BEGIN CERTIFICATE-----\nMIIB1DCCAXmgAwIBAgIUXASuVkiJZhMMXEJaUwe6JSTyn6QwCgYIKoZIzj0EAwIw\nPzEbMBkGA1UEAwwSQ29udG9zbyBWb2ljZSBDQSAyMRMwEQYDVQQKDApDb250b3Nv\nIEFHMQswCQYDVQQGEwJERTAeFw0yNjExMjcwNTIxMzJaFw0zNjExMjQwNTIxMzJa\nMD8xGzAZBgNVBAMMEkNvbnRvc28gVm9pY2UgQ0EgMjETMBEGA1UECgwKQ29udG9z\nbyBBRzELMAkGA1UEBhMCREUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATxhwoV\nivIIZHywlD7Mg7Bh0EQbazeZPgokGnpx6MGQlCKh3GybyQIqp0zrBjx7RdVvxNuM\nxqjtx8AfuQ+ekOKJo1MwUTAdBgNVHQ4EFgQUifDW7Q8pEo30RLtSW3YIro1joCow\nHwYDVR0jBBgwFoAUifDW7Q8pEo30RLtSW3YIro1joCowDwYDVR0TAQH/BAUwAwEB\n/zAKBggqhkjOPQQDAgNJADBGAiEAv0BZqZtlPAa3e7+IJp0LhXpoVhCwTURq0V3R\nuQSoAgMCIQCnOAXOyn+DyNEz5dZGK4/7hlhkQ72TBZvu6Gh+WzHvnA==\n-----END CERTIFICATE-----";
 
 interface Kept {
@@ -126,7 +126,7 @@ export function trunkOf(id: string): Trunk {
     addresses: [`sips:${at}`, `sip:${at};transport=tcp`, `sip:${at};transport=udp`],
     digest,
     lastInvitation: last ? { at: last.at, outcome: last.outcome, explanation: last.explanation } : null,
-    certificateProblems: settings.certificates.includes(leaf) ? ["The certificate “sbc-berlin.contoso.example” expires on 6 January 2027."] : [],
+    certificateProblems: settings.certificates.includes(leaf) ? ["The certificate “sbc-berlin.contoso.example” expires on 17 December 2026."] : [],
   };
 }
 

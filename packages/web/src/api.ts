@@ -64,10 +64,12 @@ export interface Versioned<T> {
   readonly etag: string | null;
 }
 
-async function write<T>(method: "POST" | "PUT", path: string, body: unknown, etag?: string | null): Promise<T> {
+async function writeVersioned<T>(method: "POST" | "PUT", path: string, body: unknown, etag?: string | null): Promise<Versioned<T>> {
   const response = await send(path, { method, headers: { "content-type": "application/json", ...(etag ? { "if-match": etag } : {}) }, body: JSON.stringify(body) });
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  return { value: (await response.json()) as T, etag: response.headers.get("etag") };
 }
+
+const write = async <T>(method: "POST" | "PUT", path: string, body: unknown): Promise<T> => (await writeVersioned<T>(method, path, body)).value;
 
 const remove = async (path: string): Promise<void> => void (await send(path, { method: "DELETE" }));
 
@@ -87,10 +89,10 @@ export const api = {
   health: async (signal?: AbortSignal): Promise<Health> => (await fetch(apiPaths.health, { ...(signal && { signal }) })).json() as Promise<Health>,
   trunks: (signal?: AbortSignal) => get<TrunkPage>(apiPaths.trunks, signal),
   trunk: (id: string, signal?: AbortSignal) => getVersioned<Trunk>(apiPaths.trunk(id), signal),
-  createTrunk: (settings: TrunkSettings) => write<Trunk>("POST", apiPaths.trunks, settings),
-  changeTrunk: (id: string, settings: TrunkSettings, etag: string | null) => write<Trunk>("PUT", apiPaths.trunk(id), settings, etag),
+  createTrunk: (settings: TrunkSettings) => writeVersioned<Trunk>("POST", apiPaths.trunks, settings),
+  changeTrunk: (id: string, settings: TrunkSettings, etag: string | null) => writeVersioned<Trunk>("PUT", apiPaths.trunk(id), settings, etag),
   deleteTrunk: (id: string) => remove(apiPaths.trunk(id)),
-  allowNetwork: (id: string, network: string) => write<Trunk>("POST", `${apiPaths.trunk(id)}/networks`, { network }),
+  allowNetwork: (id: string, network: string) => writeVersioned<Trunk>("POST", `${apiPaths.trunk(id)}/networks`, { network }),
   setPassword: (id: string) => write<DigestSecret>("POST", `${apiPaths.trunk(id)}/digest`, {}),
   removePassword: (id: string) => remove(`${apiPaths.trunk(id)}/digest`),
   tryTrunk: (settings: TrunkSettings, samples: readonly string[]) => write<TrunkTrialResult>("POST", `${apiPaths.trunks}/try`, { settings, samples }),
@@ -98,10 +100,10 @@ export const api = {
   trace: async (id: string, signal?: AbortSignal) => await (await send(apiPaths.trace(id), { headers: { accept: "text/plain" }, ...(signal && { signal }) })).text(),
   people: (query: { q?: string | undefined; after?: string | undefined; limit: number }, signal?: AbortSignal) => get<PersonPage>(apiPaths.people(query), signal),
   person: (id: string, signal?: AbortSignal) => getVersioned<Person>(apiPaths.person(id), signal),
-  createPerson: (settings: PersonSettings) => write<Person>("POST", apiPaths.allPeople, settings),
-  changePerson: (id: string, settings: PersonSettings, etag: string | null) => write<Person>("PUT", apiPaths.person(id), settings, etag),
+  createPerson: (settings: PersonSettings) => writeVersioned<Person>("POST", apiPaths.allPeople, settings),
+  changePerson: (id: string, settings: PersonSettings, etag: string | null) => writeVersioned<Person>("PUT", apiPaths.person(id), settings, etag),
   deletePerson: (id: string) => remove(apiPaths.person(id)),
-  importPeople: async (csv: string, apply: boolean): Promise<ImportResult> =>
+  importPeople: async (csv: Blob | string, apply: boolean): Promise<ImportResult> =>
     (await send(`${apiPaths.allPeople}/import?apply=${apply}`, { method: "POST", headers: { "content-type": "text/csv" }, body: csv })).json() as Promise<ImportResult>,
   groups: (signal?: AbortSignal) => get<GroupPage>(apiPaths.groups, signal),
   createGroup: (settings: GroupSettings) => write<Group>("POST", apiPaths.groups, settings),

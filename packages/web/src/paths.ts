@@ -9,13 +9,21 @@ export interface ListSearch {
   readonly status?: string | undefined;
 }
 
+/** What the address of a list of invitations holds. */
+export interface InvitationsSearch {
+  /** Id of a trunk; `none`: those that could be given to none. */
+  readonly trunk?: string | undefined;
+  /** The one whose messages are shown. */
+  readonly open?: string | undefined;
+}
+
 export const pages = {
   interactions: (search: ListSearch = {}) => ({ to: "/interactions", search }) as const,
   interaction: (id: string) => ({ to: "/interactions/$id", params: { id } }) as const,
   trunks: () => ({ to: "/settings/trunks" }) as const,
   newTrunk: () => ({ to: "/settings/trunks/new" }) as const,
-  trunk: (id: string) => ({ to: "/settings/trunks/$id", params: { id } }) as const,
-  invitations: () => ({ to: "/settings/invitations" }) as const,
+  trunk: (id: string, search: Pick<InvitationsSearch, "open"> = {}) => ({ to: "/settings/trunks/$id", params: { id }, search }) as const,
+  invitations: (search: InvitationsSearch = {}) => ({ to: "/settings/invitations", search }) as const,
   people: (search: { q?: string } = {}) => ({ to: "/settings/people", search }) as const,
   newPerson: () => ({ to: "/settings/people/new" }) as const,
   importPeople: () => ({ to: "/settings/people/import" }) as const,

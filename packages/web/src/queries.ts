@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, problemOf } from "./api.ts";
 import { inOwnTime } from "./call/own-time.ts";
 import { seen, type Filter, type RowPage } from "./list/rows.ts";
@@ -38,7 +38,7 @@ export const interactionQuery = (id: string) =>
 export const peaksQuery = (id: string) =>
   queryOptions({ queryKey: ["peaks", id], queryFn: ({ signal }) => api.peaks(id, signal), staleTime: Number.POSITIVE_INFINITY });
 
-/** Looked at while somebody waits for a call to come in. */
+/** Looked at while somebody waits for a call to come in; a page that nobody sees asks for nothing. */
 const watchMs = 2_000;
 
 /** Of the node that answers; also where it cannot be reached nothing is claimed. */
@@ -46,12 +46,21 @@ export const healthQuery = queryOptions({ queryKey: ["health"], queryFn: ({ sign
 
 export const trunksQuery = queryOptions({ queryKey: ["trunks"], queryFn: ({ signal }) => api.trunks(signal), refetchInterval: 5_000 });
 
-export const trunkQuery = (id: string) => queryOptions({ queryKey: ["trunk", id], queryFn: ({ signal }) => api.trunk(id, signal), staleTime: 5_000 });
+export const trunkQuery = (id: string) => queryOptions({ queryKey: ["trunk", id], queryFn: ({ signal }) => api.trunk(id, signal), staleTime: 5_000, refetchInterval: 10_000 });
+
+const invitationsAtATime = 50;
 
 export const invitationsQuery = (trunk: string | undefined) =>
-  queryOptions({ queryKey: ["invitations", trunk ?? ""], queryFn: ({ signal }) => api.invitations({ trunk, limit: 50 }, signal), refetchInterval: watchMs });
+  infiniteQueryOptions({
+    queryKey: ["invitations", trunk ?? ""],
+    queryFn: ({ pageParam, signal }) => api.invitations({ trunk, after: pageParam, limit: invitationsAtATime }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => (page.invitations.length < invitationsAtATime ? undefined : page.invitations.at(-1)?.id),
+    // All pages are read again each time: the more there are, the less often.
+    refetchInterval: (query) => watchMs * Math.max(1, query.state.data?.pages.length ?? 1),
+  });
 
-export const traceQuery = (id: string) => queryOptions({ queryKey: ["trace", id], queryFn: ({ signal }) => api.trace(id, signal), staleTime: watchMs });
+export const traceQuery = (id: string) => queryOptions({ queryKey: ["trace", id], queryFn: ({ signal }) => api.trace(id, signal), staleTime: watchMs, refetchInterval: watchMs });
 
 export const peopleQuery = (q: string | undefined) =>
   infiniteQueryOptions({
@@ -59,9 +68,10 @@ export const peopleQuery = (q: string | undefined) =>
     queryFn: ({ pageParam, signal }) => api.people({ q, after: pageParam ?? undefined, limit: 100 }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
   });
 
-export const personQuery = (id: string) => queryOptions({ queryKey: ["person", id], queryFn: ({ signal }) => api.person(id, signal), staleTime: 5_000 });
+export const personQuery = (id: string) => queryOptions({ queryKey: ["person", id], queryFn: ({ signal }) => api.person(id, signal), staleTime: 5_000, refetchInterval: 10_000 });
 
 export const groupsQuery = queryOptions({ queryKey: ["groups"], queryFn: ({ signal }) => api.groups(signal), staleTime: 5_000 });
 

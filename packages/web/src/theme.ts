@@ -7,6 +7,20 @@ const petrol: BrandVariants = {
   90: "#2b8494", 100: "#4492a1", 110: "#5ca0ae", 120: "#73afbb", 130: "#8bbec8", 140: "#a3ccd5", 150: "#bcdbe1", 160: "#d6eaee",
 };
 
+/** Red means recording now and nothing else: what is wrong in a form, or failed, is amber. */
+const mistakes = (text: string, ground: string) => ({
+  colorPaletteRedForeground1: text,
+  colorPaletteRedForeground3: text,
+  colorPaletteRedBorder1: text,
+  colorPaletteRedBorder2: text,
+  colorPaletteRedBackground1: ground,
+  colorStatusDangerForeground1: text,
+  colorStatusDangerForeground3: text,
+  colorStatusDangerBorder1: text,
+  colorStatusDangerBorder2: text,
+  colorStatusDangerBackground1: ground,
+});
+
 const type = {
   fontFamilyBase: "'Segoe UI Variable Text', 'Segoe UI', -apple-system, Roboto, 'Noto Sans', 'Liberation Sans', 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, 'Cascadia Mono', 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace",
@@ -15,6 +29,7 @@ const type = {
 export const lightTheme: Theme = {
   ...createLightTheme(petrol),
   ...type,
+  ...mistakes("#8f5300", "#fff4dc"),
   colorNeutralBackground2: "#f7f8f8",
   colorNeutralBackground3: "#f1f3f3",
   colorNeutralStroke3: "#eceeee",
@@ -24,6 +39,7 @@ export const lightTheme: Theme = {
 export const darkTheme: Theme = {
   ...createDarkTheme(petrol),
   ...type,
+  ...mistakes("#f5b95c", "#35290f"),
   colorNeutralBackground1: "#1c2023",
   colorNeutralBackground1Hover: "#272c30",
   colorNeutralBackground1Pressed: "#16191c",

@@ -40,6 +40,8 @@ export function useProblemWords(): (problem: Problem) => { title: string; detail
       const who = session ? text("fault.forbidden", { profile: session.profile, tenant: session.tenant.name }) : "";
       return { title: text("fault.forbidden.title"), detail: [said, who].filter(Boolean).join(" "), reference };
     }
+    // An interaction may also be one that this person must not know of; everything else says itself what is gone.
+    if (problem.status === 404 && problem.code !== "NOT_FOUND" && problem.detail) return { title: text("fault.gone.title"), detail: problem.detail, reference: null };
     if (problem.status === 404) return { title: text("fault.missing.title"), detail: text("fault.missing"), reference: null };
     if (problem.status === 0 && problem.code === "UNREACHABLE") return { title: text("fault.title"), detail: text("fault.unreachable"), reference };
     if (problem.status === 0) return { title: text("fault.page"), detail: said, reference };

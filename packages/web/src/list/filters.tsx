@@ -9,8 +9,7 @@ import s from "./filters.module.css";
 /** Long enough that a word is one question, short enough to feel like typing at the list. */
 const pauseMs = 220;
 
-export function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
-  const text = useText();
+export function SearchField({ value, label, onChange }: { value: string; label: string; onChange: (value: string) => void }) {
   const field = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState(value);
   const [asked, setAsked] = useState(value);
@@ -47,8 +46,8 @@ export function SearchField({ value, onChange }: { value: string; onChange: (val
       className={s.search ?? ""}
       value={typed}
       maxLength={200}
-      placeholder={text("list.search")}
-      aria-label={text("list.search")}
+      placeholder={label}
+      aria-label={label}
       onChange={(_, { value: next }) => setTyped(next)}
       onKeyDown={(event) => {
         if (event.key === "Escape" && typed === "") field.current?.blur();

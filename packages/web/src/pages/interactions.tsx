@@ -70,7 +70,7 @@ export function InteractionsPage() {
           </span>
         </div>
         <div className={s.tools}>
-          <SearchField value={filter.q ?? ""} onChange={(q) => change({ q: q || undefined })} />
+          <SearchField value={filter.q ?? ""} label={text("list.search")} onChange={(q) => change({ q: q || undefined })} />
           <StatusFilter chosen={filter.status} onChange={(status) => change({ status: status.join(",") || undefined })} />
         </div>
         <div className={s.below}>

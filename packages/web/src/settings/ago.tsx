@@ -17,7 +17,7 @@ export function Ago({ at }: { at: string }) {
   const words = new Intl.RelativeTimeFormat(reader.locale, { numeric: "auto" }).format(-Math.floor(passed / seconds), unit);
   const exact = new Intl.DateTimeFormat(reader.locale, { dateStyle: "medium", timeStyle: "medium", timeZone: reader.timeZone }).format(new Date(at));
   return (
-    <time dateTime={at} data-tip={exact} title={exact}>
+    <time dateTime={at} data-tip={exact}>
       {words}
     </time>
   );

@@ -1,32 +1,53 @@
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, DialogTrigger, Field, Input } from "@fluentui/react-components";
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { problemOf } from "../api.ts";
 import { useProblemWords } from "../frame/notice.tsx";
 import { useText } from "../text.ts";
+import { Section } from "./section.tsx";
 import s from "./danger-zone.module.css";
 
-interface DangerZoneProps {
+/** What cannot be taken back, or stops recording, stands apart and says what it does. */
+export function DangerZone({ children }: { children: ReactNode }) {
+  const text = useText();
+  return (
+    <Section title={text("settings.danger")}>
+      <ul className={s.zone}>{children}</ul>
+    </Section>
+  );
+}
+
+export function DangerRow({ title, detail, failure, children }: { title: string; detail: string; failure?: unknown; children: ReactNode }) {
+  const words = useProblemWords();
+  return (
+    <li className={s.row}>
+      <div>
+        <h3>{title}</h3>
+        <p>{detail}</p>
+        {failure !== null && failure !== undefined && <p role="alert">{words(problemOf(failure)).detail}</p>}
+      </div>
+      {children}
+    </li>
+  );
+}
+
+interface DeleteRowProps {
   readonly title: string;
   readonly detail: string;
-  /** Has to be typed. */
+  /** Has to be typed: nothing goes without being named. */
   readonly name: string;
   readonly action: string;
   readonly onConfirm: () => Promise<void>;
 }
 
-/** Nothing dangerous happens without naming the thing. */
-export function DangerZone({ title, detail, name, action, onConfirm }: DangerZoneProps) {
+export function DeleteRow({ title, detail, name, action, onConfirm }: DeleteRowProps) {
   const text = useText();
   const words = useProblemWords();
   const [typed, setTyped] = useState("");
   const confirm = useMutation({ mutationFn: onConfirm });
+  const isNamed = typed.trim() === name.trim();
   return (
-    <section className={s.zone}>
-      <div>
-        <h2>{title}</h2>
-        <p>{detail}</p>
-      </div>
+    <DangerRow title={title} detail={detail}>
       <Dialog onOpenChange={() => (setTyped(""), confirm.reset())}>
         <DialogTrigger disableButtonEnhancement>
           <Button>{action}</Button>
@@ -35,7 +56,7 @@ export function DangerZone({ title, detail, name, action, onConfirm }: DangerZon
           <form
             onSubmit={(event) => {
               event.preventDefault();
-              confirm.mutate();
+              if (isNamed && !confirm.isPending) confirm.mutate();
             }}
           >
             <DialogBody>
@@ -43,7 +64,7 @@ export function DangerZone({ title, detail, name, action, onConfirm }: DangerZon
               <DialogContent className={s.content}>
                 <p>{detail}</p>
                 <Field label={text("settings.typeName", { name })}>
-                  <Input value={typed} onChange={(_, { value }) => setTyped(value)} autoComplete="off" />
+                  <Input value={typed} onChange={(_, { value }) => setTyped(value)} autoComplete="off" spellCheck={false} />
                 </Field>
                 {confirm.isError && <p role="alert">{words(problemOf(confirm.error)).detail}</p>}
               </DialogContent>
@@ -51,7 +72,7 @@ export function DangerZone({ title, detail, name, action, onConfirm }: DangerZon
                 <DialogTrigger disableButtonEnhancement>
                   <Button>{text("settings.cancel")}</Button>
                 </DialogTrigger>
-                <Button type="submit" appearance="primary" disabled={typed.trim() !== name.trim() || confirm.isPending}>
+                <Button type="submit" appearance="primary" disabled={!isNamed || confirm.isPending}>
                   {action}
                 </Button>
               </DialogActions>
@@ -59,6 +80,6 @@ export function DangerZone({ title, detail, name, action, onConfirm }: DangerZon
           </form>
         </DialogSurface>
       </Dialog>
-    </section>
+    </DangerRow>
   );
 }

@@ -1,5 +1,7 @@
 import { Button, Input } from "@fluentui/react-components";
 import { AddRegular } from "@fluentui/react-icons/svg/add";
+import { DeleteRegular } from "@fluentui/react-icons/svg/delete";
+import { EditRegular } from "@fluentui/react-icons/svg/edit";
 import { PeopleTeamRegular } from "@fluentui/react-icons/svg/people-team";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import type { Group } from "@earwitness/contract";
@@ -25,17 +27,23 @@ export function GroupsPage() {
         className={s.add}
         onSubmit={(event) => {
           event.preventDefault();
-          add.mutate();
+          if (name.trim() !== "") add.mutate();
         }}
       >
-        <Input value={name} onChange={(_, { value }) => setName(value)} placeholder={text("groups.name")} aria-label={text("groups.name")} />
+        <Input className={s.field} value={name} maxLength={200} onChange={(_, { value }) => setName(value)} placeholder={text("groups.name")} aria-label={text("groups.name")} />
         <Button type="submit" icon={<AddRegular />} disabled={name.trim() === "" || add.isPending}>
           {text("groups.add")}
         </Button>
-        {add.isError && <span role="alert">{words(problemOf(add.error)).detail}</span>}
+        {add.isError && <span role="alert" className={s.failed}>{words(problemOf(add.error)).detail}</span>}
       </form>
       {list.isPending ? (
-        <p>{text("settings.loading")}</p>
+        <ul className={s.list} aria-busy="true" aria-label={text("settings.loading")}>
+          {[190, 240, 150, 210].map((width) => (
+            <li key={width} className={s.row} aria-hidden="true">
+              <span className={s.bone} style={{ width }} />
+            </li>
+          ))}
+        </ul>
       ) : list.isError && !list.data ? (
         <Fault error={list.error} icon={<PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />
       ) : list.data.groups.length === 0 ? (
@@ -45,7 +53,7 @@ export function GroupsPage() {
       ) : (
         <ul className={s.list}>
           {list.data.groups.map((group) => (
-            <Row key={`${group.id} ${group.settings.name}`} group={group} />
+            <Row key={group.id} group={group} />
           ))}
         </ul>
       )}
@@ -53,42 +61,73 @@ export function GroupsPage() {
   );
 }
 
+/** A group is read, renamed or about to be removed. */
+type Mode = "read" | "rename" | "delete";
+
 function Row({ group }: { group: Group }) {
   const text = useText();
   const words = useProblemWords();
   const queryClient = useQueryClient();
-  const [name, setName] = useState(group.settings.name);
-  const [asked, setAsked] = useState(false);
-  const again = () => queryClient.invalidateQueries({ queryKey: ["groups"] });
-  const rename = useMutation({ mutationFn: () => api.changeGroup(group.id, { name: name.trim() }), onSuccess: again });
+  const [mode, setMode] = useState<Mode>("read");
+  const { name } = group.settings;
+  const [typed, setTyped] = useState(name);
+  const again = () => Promise.all([queryClient.invalidateQueries({ queryKey: ["groups"] }), queryClient.invalidateQueries({ queryKey: ["people"] }), queryClient.invalidateQueries({ queryKey: ["person"] })]);
+  const rename = useMutation({ mutationFn: () => api.changeGroup(group.id, { name: typed.trim() }), onSuccess: async () => (await again(), setMode("read")) });
   const remove = useMutation({ mutationFn: () => api.deleteGroup(group.id), onSuccess: again });
   const failed = rename.error ?? remove.error;
-  const changed = name.trim() !== group.settings.name && name.trim() !== "";
+  const turn = (next: Mode) => {
+    setTyped(name);
+    setMode(next);
+    rename.reset();
+    remove.reset();
+  };
   return (
     <li className={s.row}>
-      <Input value={name} appearance="underline" aria-label={text("groups.rename", { name: group.settings.name })} onChange={(_, { value }) => setName(value)} />
-      <span className={s.people}>{text("groups.people", { count: group.people })}</span>
-      <span className={s.tools}>
-        {changed && (
-          <Button size="small" disabled={rename.isPending} onClick={() => rename.mutate()}>
+      {mode === "rename" ? (
+        <form
+          className={s.rename}
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (typed.trim() === name) turn("read");
+            else if (typed.trim() !== "") rename.mutate();
+          }}
+        >
+          <Input
+            autoFocus
+            value={typed}
+            maxLength={200}
+            aria-label={text("groups.rename.field", { name })}
+            onChange={(_, { value }) => setTyped(value)}
+            onKeyDown={(event) => {
+              if (event.key === "Escape") turn("read");
+            }}
+          />
+          <Button type="submit" appearance="primary" disabled={typed.trim() === "" || rename.isPending}>
             {text("settings.save")}
           </Button>
-        )}
-        {asked ? (
-          <>
-            <Button size="small" appearance="primary" disabled={remove.isPending} onClick={() => remove.mutate()}>
-              {text("groups.delete.sure", { name: group.settings.name })}
-            </Button>
-            <Button size="small" onClick={() => setAsked(false)}>
-              {text("settings.cancel")}
-            </Button>
-          </>
-        ) : (
-          <Button size="small" onClick={() => setAsked(true)}>
-            {text("groups.delete")}
+          <Button onClick={() => turn("read")}>{text("settings.cancel")}</Button>
+        </form>
+      ) : (
+        <>
+          <span className={s.name}>{name}</span>
+          <span className={s.people}>{text("groups.people", { count: group.people })}</span>
+          <span className={s.tools}>
+            <Button appearance="subtle" icon={<EditRegular />} aria-label={text("groups.rename", { name })} data-tip={text("groups.rename", { name })} onClick={() => turn("rename")} />
+            <Button appearance="subtle" icon={<DeleteRegular />} aria-label={text("groups.delete", { name })} data-tip={text("groups.delete", { name })} onClick={() => turn("delete")} />
+          </span>
+        </>
+      )}
+      {mode === "delete" && (
+        <div className={s.sure} role="group" aria-label={text("groups.delete", { name })}>
+          <span>{text("groups.delete.sure", { count: group.people })}</span>
+          <Button autoFocus size="small" appearance="primary" disabled={remove.isPending} onClick={() => remove.mutate()}>
+            {text("groups.delete.yes")}
           </Button>
-        )}
-      </span>
+          <Button size="small" onClick={() => turn("read")}>
+            {text("settings.cancel")}
+          </Button>
+        </div>
+      )}
       {failed !== null && (
         <span role="alert" className={s.failed}>
           {words(problemOf(failed)).detail}

@@ -1,108 +1,238 @@
-import { Button } from "@fluentui/react-components";
+import { Button, Menu, MenuGroup, MenuGroupHeader, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-components";
+import { ArrowUpRegular } from "@fluentui/react-icons/svg/arrow-up";
 import { CheckmarkCircleRegular } from "@fluentui/react-icons/svg/checkmark-circle";
 import { ChevronDownRegular } from "@fluentui/react-icons/svg/chevron-down";
 import { ChevronRightRegular } from "@fluentui/react-icons/svg/chevron-right";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import { ShieldErrorRegular } from "@fluentui/react-icons/svg/shield-error";
 import { SubtractCircleRegular } from "@fluentui/react-icons/svg/subtract-circle";
-import type { Invitation } from "@earwitness/contract";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { Invitation, Trunk } from "@earwitness/contract";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, type ReactElement } from "react";
 import { api, problemOf } from "../api.ts";
 import { Fault, useProblemWords } from "../frame/notice.tsx";
 import { pages } from "../paths.ts";
-import { invitationsQuery } from "../queries.ts";
+import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { Ago } from "./ago.tsx";
-import { addressOf, outcomeWords } from "./invitation-words.ts";
-import { Page } from "./page.tsx";
+import { addressOf, offersAllow } from "./allow.ts";
+import { isWithin } from "./network.ts";
 import { Trace } from "./trace.tsx";
 import s from "./invitations.module.css";
 
-const icons: Readonly<Record<Invitation["outcome"], React.ReactNode>> = { recorded: <CheckmarkCircleRegular />, ignored: <SubtractCircleRegular />, refused: <ShieldErrorRegular /> };
+const icons: Readonly<Record<Invitation["outcome"], ReactElement>> = { recorded: <CheckmarkCircleRegular />, ignored: <SubtractCircleRegular />, refused: <ShieldErrorRegular /> };
 
-export function InvitationsPage() {
-  const text = useText();
-  return (
-    <Page title={text("invitations.page")} lead={text("invitations.lead")}>
-      <Invitations trunk={undefined} />
-    </Page>
-  );
+interface InvitationsProps {
+  /** Id of a trunk; `none`: those that could be given to none; undefined: all. */
+  readonly trunk: string | undefined;
+  /** Which one's messages are shown. */
+  readonly open: string | undefined;
+  readonly onOpen: (id: string | undefined) => void;
+  /** Only the newest so many, with a way to all of them. */
+  readonly atMost?: number;
 }
 
-/** What came last and what became of it, as it happens. `trunk` undefined: of all, those of no trunk included. */
-export function Invitations({ trunk }: { trunk: string | undefined }) {
+/** What came last and what became of it, as it happens. */
+export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
   const text = useText();
-  const list = useQuery(invitationsQuery(trunk));
-  if (list.isPending) return <p className={s.none}>{text("settings.loading")}</p>;
+  const list = useInfiniteQuery(invitationsQuery(trunk));
+  const trunks = useQuery(trunksQuery).data?.trunks ?? [];
+  /** While messages are being read, nothing moves them: what comes meanwhile waits. */
+  const [heldAt, setHeldAt] = useState<string | null>(null);
+  const all = list.data?.pages.flatMap((page) => page.invitations) ?? [];
+  const newest = all[0]?.id ?? null;
+  if (open !== undefined && heldAt === null && newest !== null) setHeldAt(newest);
+  if (open === undefined && heldAt !== null) setHeldAt(null);
+
+  if (list.isPending) return <Waiting rows={atMost ?? 12} />;
   if (list.isError && !list.data) return <Fault error={list.error} icon={<PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />;
-  if (list.data.invitations.length === 0) return <p className={s.none}>{text(trunk === undefined ? "invitations.none" : "invitations.none.trunk")}</p>;
+  if (all.length === 0) return <p className={s.none}>{text(trunk === undefined ? "invitations.none" : trunk === "none" ? "invitations.none.none" : "invitations.none.trunk")}</p>;
+
+  const waiting = Math.max(0, all.findIndex((one) => one.id === heldAt));
+  const from = all.slice(waiting);
+  const openAt = from.findIndex((one) => one.id === open);
+  const shown = atMost === undefined ? from : from.slice(0, Math.max(atMost, openAt + 1));
   return (
-    <ul className={s.list} aria-label={text("invitations.page")}>
-      {list.data.invitations.map((invitation) => (
-        <Row key={invitation.id} invitation={invitation} showTrunk={trunk === undefined} />
-      ))}
-    </ul>
+    <div className={s.region}>
+      <div role="status" className={s.pillPlace}>
+        {waiting > 0 && (
+          <button type="button" className={s.pill} onClick={() => setHeldAt(newest)}>
+            <ArrowUpRegular aria-hidden="true" />
+            {text("invitations.new", { count: waiting })}
+          </button>
+        )}
+      </div>
+      <ul className={s.list} aria-label={text("invitations.page")}>
+        {shown.map((invitation, index) => (
+          <Row
+            key={invitation.id}
+            invitation={invitation}
+            showTrunk={trunk === undefined}
+            trunks={trunks}
+            // An address that is refused again and again needs one answer, not twelve.
+            mayAllow={offersAllow(shown, index)}
+            isOpen={invitation.id === open}
+            onOpen={onOpen}
+          />
+        ))}
+      </ul>
+      {atMost !== undefined && from.length > shown.length ? (
+        <Link {...pages.invitations({ trunk })} className={s.all}>
+          {text("invitations.all")}
+        </Link>
+      ) : (
+        atMost === undefined &&
+        list.hasNextPage && (
+          <Button className={s.more} disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+            {text("invitations.older")}
+          </Button>
+        )
+      )}
+    </div>
   );
 }
 
-function Row({ invitation, showTrunk }: { invitation: Invitation; showTrunk: boolean }) {
+interface RowProps {
+  readonly invitation: Invitation;
+  readonly showTrunk: boolean;
+  readonly trunks: readonly Trunk[];
+  readonly mayAllow: boolean;
+  readonly isOpen: boolean;
+  readonly onOpen: (id: string | undefined) => void;
+}
+
+function Row({ invitation, showTrunk, trunks, mayAllow, isOpen, onOpen }: RowProps) {
   const text = useText();
-  const [open, setOpen] = useState(false);
-  const { outcome, trunk } = invitation;
+  const { id, outcome, trunk, interactionIds } = invitation;
   return (
-    <li className={s.row} data-outcome={outcome}>
-      <span className={s.icon}>{icons[outcome]}</span>
+    <li className={s.row} data-outcome={outcome} data-open={isOpen || undefined}>
+      <p className={s.outcome}>
+        {icons[outcome]}
+        <b>{text(`invitations.outcome.${outcome}`)}</b>
+        <span className={s.status} data-tip={text("invitations.status")}>
+          {invitation.status}
+        </span>
+      </p>
+      <p className={s.when}>
+        <Ago at={invitation.at} />
+        {invitation.repeated > 0 && (
+          <span className={s.repeated} data-tip={text("invitations.repeated", { count: invitation.repeated })}>
+            <span aria-hidden="true">+{invitation.repeated}</span>
+            <span className="unseen">{text("invitations.repeated", { count: invitation.repeated })}</span>
+          </span>
+        )}
+      </p>
       <div className={s.what}>
-        <p className={s.first}>
-          <b>{text(outcomeWords[outcome])}</b>
-          <span className={s.status}>{invitation.status}</span>
-          <span>{text("invitations.from", { address: invitation.remoteAddress, transport: invitation.transport.toUpperCase() })}</span>
-          <Ago at={invitation.at} />
-          {invitation.repeated > 0 && <span>{text("invitations.repeated", { count: invitation.repeated })}</span>}
-        </p>
-        <p>{invitation.explanation}</p>
+        <p className={s.why}>{invitation.explanation}</p>
         <p className={s.more}>
-          {showTrunk && (trunk === null ? <span>{text("invitations.noTrunk")}</span> : <Link {...pages.trunk(trunk.id)}>{trunk.name}</Link>)}
-          {invitation.client !== null && <span>{invitation.client}</span>}
-          {invitation.interactionIds.map((id, index) => (
-            <Link key={id} {...pages.interaction(id)}>
-              {text("invitations.interaction", { number: index + 1, count: invitation.interactionIds.length })}
+          {interactionIds.map((interaction, index) => (
+            <Link key={interaction} {...pages.interaction(interaction)}>
+              {text("invitations.interaction", { number: index + 1, count: interactionIds.length })}
             </Link>
           ))}
-          {invitation.hasTrace && (
-            <button type="button" className={s.toggle} aria-expanded={open} onClick={() => setOpen(!open)}>
-              {open ? <ChevronDownRegular /> : <ChevronRightRegular />}
+          {invitation.hasTrace ? (
+            <button type="button" className={s.toggle} aria-expanded={isOpen} onClick={() => onOpen(isOpen ? undefined : id)}>
+              {isOpen ? <ChevronDownRegular /> : <ChevronRightRegular />}
               {text("invitations.trace")}
             </button>
+          ) : (
+            <span>{text("invitations.noTrace")}</span>
           )}
         </p>
-        {open && <Trace id={invitation.id} />}
+        {mayAllow && <Allow invitation={invitation} trunks={trunks} />}
       </div>
-      {invitation.reason === "SOURCE_NOT_ALLOWED" && trunk !== null && <Allow trunkId={trunk.id} trunkName={trunk.name} address={addressOf(invitation.remoteAddress)} />}
+      <p className={s.from}>
+        {showTrunk && (trunk === null ? <span className={s.noTrunk}>{text("invitations.noTrunk")}</span> : <Link {...pages.trunk(trunk.id)}>{trunk.name}</Link>)}
+        <span>
+          {invitation.remoteAddress} <span className={s.transport}>{invitation.transport.toUpperCase()}</span>
+        </span>
+        {invitation.client !== null && (
+          <span className={s.client} data-tip={invitation.client}>
+            {invitation.client}
+          </span>
+        )}
+      </p>
+      {isOpen && (
+        <div className={s.trace}>
+          <Trace invitation={invitation} />
+        </div>
+      )}
     </li>
   );
 }
 
-function Allow({ trunkId, trunkName, address }: { trunkId: string; trunkName: string; address: string }) {
+/** The address that was refused becomes one that may send; what that does stands beside it. */
+function Allow({ invitation, trunks }: { invitation: Invitation; trunks: readonly Trunk[] }) {
   const text = useText();
   const words = useProblemWords();
   const queryClient = useQueryClient();
+  const address = addressOf(invitation.remoteAddress);
   const allow = useMutation({
-    mutationFn: () => api.allowNetwork(trunkId, address),
-    onSuccess: () => Promise.all([queryClient.invalidateQueries({ queryKey: ["trunk", trunkId] }), queryClient.invalidateQueries({ queryKey: ["trunks"] })]),
+    mutationFn: (id: string) => api.allowNetwork(id, address),
+    onSuccess: (fresh) => {
+      queryClient.setQueryData(trunkQuery(fresh.value.id).queryKey, fresh);
+      return queryClient.invalidateQueries({ queryKey: ["trunks"] });
+    },
   });
+  const concerned = trunks.find(({ id }) => id === invitation.trunk?.id);
+  // Of an address that belonged to no trunk, any that allows it now will take the next call.
+  const now = invitation.trunk === null ? trunks.find(({ settings }) => isWithin(settings.sourceNetworks, address)) : concerned && isWithin(concerned.settings.sourceNetworks, address) ? concerned : undefined;
+  if (now !== undefined) {
+    return (
+      <p role="status" className={s.allowed}>
+        <CheckmarkCircleRegular /> {text("invitations.allowed", { address, trunk: now.settings.name })}
+      </p>
+    );
+  }
+  const button = { size: "small", appearance: "primary", disabled: allow.isPending } as const;
   return (
     <div className={s.allow}>
-      {allow.isSuccess ? (
-        <span role="status">{text("invitations.allowed", { address, trunk: trunkName })}</span>
-      ) : (
-        <Button size="small" disabled={allow.isPending} onClick={() => allow.mutate()} data-tip={text("invitations.allow.why", { address, trunk: trunkName })} title={text("invitations.allow.why", { address, trunk: trunkName })}>
+      {concerned !== undefined ? (
+        <Button {...button} onClick={() => allow.mutate(concerned.id)}>
           {text("invitations.allow", { address })}
         </Button>
+      ) : (
+        <Menu>
+          <MenuTrigger disableButtonEnhancement>
+            <Button {...button} icon={<ChevronDownRegular />} iconPosition="after">
+              {text("invitations.allow.on", { address })}
+            </Button>
+          </MenuTrigger>
+          <MenuPopover>
+            <MenuList>
+              <MenuGroup>
+                <MenuGroupHeader>{text("invitations.allow.whose")}</MenuGroupHeader>
+                {trunks.map(({ id, settings }) => (
+                  <MenuItem key={id} onClick={() => allow.mutate(id)}>
+                    {settings.name}
+                  </MenuItem>
+                ))}
+              </MenuGroup>
+            </MenuList>
+          </MenuPopover>
+        </Menu>
       )}
-      {allow.isError && <span role="alert">{words(problemOf(allow.error)).detail}</span>}
+      <span>{concerned === undefined ? text("invitations.allow.why.one") : text("invitations.allow.why", { trunk: concerned.settings.name })}</span>
+      {allow.isError && (
+        <span role="alert" className={s.failed}>
+          {words(problemOf(allow.error)).detail}
+        </span>
+      )}
     </div>
+  );
+}
+
+function Waiting({ rows }: { rows: number }) {
+  const text = useText();
+  return (
+    <ul className={s.list} aria-busy="true" aria-label={text("settings.loading")}>
+      {Array.from({ length: rows }, (_, row) => (
+        <li key={row} className={s.row} aria-hidden="true">
+          <span className={s.bone} style={{ width: 110 }} />
+          <span className={s.bone} style={{ width: `${50 + ((row * 17) % 35)}%` }} />
+        </li>
+      ))}
+    </ul>
   );
 }

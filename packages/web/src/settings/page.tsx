@@ -1,5 +1,7 @@
 import type { ReactNode } from "react";
+import { TipRegion } from "../frame/tip.tsx";
 import { Title } from "../frame/title.tsx";
+import { useText } from "../text.ts";
 import s from "./page.module.css";
 
 interface PageProps {
@@ -15,7 +17,7 @@ interface PageProps {
 /** Title, its one number, tools at the right, and below it the page. */
 export function Page({ title, note, lead, back, tools, children }: PageProps) {
   return (
-    <div className={s.page}>
+    <TipRegion className={s.page}>
       <Title page={title} />
       {back}
       <header className={s.header}>
@@ -29,6 +31,26 @@ export function Page({ title, note, lead, back, tools, children }: PageProps) {
       </header>
       {lead && <p className={s.lead}>{lead}</p>}
       {children}
+    </TipRegion>
+  );
+}
+
+/** The shape of a form that comes. */
+export function PageSkeleton({ title, back }: { title: string; back: ReactNode }) {
+  const text = useText();
+  return (
+    <div className={s.page} role="status" aria-label={text("settings.loading")}>
+      <Title page={title} />
+      {back}
+      <span className={s.bone} style={{ width: 280, height: 22, margin: "4px 0" }} />
+      {[1, 2, 3].map((section) => (
+        <div key={section} className={s.bones} aria-hidden="true">
+          <span className={s.bone} style={{ width: 190, height: 16 }} />
+          <span className={s.bone} style={{ width: 420 }} />
+          <span className={s.bone} style={{ width: 560, height: 32 }} />
+          <span className={s.bone} style={{ width: 560, height: 32 }} />
+        </div>
+      ))}
     </div>
   );
 }

@@ -1,12 +1,15 @@
-import { Button, SearchBox } from "@fluentui/react-components";
+import { Button } from "@fluentui/react-components";
 import { AddRegular } from "@fluentui/react-icons/svg/add";
 import { ArrowDownloadRegular } from "@fluentui/react-icons/svg/arrow-download";
 import { ArrowUploadRegular } from "@fluentui/react-icons/svg/arrow-upload";
 import { PeopleRegular } from "@fluentui/react-icons/svg/people";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
+import { SearchRegular } from "@fluentui/react-icons/svg/search";
+import type { Person } from "@earwitness/contract";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Fault, Notice } from "../frame/notice.tsx";
+import { SearchField } from "../list/filters.tsx";
 import { apiPaths, pages } from "../paths.ts";
 import { groupsQuery, peopleQuery } from "../queries.ts";
 import { useText } from "../text.ts";
@@ -19,7 +22,7 @@ export function PeoplePage() {
   const { q } = useSearch({ from: "/signed-in/settings/people" });
   const list = useInfiniteQuery(peopleQuery(q));
   const groups = useQuery(groupsQuery);
-  const groupName = new Map(groups.data?.groups.map(({ id, settings }) => [id, settings.name]));
+  const groupNames = new Map(groups.data?.groups.map(({ id, settings }) => [id, settings.name]));
   const people = list.data?.pages.flatMap((page) => page.people) ?? [];
   const total = list.data?.pages[0]?.total;
   const add = (
@@ -30,7 +33,7 @@ export function PeoplePage() {
   return (
     <Page
       title={text("people.page")}
-      note={total === undefined ? undefined : text("people.count", { count: total })}
+      note={total === undefined ? undefined : text(q ? "people.matching" : "people.count", { count: total })}
       lead={text("people.lead")}
       tools={
         <>
@@ -44,47 +47,73 @@ export function PeoplePage() {
         </>
       }
     >
-      <SearchBox className={s.search} value={q ?? ""} placeholder={text("people.search")} aria-label={text("people.search")} onChange={(_, { value }) => void navigate({ ...pages.people(value === "" ? {} : { q: value }), replace: true })} />
-      {list.isPending ? (
-        <p>{text("settings.loading")}</p>
-      ) : list.isError && !list.data ? (
+      <SearchField value={q ?? ""} label={text("people.search")} onChange={(typed) => void navigate({ ...pages.people(typed === "" ? {} : { q: typed }), replace: true })} />
+      {list.isError && !list.data ? (
         <Fault error={list.error} icon={<PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />
-      ) : people.length === 0 ? (
-        <Notice icon={<PeopleRegular />} title={text(q ? "people.none.title" : "people.empty.title")} actions={q ? undefined : add}>
+      ) : list.data && people.length === 0 ? (
+        <Notice icon={q ? <SearchRegular /> : <PeopleRegular />} title={text(q ? "people.none.title" : "people.empty.title")} actions={q ? undefined : add}>
           <p>{text(q ? "people.none.detail" : "people.empty.detail")}</p>
         </Notice>
       ) : (
         <>
-          <table className={s.table}>
+          <table className={s.table} aria-busy={list.isPending}>
             <thead>
               <tr>
                 <th scope="col">{text("person.displayName")}</th>
-                <th scope="col">{text("person.addresses")}</th>
+                <th scope="col">{text("person.upn")}</th>
+                <th scope="col">{text("person.numbers")}</th>
                 <th scope="col">{text("groups.page")}</th>
                 <th scope="col">{text("person.recorded")}</th>
+                <th scope="col">{text("person.accessProfile")}</th>
               </tr>
             </thead>
-            <tbody>
-              {people.map(({ id, settings }) => (
-                <tr key={id}>
-                  <th scope="row">
-                    <Link {...pages.person(id)}>{settings.displayName}</Link>
-                    <span className={s.under}>{settings.upn}</span>
-                  </th>
-                  <td data-label={text("person.addresses")}>{[...settings.addresses, ...settings.extensions].join(", ") || "–"}</td>
-                  <td data-label={text("groups.page")}>{settings.groupIds.flatMap((group) => groupName.get(group) ?? []).join(", ") || "–"}</td>
-                  <td data-label={text("person.recorded")}>{text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}</td>
-                </tr>
-              ))}
-            </tbody>
+            <tbody>{list.isPending ? Array.from({ length: 14 }, (_, row) => <Bones key={row} row={row} />) : people.map((person) => <Row key={person.id} person={person} groupNames={groupNames} />)}</tbody>
           </table>
           {list.hasNextPage && (
             <Button className={s.more} disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-              {text("people.more")}
+              {text("people.more", { count: (total ?? 0) - people.length })}
             </Button>
           )}
         </>
       )}
     </Page>
+  );
+}
+
+function Row({ person: { id, settings }, groupNames }: { person: Person; groupNames: ReadonlyMap<string, string> }) {
+  const text = useText();
+  const known = [...settings.addresses.map((address) => address.replace(/^sip:/, "")).filter((address) => address.toLowerCase() !== settings.upn.toLowerCase()), ...settings.extensions];
+  const groups = settings.groupIds.flatMap((group) => groupNames.get(group) ?? []).join(", ");
+  return (
+    <tr className={s.row}>
+      <th scope="row">
+        <Link {...pages.person(id)}>{settings.displayName}</Link>
+      </th>
+      <td className={s.upn} data-tip={settings.upn}>
+        {settings.upn}
+      </td>
+      <td className={s.known} data-tip={known.length > 1 ? known.join(", ") : undefined}>
+        {known.join(", ")}
+      </td>
+      <td className={s.groups} data-tip={groups || undefined}>
+        {groups}
+      </td>
+      <td className={s.recorded} data-recorded={settings.recorded || undefined}>
+        {text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}
+      </td>
+      <td className={s.access}>{settings.accessProfile}</td>
+    </tr>
+  );
+}
+
+function Bones({ row }: { row: number }) {
+  return (
+    <tr className={s.row} aria-hidden="true">
+      {[60, 70, 45, 55, 40, 40].map((width, column) => (
+        <td key={column}>
+          <span className={s.bone} style={{ width: `${width + ((row * 13 + column * 7) % 30)}%` }} />
+        </td>
+      ))}
+    </tr>
   );
 }

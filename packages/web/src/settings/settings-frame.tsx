@@ -6,6 +6,7 @@ import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Notice } from "../frame/notice.tsx";
+import { Title } from "../frame/title.tsx";
 import { pages } from "../paths.ts";
 import { sessionQuery } from "../queries.ts";
 import { useText } from "../text.ts";
@@ -17,9 +18,13 @@ export function SettingsFrame() {
   const { data: session } = useSuspenseQuery(sessionQuery);
   if (!session.permissions.includes("tenant.manage")) {
     return (
+      <>
+      <Title page={text("frame.settings")} />
       <Notice alone icon={<ShieldKeyholeRegular />} title={text("fault.forbidden.title")}>
-        <p>{text("settings.forbidden", { profile: session.profile, tenant: session.tenant.name })}</p>
+        <p>{text("settings.forbidden")}</p>
+        <p>{text("fault.forbidden", { profile: session.profile, tenant: session.tenant.name })}</p>
       </Notice>
+      </>
     );
   }
   return (
@@ -28,20 +33,20 @@ export function SettingsFrame() {
         <h2 className={s.group}>{text("settings.calls")}</h2>
         <Link {...pages.trunks()} className={s.item} activeProps={{ "data-current": true }}>
           <PlugConnectedRegular fontSize={18} />
-          {text("trunks.page")}
+          <span>{text("trunks.page")}</span>
         </Link>
-        <Link {...pages.invitations()} className={s.item} activeProps={{ "data-current": true }}>
+        <Link {...pages.invitations({})} className={s.item} activeProps={{ "data-current": true }} activeOptions={{ includeSearch: false }}>
           <CallInboundRegular fontSize={18} />
-          {text("invitations.page")}
+          <span>{text("invitations.page")}</span>
         </Link>
         <h2 className={s.group}>{text("settings.directory")}</h2>
         <Link {...pages.people()} className={s.item} activeProps={{ "data-current": true }} activeOptions={{ includeSearch: false }}>
           <PeopleRegular fontSize={18} />
-          {text("people.page")}
+          <span>{text("people.page")}</span>
         </Link>
         <Link {...pages.groups()} className={s.item} activeProps={{ "data-current": true }}>
           <PeopleTeamRegular fontSize={18} />
-          {text("groups.page")}
+          <span>{text("groups.page")}</span>
         </Link>
       </nav>
       <div className={s.content}>

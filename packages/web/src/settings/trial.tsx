@@ -1,45 +1,67 @@
 import { Textarea } from "@fluentui/react-components";
-import type { TrunkSettings } from "@earwitness/contract";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useState } from "react";
-import { api, problemOf } from "../api.ts";
+import { PersonRegular } from "@fluentui/react-icons/svg/person";
+import { PersonProhibitedRegular } from "@fluentui/react-icons/svg/person-prohibited";
+import { QuestionCircleRegular } from "@fluentui/react-icons/svg/question-circle";
+import { useId } from "react";
+import { problemOf } from "../api.ts";
+import { useProblemWords } from "../frame/notice.tsx";
 import { useText } from "../text.ts";
+import type { Trial } from "./use-trial.ts";
 import s from "./trial.module.css";
 
-/** Tries the draft on addresses as the border controller writes them; nothing is saved. */
-export function Trial({ settings }: { settings: TrunkSettings }) {
+interface TrialPanelProps {
+  readonly typed: string;
+  readonly onType: (typed: string) => void;
+  readonly trial: Trial;
+  /** Whether rules are wrong, so that nothing can be tried. */
+  readonly isBlocked: boolean;
+}
+
+/** What the rules beside it would make of addresses as the border controller writes them. */
+export function TrialPanel({ typed, onType, trial, isBlocked }: TrialPanelProps) {
   const text = useText();
-  const [typed, setTyped] = useState("");
-  const samples = useDeferredValue(typed)
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .slice(0, 20);
-  // The rules alone are tried: a draft without a name yet is as good.
-  const tried = useDeferredValue({ ...settings, name: settings.name || "draft" });
-  const trial = useQuery({ queryKey: ["trial", tried, samples], queryFn: () => api.tryTrunk(tried, samples), enabled: samples.length > 0, placeholderData: keepPreviousData, retry: false });
+  const words = useProblemWords();
+  const id = useId();
   return (
-    <div className={s.trial}>
-      <Textarea value={typed} onChange={(_, { value }) => setTyped(value)} rows={4} resize="vertical" aria-label={text("trunk.trial.samples")} placeholder={"sip:+49301234567@sbc.example;user=phone\n00441632960001\n4711"} className={s.samples} />
-      <div className={s.results} aria-live="polite">
-        {samples.length === 0 ? (
+    <section className={s.panel} aria-labelledby={id}>
+      <h2 id={id}>{text("trunk.trial")}</h2>
+      <p className={s.lead}>{text("trunk.trial.lead")}</p>
+      <Textarea
+        className={s.samples}
+        value={typed}
+        rows={3}
+        resize="vertical"
+        spellCheck={false}
+        aria-label={text("trunk.trial.samples")}
+        placeholder={"sip:+49301234567@sbc.example;user=phone\n00441632960001\n4711"}
+        onChange={(_, { value }) => onType(value)}
+      />
+      <div className={s.results} aria-live="polite" data-stale={(trial.isStale && typed.trim() !== "") || undefined}>
+        {typed.trim() === "" ? (
           <p className={s.none}>{text("trunk.trial.none")}</p>
-        ) : trial.isError ? (
-          <p role="alert">{problemOf(trial.error).errors?.map(({ message }) => message).join(" ") ?? problemOf(trial.error).detail}</p>
+        ) : isBlocked ? (
+          <p className={s.none}>{text("trunk.trial.blocked")}</p>
+        ) : trial.failure !== null ? (
+          <p role="alert">{words(problemOf(trial.failure)).detail}</p>
         ) : (
-          <ul>
-            {trial.data?.results.map((result, index) => (
+          <ol>
+            {trial.results?.map(({ sample, address, person, explanation }, index) => (
               <li key={index}>
-                <code>{result.sample}</code>
-                <b>{result.address}</b>
-                <span>
-                  {result.person === null ? text("trunk.trial.nobody") : text(result.person.recorded ? "trunk.trial.person" : "trunk.trial.unrecorded", { name: result.person.name })} {result.explanation}
+                <code>{sample}</code>
+                <span className={s.address}>
+                  <span aria-hidden="true">→ </span>
+                  {address}
                 </span>
+                <span className={s.person} data-recorded={person?.recorded || undefined}>
+                  {person === null ? <QuestionCircleRegular /> : person.recorded ? <PersonRegular /> : <PersonProhibitedRegular />}
+                  <span>{person === null ? text("trunk.trial.nobody") : text(person.recorded ? "trunk.trial.person" : "trunk.trial.unrecorded", { name: person.name })}</span>
+                </span>
+                <span className={s.why}>{explanation}</span>
               </li>
             ))}
-          </ul>
+          </ol>
         )}
       </div>
-    </div>
+    </section>
   );
 }

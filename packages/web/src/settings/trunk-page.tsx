@@ -1,47 +1,86 @@
 import { Button, MessageBar, MessageBarActions, MessageBarBody } from "@fluentui/react-components";
-import { ArrowLeftRegular } from "@fluentui/react-icons/svg/arrow-left";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
-import type { TrunkSettings } from "@earwitness/contract";
+import { SearchRegular } from "@fluentui/react-icons/svg/search";
+import type { Trunk, TrunkSettings } from "@earwitness/contract";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useRef, useState } from "react";
 import { api, problemOf, type Versioned } from "../api.ts";
-import { Fault, useProblemWords } from "../frame/notice.tsx";
+import { Fault } from "../frame/notice.tsx";
+import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
 import { trunkQuery } from "../queries.ts";
 import { useText } from "../text.ts";
+import { Back } from "./back.tsx";
+import { checkTrunk } from "./check-settings.ts";
 import { Connect } from "./connect.tsx";
-import { DangerZone } from "./danger-zone.tsx";
+import { DangerRow, DangerZone, DeleteRow } from "./danger-zone.tsx";
 import { Invitations } from "./invitations.tsx";
-import { Page } from "./page.tsx";
+import { firstSaid, fromProblem, mistakesOfChanged, mistakesStillThere } from "./mistakes.ts";
+import { newTrunk } from "./new-trunk.ts";
+import { Page, PageSkeleton } from "./page.tsx";
+import { SaveBar } from "./save-bar.tsx";
 import { Section } from "./section.tsx";
-import { Trial } from "./trial.tsx";
-import { keepDraft, newTrunk, readDraft } from "./trunk-draft.ts";
+import { TrialPanel } from "./trial.tsx";
 import { TrunkForm } from "./trunk-form.tsx";
+import { forgetDraft, useDraft } from "./use-draft.ts";
+import { useNews, useSaveFailure } from "./save-words.ts";
+import { mostSamples, useTrial } from "./use-trial.ts";
 import s from "./trunk-page.module.css";
+
+const nothingYet: Versioned<TrunkSettings> = { value: newTrunk, etag: null };
 
 export function NewTrunkPage() {
   const text = useText();
   const navigate = useNavigate();
   return (
-    <Page title={text("trunks.new")} back={<Back />} lead={text("trunk.new.lead")}>
-      <Edit id={null} saved={newTrunk} etag={null} onSaved={(id) => void navigate({ ...pages.trunk(id), replace: true })} />
+    <Page title={text("trunks.new")} back={<Back to={pages.trunks()} label={text("trunks.page")} />} lead={text("trunk.new.lead")}>
+      <Edit id={null} current={nothingYet} onSaved={(id) => void navigate({ ...pages.trunk(id), replace: true })} />
     </Page>
   );
 }
 
 export function TrunkPage() {
   const text = useText();
-  const navigate = useNavigate();
   const { id } = useParams({ from: "/signed-in/settings/trunks/$id" });
   const query = useQuery(trunkQuery(id));
-  if (query.isPending) return <Page title={text("trunks.page")} back={<Back />} note={text("settings.loading")} children={null} />;
-  if (query.isError && !query.data) return <Fault alone error={query.error} icon={<PlugDisconnectedRegular />} onRetry={() => void query.refetch()} />;
-  const { value: trunk, etag } = query.data;
+  const back = <Back to={pages.trunks()} label={text("trunks.page")} />;
+  if (query.data) return <TrunkHere key={id} id={id} trunk={query.data.value} etag={query.data.etag} />;
+  if (query.isPending) return <PageSkeleton title={text("trunks.page")} back={back} />;
+  const isGone = problemOf(query.error).status === 404;
   return (
-    <Page title={trunk.settings.name} back={<Back />} note={text(trunk.settings.enabled ? "trunk.on" : "trunks.state.off")}>
+    <Page title={text("trunks.page")} back={back}>
+      <Fault error={query.error} icon={isGone ? <SearchRegular /> : <PlugDisconnectedRegular />} onRetry={() => void query.refetch()} />
+    </Page>
+  );
+}
+
+function TrunkHere({ id, trunk, etag }: { id: string; trunk: Trunk; etag: string | null }) {
+  const text = useText();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const { open } = useSearch({ from: "/signed-in/settings/trunks/$id" });
+  const { settings } = trunk;
+  const turn = useMutation({
+    mutationFn: (enabled: boolean) => api.changeTrunk(id, { ...settings, enabled }, etag),
+    onSuccess: (fresh) => queryClient.setQueryData(trunkQuery(id).queryKey, fresh),
+    onError: () => queryClient.invalidateQueries({ queryKey: ["trunk", id] }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["trunks"] }),
+  });
+  return (
+    <Page title={settings.name} back={<Back to={pages.trunks()} label={text("trunks.page")} />} note={text(settings.enabled ? "trunk.on" : "trunks.state.off")}>
+      {!settings.enabled && (
+        <MessageBar intent="warning" layout="multiline">
+          <MessageBarBody>{text("trunk.off.now")}</MessageBarBody>
+          <MessageBarActions>
+            <Button size="small" disabled={turn.isPending} onClick={() => turn.mutate(true)}>
+              {text("trunk.turnOn")}
+            </Button>
+          </MessageBarActions>
+        </MessageBar>
+      )}
       {trunk.certificateProblems.map((problem) => (
-        <MessageBar key={problem} intent="warning">
+        <MessageBar key={problem} intent="warning" layout="multiline">
           <MessageBarBody>{problem}</MessageBarBody>
         </MessageBar>
       ))}
@@ -49,117 +88,118 @@ export function TrunkPage() {
         <Connect trunk={trunk} />
       </Section>
       <Section title={text("trunk.invitations")} lead={text("trunk.invitations.lead")}>
-        <Invitations trunk={id} />
+        <Invitations trunk={id} open={open} onOpen={(next) => void navigate({ ...pages.trunk(id, { open: next }), replace: true, resetScroll: false })} atMost={5} />
       </Section>
-      <Edit key={id} id={id} saved={trunk.settings} etag={etag} onSaved={() => undefined} />
-      <DangerZone
-        title={text("trunk.delete.title")}
-        detail={text("trunk.delete.detail")}
-        name={trunk.settings.name}
-        action={text("trunk.delete")}
-        onConfirm={async () => {
-          await api.deleteTrunk(id);
-          keepDraft(id, null);
-          await navigate(pages.trunks());
-        }}
-      />
+      <Edit id={id} current={{ value: settings, etag }} onSaved={() => undefined} />
+      <DangerZone>
+        <DangerRow title={text(settings.enabled ? "trunk.off.title" : "trunk.on.title")} detail={text(settings.enabled ? "trunk.off.detail" : "trunk.on.detail")} failure={turn.error}>
+          <Button disabled={turn.isPending} onClick={() => turn.mutate(!settings.enabled)}>
+            {text(settings.enabled ? "trunk.turnOff" : "trunk.turnOn")}
+          </Button>
+        </DangerRow>
+        <DeleteRow
+          title={text("trunk.delete.title")}
+          detail={text("trunk.delete.detail")}
+          name={settings.name}
+          action={text("trunk.delete")}
+          onConfirm={async () => {
+            await api.deleteTrunk(id);
+            forgetDraft(draftOf(id));
+            await navigate(pages.trunks());
+            queryClient.removeQueries({ queryKey: ["trunk", id] });
+            await queryClient.invalidateQueries({ queryKey: ["trunks"] });
+          }}
+        />
+      </DangerZone>
     </Page>
   );
 }
 
-function Back() {
-  const text = useText();
-  return (
-    <Link {...pages.trunks()} className={s.back}>
-      <ArrowLeftRegular /> {text("trunks.page")}
-    </Link>
-  );
-}
+const draftOf = (id: string | null): string => `trunk.${id ?? "new"}`;
+
+const fieldNames: Readonly<Record<keyof TrunkSettings, MessageId>> = {
+  name: "trunk.name",
+  enabled: "trunk.enabled",
+  sourceNetworks: "trunk.networks",
+  transport: "trunk.transport",
+  media: "trunk.media",
+  certificates: "trunk.certificates",
+  personDomains: "trunk.domains",
+  numbers: "trunk.numbers",
+  matching: "trunk.matching",
+  unknown: "trunk.unknown",
+};
 
 interface EditProps {
   /** Null: not there yet. */
   readonly id: string | null;
-  readonly saved: TrunkSettings;
-  readonly etag: string | null;
+  readonly current: Versioned<TrunkSettings>;
   readonly onSaved: (id: string) => void;
 }
 
-const same = (one: TrunkSettings, other: TrunkSettings): boolean => JSON.stringify(one) === JSON.stringify(other);
-
-function Edit({ id, saved, etag, onSaved }: EditProps) {
+function Edit({ id, current, onSaved }: EditProps) {
   const text = useText();
-  const words = useProblemWords();
   const queryClient = useQueryClient();
-  const [draft, setDraft] = useState(() => readDraft(id) ?? saved);
-  /** What the draft began from. While nothing is typed, the form shows what others save. */
-  const [base, setBase] = useState({ saved, etag });
-  const changed = !same(draft, base.saved);
-  useEffect(() => {
-    if (!changed && !same(saved, base.saved)) setDraft(saved);
-    if (!changed && etag !== base.etag) setBase({ saved, etag });
-  }, [base, changed, etag, saved]);
-  useEffect(() => keepDraft(id, changed ? draft : null), [changed, draft, id]);
+  const form = useRef<HTMLFormElement>(null);
+  const draft = useDraft(draftOf(id), current);
+  const [samples, setSamples] = useState("");
+  const [wasTried, setWasTried] = useState(false);
 
   const save = useMutation({
-    mutationFn: async (given: TrunkSettings) => (id === null ? await api.createTrunk(given) : await api.changeTrunk(id, given, base.etag)),
-    onSuccess: async (trunk) => {
-      keepDraft(id, null);
-      setBase({ saved: trunk.settings, etag: null });
-      setDraft(trunk.settings);
-      if (id !== null) {
-        const fresh: Versioned<typeof trunk> = await queryClient.fetchQuery({ ...trunkQuery(id), staleTime: 0 });
-        setBase({ saved: fresh.value.settings, etag: fresh.etag });
-        setDraft(fresh.value.settings);
-      }
+    mutationFn: async (sent: TrunkSettings) => (id === null ? await api.createTrunk(sent) : await api.changeTrunk(id, sent, draft.base.etag)),
+    onSuccess: (fresh, sent) => {
+      setWasTried(false);
+      if (id === null) forgetDraft(draftOf(null));
+      draft.saved(id === null ? fresh.value.settings : sent, { value: fresh.value.settings, etag: fresh.etag });
+      queryClient.setQueryData(trunkQuery(fresh.value.id).queryKey, fresh);
       void queryClient.invalidateQueries({ queryKey: ["trunks"] });
-      onSaved(trunk.id);
+      onSaved(fresh.value.id);
     },
+    // Somebody else was first: theirs comes into the form, and the form says so.
+    onError: (error) => (problemOf(error).status === 412 ? queryClient.invalidateQueries({ queryKey: ["trunk", id] }) : undefined),
   });
-  const problem = save.isError ? problemOf(save.error) : null;
-  const isConflict = problem?.status === 412;
 
-  const takeTheirs = async () => {
-    const fresh = await queryClient.fetchQuery({ ...trunkQuery(id!), staleTime: 0 });
-    setBase({ saved: fresh.value.settings, etag: fresh.etag });
-    save.reset();
-  };
+  const lines = samples.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, mostSamples);
+  const own = checkTrunk(draft.value, text);
+  const ownOfRules = own.filter(({ where }) => where !== "name" && !where.startsWith("sourceNetworks"));
+  const trial = useTrial(draft.value, lines, own.every(({ where }) => where === "name") && (draft.changed || lines.length > 0));
+  const said = firstSaid(own, trial.mistakes);
+  const mistakes = firstSaid(wasTried ? said : mistakesOfChanged(said, draft.base.value, draft.value), mistakesStillThere(fromProblem(save.isError ? problemOf(save.error).errors : []), save.variables, draft.value));
+  const failure = useSaveFailure(save.error);
+  const news = useNews(draft.news, fieldNames, save.isError && problemOf(save.error).status === 412);
 
   return (
     <form
+      ref={form}
       className={s.form}
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        save.mutate(draft);
+        setWasTried(true);
+        if (own.length === 0) save.mutate(draft.value);
+        requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
       }}
     >
-      <TrunkForm draft={draft} onChange={setDraft} mistakes={problem?.errors ?? []} />
-      <Section title={text("trunk.trial")} lead={text("trunk.trial.lead")}>
-        <Trial settings={draft} />
-      </Section>
-      <footer className={s.footer}>
-        {problem && (
-          <MessageBar intent={isConflict ? "warning" : "error"} className={s.problem} role="alert">
-            <MessageBarBody>{isConflict ? text("settings.conflict") : (problem.errors?.length ?? 0) > 0 ? text("settings.mistakes", { count: problem.errors!.length, detail: problem.detail ?? "" }) : words(problem).detail}</MessageBarBody>
-            {isConflict && (
-              <MessageBarActions>
-                <Button onClick={() => void takeTheirs()}>{text("settings.conflict.keep")}</Button>
-              </MessageBarActions>
-            )}
-          </MessageBar>
-        )}
-        <div className={s.actions}>
-          <Button type="submit" appearance="primary" disabled={!changed || save.isPending}>
-            {text(id === null ? "trunk.create" : "settings.save")}
-          </Button>
-          <Button disabled={!changed || save.isPending} onClick={() => (setDraft(base.saved), save.reset())}>
-            {text("settings.discard")}
-          </Button>
-          <span role="status" className={s.state}>
-            {save.isPending ? text("settings.saving") : save.isSuccess && !changed ? text("settings.saved") : changed ? text("settings.unsaved") : ""}
-          </span>
-        </div>
-      </footer>
+      <TrunkForm
+        draft={draft.value}
+        onChange={draft.set}
+        mistakes={mistakes}
+        trial={<TrialPanel typed={samples} onType={setSamples} trial={trial} isBlocked={ownOfRules.length > 0 || trial.mistakes.length > 0} />}
+      />
+      <SaveBar
+        action={text(id === null ? "trunk.create" : "settings.save")}
+        changed={draft.changed}
+        saving={save.isPending}
+        saved={save.isSuccess}
+        mistakes={new Set(mistakes.map(({ where }) => where)).size}
+        failure={failure}
+        news={news}
+        onDiscard={() => {
+          draft.discard();
+          setWasTried(false);
+          save.reset();
+        }}
+      />
     </form>
   );
 }
