@@ -12,7 +12,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { UdpBackEnd } from "../packages/server/src/recorder/udp-choice.ts";
 import { processTime, residentMb } from "./process-time.ts";
-import type { Finished, ToRecording } from "./recording-process.ts";
+import type { Finished, Looked, ToRecording } from "./recording-process.ts";
 import { freePort, type Load, type Sent } from "./rtp-load.ts";
 import { hasRtpengine, startRtpengine } from "./rtpengine.ts";
 import type { Probed } from "./thread-probe.ts";
@@ -23,7 +23,10 @@ interface Run {
   readonly way: Way;
   readonly calls: number;
   readonly seconds: number;
+  /** For 50 packets that were received in the time measured: a process that falls behind does less, and is not cheaper for it. */
   readonly cpuMsPerStreamSecond: number;
+  /** The machine had no time: sender or receiver fell behind by more than half a second. Counts for loss, not for cost. */
+  readonly starved: boolean;
   /** With the calls open and nothing sent; taken off above. */
   readonly idleCpuMsPerSecond: number;
   readonly packetsSent: number;
@@ -71,7 +74,7 @@ function startLoad(load: Load): Promise<Sent> {
 }
 
 /** The same window for every way: idle, warm, measured. */
-async function measure(pid: number, load: Load): Promise<{ cpuMsPerStreamSecond: number; idleCpuMsPerSecond: number; residentMb: number; sender: Sent }> {
+async function measure(pid: number, load: Load, look?: () => Promise<Looked>): Promise<Pick<Run, "cpuMsPerStreamSecond" | "starved" | "idleCpuMsPerSecond" | "residentMb" | "sender" | "probed">> {
   const spent = async (ms: number): Promise<number> => {
     const [from, at] = [processTime(pid), performance.now()];
     await wait(ms);
@@ -81,11 +84,16 @@ async function measure(pid: number, load: Load): Promise<{ cpuMsPerStreamSecond:
   const idle = await spent(idleMs);
   const sent = startLoad({ ...load, seconds: load.seconds + warmMs / 1000 });
   await wait(warmMs);
-  const busy = await spent(load.seconds * 1000 - 500);
+  const before = await look?.();
+  const measuredMs = load.seconds * 1000 - 700; // the pool hears of its worker's packets once a second
+  const busy = await spent(measuredMs);
+  const after = await look?.();
   const resident = residentMb(pid);
   const sender = await sent;
   await wait(500);
-  return { cpuMsPerStreamSecond: (busy - idle) / load.ports.length, idleCpuMsPerSecond: idle, residentMb: resident, sender };
+  const share = before === undefined || after === undefined ? 1 : (after.packets - before.packets) / (load.ports.length * 50 * (measuredMs / 1000));
+  const behind = share < 0.85; // a second of the count's own unevenness is a tenth
+  return { cpuMsPerStreamSecond: (busy - idle) / load.ports.length / (behind ? Math.max(share, 0.01) : 1), starved: behind || sender.latestMs > 500, idleCpuMsPerSecond: idle, residentMb: resident, sender, ...(after && { probed: after.probed }) };
 }
 
 async function runRecorder(udp: UdpBackEnd, calls: number, dir: string): Promise<Run> {
@@ -100,13 +108,11 @@ async function runRecorder(udp: UdpBackEnd, calls: number, dir: string): Promise
   try {
     const loadBefore = loadavg()[0]!;
     const ports = await ask<(readonly [number, number])[]>({ kind: "open", calls, spoolDir: dir, udp, pieceMs });
-    await ask<Probed>({ kind: "probe" }); // forgets what opening cost
-    const measured = await measure(child.pid!, { ports, seconds, fromPort: 0 });
-    const probed = await ask<Probed>({ kind: "probe" });
+    const measured = await measure(child.pid!, { ports, seconds, fromPort: 0 }, () => ask<Looked>({ kind: "probe" }));
     const before = processTime(child.pid!);
     const finished = await ask<Finished>({ kind: "finish" });
     const finishCpuMs = processTime(child.pid!) - before;
-    return { way: udp, calls, seconds, ...measured, packetsSent: measured.sender.packets, packetsKept: finished.packets, loadBefore, probed, finished, finishCpuMs };
+    return { way: udp, calls, seconds, ...measured, packetsSent: measured.sender.packets, packetsKept: finished.packets, loadBefore, finished, finishCpuMs };
   } finally {
     child.disconnect();
     await exited;
@@ -148,19 +154,20 @@ for (const calls of callCounts) {
 function describe(run: Run): string {
   const lost = run.packetsSent - run.packetsKept;
   const lag = run.probed === undefined ? "" : `  journal ${run.probed.journalLagMs.p50.toFixed(0)}/${run.probed.journalLagMs.p99.toFixed(0)} ms  loop p99 ${run.probed.eventLoopDelayMs.p99.toFixed(0)} ms`;
-  return `${run.way.padEnd(18)} ${String(run.calls).padStart(5)} calls  ${run.cpuMsPerStreamSecond.toFixed(3)} ms per stream-second  lost ${lost} of ${run.packetsSent}${lag}  ${run.residentMb.toFixed(0)} MB  (sender ${run.sender.latestMs.toFixed(0)} ms late at most)`;
+  return `${run.way.padEnd(18)} ${String(run.calls).padStart(5)} calls  ${run.cpuMsPerStreamSecond.toFixed(3)} ms per stream-second  lost ${lost} of ${run.packetsSent}${lag}  ${run.residentMb.toFixed(0)} MB  (sender ${run.sender.latestMs.toFixed(0)} ms late at most)${run.starved ? "  starved: not counted for cost" : ""}`;
 }
 
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 
 for (const calls of callCounts) {
-  const costOf = (way: Way): number => median(runs.filter((run) => run.calls === calls && run.way === way).map((run) => run.cpuMsPerStreamSecond));
+  const costOf = (way: Way): number => median(runs.filter((run) => run.calls === calls && run.way === way && !run.starved).map((run) => run.cpuMsPerStreamSecond));
   console.log(`\n${calls} two-stream calls, ${seconds} s, median of ${rounds}`);
   for (const way of present) {
     const of = runs.filter((run) => run.calls === calls && run.way === way);
     const [sent, kept] = [of.reduce((sum, run) => sum + run.packetsSent, 0), of.reduce((sum, run) => sum + run.packetsKept, 0)];
-    const callsPerCore = 1000 / (2 * costOf(way));
-    console.log(`  ${way.padEnd(18)} ${costOf(way).toFixed(3)} ms per stream-second  ×${(costOf(way) / costOf(present[0]!)).toFixed(2)}  ${Math.round(callsPerCore)} calls would fill a core  lost ${(((sent - kept) / sent) * 100).toFixed(4)} %`);
+    const cost = costOf(way);
+    const figures = Number.isNaN(cost) ? "no run had the machine to itself enough to count" : `${cost.toFixed(3)} ms per stream-second  ×${(cost / costOf(present[0]!)).toFixed(2)}  ${Math.round(1000 / (2 * cost))} calls would fill a core`;
+    console.log(`  ${way.padEnd(18)} ${figures}  lost ${(((sent - kept) / sent) * 100).toFixed(4)} %`);
   }
 }
 

@@ -23,6 +23,12 @@ export interface Finished {
   readonly finishMs: number;
 }
 
+/** What the threads measured since they were asked before, and the packets received so far. */
+export interface Looked {
+  readonly probed: Probed;
+  readonly packets: number;
+}
+
 let pool: Awaited<ReturnType<typeof createMediaPool>>;
 let recordingIds: string[] = [];
 let startedAtMs = 0;
@@ -72,7 +78,7 @@ function probe(): Promise<Probed> {
 }
 
 process.on("message", (command: ToRecording) => {
-  const answer = command.kind === "open" ? open(command) : command.kind === "probe" ? probe() : finish();
+  const answer = command.kind === "open" ? open(command) : command.kind === "probe" ? probe().then((probed): Looked => ({ probed, packets: pool.stats().packets })) : finish();
   answer.then(
     (value: unknown) => process.send?.(value),
     (error: unknown) => {
