@@ -49,7 +49,7 @@ async function show(page: Page, name: string): Promise<void> {
 }
 
 const networks = (page: Page) => page.getByLabel("Addresses", { exact: true });
-const field = (page: Page, name: string) => page.getByRole("textbox", { name });
+const field = (page: Page, name: string) => page.getByRole("textbox", { name, exact: true });
 
 test("a trunk is set up in the portal: refused for a wrong address, allowed with one click, recorded", async () => {
   const page = await portal.signIn("MOD Administrator", "/settings/trunks");
@@ -109,7 +109,7 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
 test("a call that could be given to no trunk is on the page of all invitations, and its address can be given to one there", async () => {
   const stranger = "127.0.0.78";
   const page = await portal.signIn("MOD Administrator", "/settings/invitations");
-  await page.getByText("Recording", { exact: false }).first().waitFor({ timeout: 20_000 });
+  await page.getByText("Recorded", { exact: true }).first().waitFor({ timeout: 20_000 });
   await show(page, "invitations");
 
   // The sandbox takes calls from the whole machine; for a moment it does not.
@@ -139,7 +139,7 @@ test("what was typed in a trunk survives leaving the page, and rules can be trie
   await field(page, "Country code").fill("44");
   await field(page, "International prefix").fill("00");
   await page.getByLabel("Addresses to try, one on each line").fill("004420794600123\nsip:adelev@contoso.example");
-  await page.getByText("+4420794600123", { exact: true }).waitFor();
+  await page.getByText(/^→ \+4420794600123$/).waitFor();
   await page.getByText(/Adele Vance, recorded/).waitFor();
   await show(page, "trunk-trial");
   // The server reads expressions as they are typed.
@@ -239,9 +239,9 @@ test("CAP-75 people by form and by CSV: mistakes are said by line, then all of i
   await page.getByRole("row", { name: /^2 extensions/ }).waitFor();
   await show(page, "import-mistakes");
   // A file goes as its bytes: one that is not UTF-8 is found out and not taken with broken letters.
-  await page.getByLabel("CSV file").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from("upn,displayName\nzoe@contoso.example,Zo\u00eb\n", "latin1") });
+  await page.locator("input[type=file]").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from("upn,displayName\nzoe@contoso.example,Zo\u00eb\n", "latin1") });
   await page.getByText(/not UTF-8/).waitFor();
-  await page.getByLabel("CSV file").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(csv("4712")) });
+  await page.locator("input[type=file]").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(csv("4712")) });
   await page.getByText("This would happen").waitFor();
   await show(page, "import-look");
   await page.getByRole("button", { name: "Import 1 person" }).click();

@@ -239,7 +239,7 @@ export const en = {
   "person.familyName": "Last name",
   "person.name.hint": "Optional.",
   "person.calls": "Calls",
-  "person.numbers": "Addresses and extensions",
+  "person.numbers": "Known by",
   "person.recorded": "Recording",
   "person.recorded.hint": "Changes only calls that begin from now on.",
   "person.recorded.yes": "Recorded",

@@ -6,7 +6,7 @@ import { PeopleTeamRegular } from "@fluentui/react-icons/svg/people-team";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import type { Group } from "@earwitness/contract";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { api, problemOf } from "../api.ts";
 import { Fault, Notice, useProblemWords } from "../frame/notice.tsx";
 import { groupsQuery } from "../queries.ts";
@@ -72,17 +72,20 @@ function Row({ group }: { group: Group }) {
   const { name } = group.settings;
   const [typed, setTyped] = useState(name);
   const again = () => Promise.all([queryClient.invalidateQueries({ queryKey: ["groups"] }), queryClient.invalidateQueries({ queryKey: ["people"] }), queryClient.invalidateQueries({ queryKey: ["person"] })]);
-  const rename = useMutation({ mutationFn: () => api.changeGroup(group.id, { name: typed.trim() }), onSuccess: async () => (await again(), setMode("read")) });
+  const rename = useMutation({ mutationFn: () => api.changeGroup(group.id, { name: typed.trim() }), onSuccess: async () => (await again(), turn("read")) });
   const remove = useMutation({ mutationFn: () => api.deleteGroup(group.id), onSuccess: again });
   const failed = rename.error ?? remove.error;
+  const row = useRef<HTMLLIElement>(null);
   const turn = (next: Mode) => {
+    // The focus goes back to where it came from; what had it is gone.
+    if (next === "read") requestAnimationFrame(() => row.current?.querySelector<HTMLElement>(`[data-turns="${mode}"]`)?.focus());
     setTyped(name);
     setMode(next);
     rename.reset();
     remove.reset();
   };
   return (
-    <li className={s.row}>
+    <li ref={row} className={s.row}>
       {mode === "rename" ? (
         <form
           className={s.rename}
@@ -112,8 +115,8 @@ function Row({ group }: { group: Group }) {
           <span className={s.name}>{name}</span>
           <span className={s.people}>{text("groups.people", { count: group.people })}</span>
           <span className={s.tools}>
-            <Button appearance="subtle" icon={<EditRegular />} aria-label={text("groups.rename", { name })} data-tip={text("groups.rename", { name })} onClick={() => turn("rename")} />
-            <Button appearance="subtle" icon={<DeleteRegular />} aria-label={text("groups.delete", { name })} data-tip={text("groups.delete", { name })} onClick={() => turn("delete")} />
+            <Button appearance="subtle" icon={<EditRegular />} data-turns="rename" aria-label={text("groups.rename", { name })} data-tip={text("groups.rename", { name })} onClick={() => turn("rename")} />
+            <Button appearance="subtle" icon={<DeleteRegular />} data-turns="delete" aria-label={text("groups.delete", { name })} data-tip={text("groups.delete", { name })} onClick={() => turn("delete")} />
           </span>
         </>
       )}

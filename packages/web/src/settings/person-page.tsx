@@ -121,7 +121,7 @@ function Edit({ id, current }: { id: string | null; current: Versioned<PersonSet
   const own = checkPerson(person, text);
   const mistakes = firstSaid(wasTried ? own : mistakesOfChanged(own, draft.base.value, person), mistakesStillThere(fromProblem(save.isError ? problemOf(save.error).errors : []), save.variables, person));
   const failure = useSaveFailure(save.error);
-  const news = useNews(draft.news, fieldNames, save.isError && problemOf(save.error).status === 412);
+  const news = useNews(draft.news, fieldNames, draft.changed && save.isError && problemOf(save.error).status === 412);
 
   return (
     <form

@@ -166,7 +166,7 @@ function Edit({ id, current, onSaved }: EditProps) {
   const said = firstSaid(own, trial.mistakes);
   const mistakes = firstSaid(wasTried ? said : mistakesOfChanged(said, draft.base.value, draft.value), mistakesStillThere(fromProblem(save.isError ? problemOf(save.error).errors : []), save.variables, draft.value));
   const failure = useSaveFailure(save.error);
-  const news = useNews(draft.news, fieldNames, save.isError && problemOf(save.error).status === 412);
+  const news = useNews(draft.news, fieldNames, draft.changed && save.isError && problemOf(save.error).status === 412);
 
   return (
     <form

@@ -6,6 +6,8 @@ import { mergeChanges } from "./merge-changes.ts";
 interface Kept<T> {
   readonly draft: T;
   readonly base: Versioned<T>;
+  /** The tag before the last save: an answer that is still on its way with it is old, not news. */
+  readonly past?: string | null;
 }
 
 export interface Draft<T> {
@@ -33,11 +35,14 @@ const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === 
  */
 export function useDraft<T extends object>(name: string, current: Versioned<T>): Draft<T> {
   const key = `earwitness.draft.${name}`;
-  const [{ draft, base }, setKept] = useState<Kept<T>>(() => readKept(key, current.value) ?? { draft: current.value, base: current });
+  const [{ draft, base, past }, setKept] = useState<Kept<T>>(() => readKept(key, current.value) ?? { draft: current.value, base: current });
   const [news, setNews] = useState<News<T> | null>(null);
   const changed = !same(draft, base.value);
 
-  if (current.etag !== base.etag || !same(current.value, base.value)) {
+  if (past !== undefined && past !== null && current.etag === base.etag) {
+    // The save has come round; whatever follows is news again, also a return to what was before.
+    setKept({ draft, base });
+  } else if (current.etag !== past && (current.etag !== base.etag || !same(current.value, base.value))) {
     const merged = mergeChanges(base.value, draft, current.value);
     setKept({ draft: changed ? merged.value : current.value, base: current });
     if (changed && merged.both.length + merged.theirs.length > 0) setNews(merged);
@@ -59,7 +64,7 @@ export function useDraft<T extends object>(name: string, current: Versioned<T>):
       setNews(null);
     },
     saved: (sent, fresh) => {
-      setKept((before) => ({ draft: mergeChanges(sent, before.draft, fresh.value).value, base: fresh }));
+      setKept((before) => ({ draft: mergeChanges(sent, before.draft, fresh.value).value, base: fresh, past: before.base.etag }));
       setNews(null);
     },
   };
