@@ -38,7 +38,7 @@ export function buildPortal(node) {
   const wanted = hashOf(["packages/web/src", "packages/web/public", "packages/web/index.html", "packages/web/vite.config.ts", "packages/contract/src", "package-lock.json"]);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   say("Building the portal …");
-  const vite = spawnSync(node, [join(projectDir, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"], { cwd: join(projectDir, "packages/web"), encoding: "utf8" });
+  const vite = spawnSync(node, [join(projectDir, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"], { cwd: join(projectDir, "packages/web"), env: { ...process.env, NODE_ENV: "production" }, encoding: "utf8" });
   if (vite.status !== 0) fail(`The portal could not be built:\n${vite.stdout}${vite.stderr}`);
   mkdirSync(dist, { recursive: true });
   writeFileSync(stamp, wanted);
