@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createDb, createNotifier, withSystem, withTenant, type Db } from "#db";
 import { matchPerson } from "#directory";
-import { matchTrunk } from "#trunks";
+import { identify } from "#trunks";
 import { addTenant, createTestDatabase, quietLog, type TestDatabase } from "../testing/index.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { loadNodeIdentity, type NodeIdentity } from "./identity.ts";
@@ -71,7 +71,9 @@ describe("the node's snapshot", () => {
     const tenant = snapshot.tenants.find((one) => one.tenantId === tenantId)!;
     expect(Buffer.from(tenant.publicKey, "base64url")).toHaveLength(32);
     expect(tenant.people.map(({ upn }) => upn)).toEqual(["adelev@contoso.example"]);
-    expect(matchTrunk(snapshot, "::ffff:198.51.100.7")).toMatchObject({ tenantId, trunkName: "SBC" });
+    const sender = (remoteAddress: string) => identify(snapshot, { remoteAddress, transport: "udp", recordingUser: null, certificates: [] });
+    expect(sender("::ffff:198.51.100.8")).toMatchObject({ kind: "trunk", trunk: { tenantId, trunkName: "SBC" } });
+    expect(sender("::ffff:198.51.100.7")).toMatchObject({ kind: "refused", reason: "TRUNK_OFF", concerns: { tenantId, trunkName: "Off" } });
     for (const address of ["+17325550101", "sip:adelev@contoso.example"]) expect(matchPerson(tenant, tenant.trunks[0]!, address)?.personId).toBe(personId);
   });
 

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { contestedNetworks } from "./contested-networks.ts";
 import { identify, isTrunkAddress, type Claim, type KnownSenders, type KnownTrunk } from "./identify.ts";
 import { makeCertificate, type TestCertificate } from "./test-certificates.ts";
 
@@ -35,11 +36,17 @@ describe("identify", () => {
     ["10.20.30.40", "one"],
     ["::ffff:10.20.30.40", "one"],
     ["::ffff:a14:1e28", "one"],
+    ["127.0.0.2", "lab"],
     ["::1", "lab"],
+    ["2001:db8::5", "six"],
     ["2001:DB8:1::5", "one"],
     ["2001:db8::5%eth0", "six"],
     ["192.0.2.77", "mapped"],
     ["11.0.0.1", "SOURCE_NOT_ALLOWED"],
+    ["2001:db9::1", "SOURCE_NOT_ALLOWED"],
+    ["fe80::1%eth0", "SOURCE_NOT_ALLOWED"],
+    ["host.example", "SOURCE_NOT_ALLOWED"],
+    ["999.1.1.1", "SOURCE_NOT_ALLOWED"],
     ["010.0.0.1", "SOURCE_NOT_ALLOWED"],
     ["10.1", "SOURCE_NOT_ALLOWED"],
     ["10.0.0.1:5060", "SOURCE_NOT_ALLOWED"],
@@ -56,6 +63,14 @@ describe("identify", () => {
     expect(who(contested, from("192.0.2.7"))).toBe("c");
     expect(who(contested, from("192.0.2.1", { recordingUser: "userb" }))).toBe("b");
     expect(who(contested, from("192.0.2.7", { recordingUser: "USERA" })), "though another's network is more specific").toBe("a");
+    expect(contestedNetworks(contested)).toEqual(["192.0.2.0/24"]);
+    expect(contestedNetworks(known)).toEqual([]);
+    expect(contestedNetworks(tenants({ contoso: [trunk("a", ["192.0.2.0/24"])], fabrikam: [trunk("b", ["::ffff:192.0.2.0/120"]), trunk("off", ["198.51.100.0/24"], { enabled: false })], northwind: [trunk("c", ["198.51.100.0/24"])] }))).toEqual(["192.0.2.0/24"]);
+  });
+
+  test("of two alike trunks of one tenant it is always the same", () => {
+    const [a, b] = [trunk("a", ["10.0.0.0/8"]), trunk("b", ["10.0.0.0/8"])];
+    for (const trunks of [[a, b], [b, a]]) expect(who(tenants({ contoso: trunks }), from("10.1.1.1"))).toBe("a");
   });
 
   test("a trunk's own address that is called from elsewhere is refused on that trunk's page, with the address and what is allowed", () => {

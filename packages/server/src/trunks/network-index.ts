@@ -61,6 +61,12 @@ function unmapped(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): [ipaddr.IPv
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96 ? [address.toIPv4Address(), bits - 96] : [address, bits];
 }
 
+/** An IPv4 network may be written as an IPv6-mapped one; it is the same network. */
+export function plainNetwork(cidr: string): string {
+  const [address, bits] = unmapped(...ipaddr.parseCIDR(cidr));
+  return `${address.toString()}/${bits}`;
+}
+
 const widthOf = (address: ipaddr.IPv4 | ipaddr.IPv6): number => (address.kind() === "ipv4" ? 32 : 128);
 
 function valueOf(address: ipaddr.IPv4 | ipaddr.IPv6): bigint {
