@@ -1,5 +1,6 @@
 /** Trunks of the invented tenant and the invitations that they get, kept by the mock while it runs. */
 import type { DigestSecret, Invitation, Trunk, TrunkSettings, TrunkTrialResult } from "@earwitness/contract";
+import { newTrunk } from "../src/settings/new-trunk.ts";
 import { createRandom } from "./calls.ts";
 import { people } from "./directory.ts";
 import { kinds, traceOf, type Kind } from "./invitations.ts";
@@ -16,16 +17,9 @@ interface Kept {
 }
 
 const plain: TrunkSettings = {
-  name: "",
-  enabled: true,
-  sourceNetworks: [],
-  transport: "any",
-  media: "any",
-  certificates: [],
+  ...newTrunk,
   personDomains: ["contoso.example"],
-  numbers: { countryCode: "49", internationalPrefix: "00", nationalPrefix: "0", rewrites: [] },
-  matching: [{ by: "address" }, { by: "number" }],
-  unknown: "ignore",
+  numbers: { ...newTrunk.numbers, countryCode: "49", internationalPrefix: "00", nationalPrefix: "0" },
 };
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
 

@@ -1,12 +1,14 @@
 import { ChevronLeftRegular } from "@fluentui/react-icons/svg/chevron-left";
 import { Link } from "@tanstack/react-router";
 import type { pages } from "../paths.ts";
-import s from "./page.module.css";
+import s from "./back.module.css";
 
-export function Back({ to, label }: { to: ReturnType<typeof pages.trunks> | ReturnType<typeof pages.people>; label: string }) {
+/** To the list that a page belongs to. */
+export function Back({ to, label }: { to: ReturnType<typeof pages.interactions | typeof pages.trunks | typeof pages.people>; label: string }) {
   return (
     <Link {...to} className={s.back}>
-      <ChevronLeftRegular /> {label}
+      <ChevronLeftRegular aria-hidden="true" />
+      {label}
     </Link>
   );
 }

@@ -1,5 +1,4 @@
 import { ChevronDownRegular } from "@fluentui/react-icons/svg/chevron-down";
-import { ChevronLeftRegular } from "@fluentui/react-icons/svg/chevron-left";
 import { ChevronUpRegular } from "@fluentui/react-icons/svg/chevron-up";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import { SearchRegular } from "@fluentui/react-icons/svg/search";
@@ -10,6 +9,7 @@ import { useCallback, useEffect, useRef } from "react";
 import { problemOf } from "../api.ts";
 import { Facts } from "../call/facts.tsx";
 import type { OwnCall } from "../call/own-time.ts";
+import { Back } from "../frame/back.tsx";
 import { Fault } from "../frame/notice.tsx";
 import { TipRegion } from "../frame/tip.tsx";
 import { Title } from "../frame/title.tsx";
@@ -140,10 +140,7 @@ function Trail({ id }: { id: string }) {
   const { previous, next } = neighborsOf(queryClient, id);
   return (
     <nav className={s.trail} aria-label={text("call.back")}>
-      <Link {...pages.interactions(lastList())} className={s.back}>
-        <ChevronLeftRegular aria-hidden="true" />
-        {text("call.back")}
-      </Link>
+      <Back to={pages.interactions(lastList())} label={text("call.back")} />
       {(previous || next) && (
         <TipRegion className={s.beside}>
           <Neighbor id={previous} label={text("call.previous")} keyName="k" icon={<ChevronUpRegular />} />

@@ -1,5 +1,4 @@
 import { Button } from "@fluentui/react-components";
-import { ArrowUpRegular } from "@fluentui/react-icons/svg/arrow-up";
 import { CallRegular } from "@fluentui/react-icons/svg/call";
 import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
@@ -10,6 +9,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { problemOf } from "../api.ts";
 import { Fault, Notice } from "../frame/notice.tsx";
+import { Pill } from "../frame/pill.tsx";
 import { Title } from "../frame/title.tsx";
 import { SearchField, StatusFilter } from "../list/filters.tsx";
 import { rememberList } from "../list/neighbors.ts";
@@ -127,11 +127,10 @@ export function InteractionsPage() {
           pill={
             <div className={s.pillPlace} role="status">
               {arrivals.length > 0 && (
-                <button type="button" className={s.pill} onClick={show}>
-                  <ArrowUpRegular aria-hidden="true" />
+                <Pill onClick={show}>
                   <span aria-hidden="true">{text("list.new", { count: arrivals.length })}</span>
                   <span className="unseen">{text("list.new.announce", { count: arrivals.length })}</span>
-                </button>
+                </Pill>
               )}
             </div>
           }

@@ -1,5 +1,4 @@
 import { Button, Menu, MenuGroup, MenuGroupHeader, MenuItem, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-components";
-import { ArrowUpRegular } from "@fluentui/react-icons/svg/arrow-up";
 import { CheckmarkCircleRegular } from "@fluentui/react-icons/svg/checkmark-circle";
 import { ChevronDownRegular } from "@fluentui/react-icons/svg/chevron-down";
 import { ChevronRightRegular } from "@fluentui/react-icons/svg/chevron-right";
@@ -12,6 +11,7 @@ import { Link } from "@tanstack/react-router";
 import { useState, type ReactElement } from "react";
 import { api, problemOf } from "../api.ts";
 import { Fault, useProblemWords } from "../frame/notice.tsx";
+import { Pill } from "../frame/pill.tsx";
 import { pages } from "../paths.ts";
 import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
@@ -57,10 +57,7 @@ export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
     <div className={s.region}>
       <div role="status" className={s.pillPlace}>
         {waiting > 0 && (
-          <button type="button" className={s.pill} onClick={() => setHeldAt(newest)}>
-            <ArrowUpRegular aria-hidden="true" />
-            {text("invitations.new", { count: waiting })}
-          </button>
+          <Pill onClick={() => setHeldAt(newest)}>{text("invitations.new", { count: waiting })}</Pill>
         )}
       </div>
       <ul className={s.list} aria-label={text("invitations.page")}>

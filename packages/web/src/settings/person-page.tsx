@@ -1,27 +1,23 @@
 import { Checkbox, Input, Select, Switch } from "@fluentui/react-components";
-import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
-import { SearchRegular } from "@fluentui/react-icons/svg/search";
 import type { Person, PersonSettings } from "@earwitness/contract";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useRef, useState } from "react";
-import { api, problemOf, type Versioned } from "../api.ts";
-import { Fault } from "../frame/notice.tsx";
+import { api, type Versioned } from "../api.ts";
+import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
 import { groupsQuery, personQuery } from "../queries.ts";
 import { useText } from "../text.ts";
-import { Back } from "./back.tsx";
 import { checkPerson } from "./check-settings.ts";
 import { DangerZone, DeleteRow } from "./danger-zone.tsx";
+import { EditForm } from "./edit-form.tsx";
 import { Field } from "./field.tsx";
-import { firstSaid, fromProblem, mistakesAt, mistakesOfChanged, mistakesStillThere, placesAt } from "./mistakes.ts";
-import { Page, PageSkeleton } from "./page.tsx";
-import { SaveBar } from "./save-bar.tsx";
-import { useNews, useSaveFailure } from "./save-words.ts";
+import { mistakesAt, placesAt } from "./mistakes.ts";
+import { Page, PageWithout } from "./page.tsx";
 import { Section } from "./section.tsx";
 import { Tokens } from "./tokens.tsx";
-import { forgetDraft, useDraft } from "./use-draft.ts";
+import { forgetDraft } from "./use-draft.ts";
+import { draftOf, useEdit } from "./use-edit.ts";
 import s from "./person-page.module.css";
 
 /** Built in; profiles that a tenant makes itself come later. */
@@ -44,14 +40,8 @@ export function PersonPage() {
   const text = useText();
   const { id } = useParams({ from: "/signed-in/settings/people/$id" });
   const query = useQuery(personQuery(id));
-  const back = <Back to={pages.people()} label={text("people.page")} />;
   if (query.data) return <PersonHere key={id} person={query.data.value} etag={query.data.etag} />;
-  if (query.isPending) return <PageSkeleton title={text("people.page")} back={back} />;
-  return (
-    <Page title={text("people.page")} back={back}>
-      <Fault error={query.error} icon={problemOf(query.error).status === 404 ? <SearchRegular /> : <PlugDisconnectedRegular />} onRetry={() => void query.refetch()} />
-    </Page>
-  );
+  return <PageWithout title={text("people.page")} back={<Back to={pages.people()} label={text("people.page")} />} query={query} />;
 }
 
 function PersonHere({ person: { id, settings }, etag }: { person: Person; etag: string | null }) {
@@ -69,7 +59,7 @@ function PersonHere({ person: { id, settings }, etag }: { person: Person; etag: 
           action={text("person.delete")}
           onConfirm={async () => {
             await api.deletePerson(id);
-            forgetDraft(draftOf(id));
+            forgetDraft(draftOf("person", id));
             await navigate(pages.people());
             queryClient.removeQueries({ queryKey: ["person", id] });
             await Promise.all([queryClient.invalidateQueries({ queryKey: ["people"] }), queryClient.invalidateQueries({ queryKey: ["groups"] })]);
@@ -79,8 +69,6 @@ function PersonHere({ person: { id, settings }, etag }: { person: Person; etag: 
     </Page>
   );
 }
-
-const draftOf = (id: string | null): string => `person.${id ?? "new"}`;
 
 const fieldNames: Readonly<Record<keyof PersonSettings, MessageId>> = {
   displayName: "person.displayName",
@@ -99,42 +87,25 @@ function Edit({ id, current }: { id: string | null; current: Versioned<PersonSet
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   const groups = useQuery(groupsQuery).data?.groups ?? [];
-  const form = useRef<HTMLFormElement>(null);
-  const draft = useDraft(draftOf(id), current);
-  const { value: person } = draft;
-  const [wasTried, setWasTried] = useState(false);
-  const set = <Key extends keyof PersonSettings>(key: Key, value: PersonSettings[Key]) => draft.set({ ...person, [key]: value });
-  const orNull = (value: string): string | null => (value === "" ? null : value);
-
-  const save = useMutation({
-    mutationFn: (sent: PersonSettings) => (id === null ? api.createPerson(sent) : api.changePerson(id, sent, draft.base.etag)),
-    onSuccess: async (fresh, sent) => {
-      setWasTried(false);
-      if (id === null) forgetDraft(draftOf(null));
-      draft.saved(id === null ? fresh.value.settings : sent, { value: fresh.value.settings, etag: fresh.etag });
-      queryClient.setQueryData(personQuery(fresh.value.id).queryKey, fresh);
+  const edit = useEdit<PersonSettings, Person>({
+    kind: "person",
+    id,
+    current,
+    names: fieldNames,
+    send: (sent, etag) => (id === null ? api.createPerson(sent) : api.changePerson(id, sent, etag)),
+    async onSaved() {
       await Promise.all([queryClient.invalidateQueries({ queryKey: ["people"] }), queryClient.invalidateQueries({ queryKey: ["groups"] })]);
       if (id === null) await navigate({ ...pages.people(), replace: true });
     },
-    onError: (error) => (problemOf(error).status === 412 ? queryClient.invalidateQueries({ queryKey: ["person", id] }) : undefined),
   });
-  const own = checkPerson(person, text);
-  const mistakes = firstSaid(wasTried ? own : mistakesOfChanged(own, draft.base.value, person), mistakesStillThere(fromProblem(save.isError ? problemOf(save.error).errors : []), save.variables, person));
-  const failure = useSaveFailure(save.error);
-  const news = useNews(draft.news, fieldNames, draft.changed && save.isError && problemOf(save.error).status === 412);
+  const { value: person } = edit.draft;
+  const set = <Key extends keyof PersonSettings>(key: Key, value: PersonSettings[Key]) => edit.draft.set({ ...person, [key]: value });
+  const orNull = (value: string): string | null => (value === "" ? null : value);
+  const wrong = checkPerson(person, text);
+  const mistakes = edit.toSay(wrong);
 
   return (
-    <form
-      ref={form}
-      className={s.form}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        setWasTried(true);
-        if (own.length === 0) save.mutate(person);
-        requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
-      }}
-    >
+    <EditForm edit={edit} action={text(id === null ? "person.create" : "settings.save")} wrong={wrong} said={mistakes}>
       <Section title={text("person.who")}>
         <Field label={text("person.displayName")} hint={text("person.displayName.hint")} required mistake={mistakesAt(mistakes, "displayName")}>
           <Input value={person.displayName} maxLength={200} autoComplete="off" onChange={(_, { value }) => set("displayName", value)} />
@@ -185,20 +156,6 @@ function Edit({ id, current }: { id: string | null; current: Versioned<PersonSet
           </fieldset>
         )}
       </Section>
-      <SaveBar
-        action={text(id === null ? "person.create" : "settings.save")}
-        changed={draft.changed}
-        saving={save.isPending}
-        saved={save.isSuccess}
-        mistakes={new Set(mistakes.map(({ where }) => where)).size}
-        failure={failure}
-        news={news}
-        onDiscard={() => {
-          draft.discard();
-          setWasTried(false);
-          save.reset();
-        }}
-      />
-    </form>
+    </EditForm>
   );
 }

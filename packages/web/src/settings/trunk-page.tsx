@@ -1,32 +1,28 @@
 import { Button, MessageBar, MessageBarActions, MessageBarBody } from "@fluentui/react-components";
-import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
-import { SearchRegular } from "@fluentui/react-icons/svg/search";
 import type { Trunk, TrunkSettings } from "@earwitness/contract";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useRef, useState } from "react";
-import { api, problemOf, type Versioned } from "../api.ts";
-import { Fault } from "../frame/notice.tsx";
+import { useState } from "react";
+import { api, type Versioned } from "../api.ts";
+import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
 import { trunkQuery } from "../queries.ts";
 import { useText } from "../text.ts";
-import { Back } from "./back.tsx";
 import { checkTrunk } from "./check-settings.ts";
 import { Connect } from "./connect.tsx";
 import { DangerRow, DangerZone, DeleteRow } from "./danger-zone.tsx";
+import { EditForm } from "./edit-form.tsx";
 import { Invitations } from "./invitations.tsx";
-import { firstSaid, fromProblem, mistakesOfChanged, mistakesStillThere } from "./mistakes.ts";
+import { firstSaid } from "./mistakes.ts";
 import { newTrunk } from "./new-trunk.ts";
-import { Page, PageSkeleton } from "./page.tsx";
-import { SaveBar } from "./save-bar.tsx";
+import { Page, PageWithout } from "./page.tsx";
 import { Section } from "./section.tsx";
 import { TrialPanel } from "./trial.tsx";
 import { TrunkForm } from "./trunk-form.tsx";
-import { forgetDraft, useDraft } from "./use-draft.ts";
-import { useNews, useSaveFailure } from "./save-words.ts";
+import { forgetDraft } from "./use-draft.ts";
+import { draftOf, useEdit } from "./use-edit.ts";
 import { mostSamples, useTrial } from "./use-trial.ts";
-import s from "./trunk-page.module.css";
 
 const nothingYet: Versioned<TrunkSettings> = { value: newTrunk, etag: null };
 
@@ -44,15 +40,8 @@ export function TrunkPage() {
   const text = useText();
   const { id } = useParams({ from: "/signed-in/settings/trunks/$id" });
   const query = useQuery(trunkQuery(id));
-  const back = <Back to={pages.trunks()} label={text("trunks.page")} />;
   if (query.data) return <TrunkHere key={id} id={id} trunk={query.data.value} etag={query.data.etag} />;
-  if (query.isPending) return <PageSkeleton title={text("trunks.page")} back={back} />;
-  const isGone = problemOf(query.error).status === 404;
-  return (
-    <Page title={text("trunks.page")} back={back}>
-      <Fault error={query.error} icon={isGone ? <SearchRegular /> : <PlugDisconnectedRegular />} onRetry={() => void query.refetch()} />
-    </Page>
-  );
+  return <PageWithout title={text("trunks.page")} back={<Back to={pages.trunks()} label={text("trunks.page")} />} query={query} />;
 }
 
 function TrunkHere({ id, trunk, etag }: { id: string; trunk: Trunk; etag: string | null }) {
@@ -104,7 +93,7 @@ function TrunkHere({ id, trunk, etag }: { id: string; trunk: Trunk; etag: string
           action={text("trunk.delete")}
           onConfirm={async () => {
             await api.deleteTrunk(id);
-            forgetDraft(draftOf(id));
+            forgetDraft(draftOf("trunk", id));
             await navigate(pages.trunks());
             queryClient.removeQueries({ queryKey: ["trunk", id] });
             await queryClient.invalidateQueries({ queryKey: ["trunks"] });
@@ -114,8 +103,6 @@ function TrunkHere({ id, trunk, etag }: { id: string; trunk: Trunk; etag: string
     </Page>
   );
 }
-
-const draftOf = (id: string | null): string => `trunk.${id ?? "new"}`;
 
 const fieldNames: Readonly<Record<keyof TrunkSettings, MessageId>> = {
   name: "trunk.name",
@@ -140,66 +127,34 @@ interface EditProps {
 function Edit({ id, current, onSaved }: EditProps) {
   const text = useText();
   const queryClient = useQueryClient();
-  const form = useRef<HTMLFormElement>(null);
-  const draft = useDraft(draftOf(id), current);
   const [samples, setSamples] = useState("");
-  const [wasTried, setWasTried] = useState(false);
-
-  const save = useMutation({
-    mutationFn: async (sent: TrunkSettings) => (id === null ? await api.createTrunk(sent) : await api.changeTrunk(id, sent, draft.base.etag)),
-    onSuccess: (fresh, sent) => {
-      setWasTried(false);
-      if (id === null) forgetDraft(draftOf(null));
-      draft.saved(id === null ? fresh.value.settings : sent, { value: fresh.value.settings, etag: fresh.etag });
-      queryClient.setQueryData(trunkQuery(fresh.value.id).queryKey, fresh);
+  const edit = useEdit<TrunkSettings, Trunk>({
+    kind: "trunk",
+    id,
+    current,
+    names: fieldNames,
+    send: (sent, etag) => (id === null ? api.createTrunk(sent) : api.changeTrunk(id, sent, etag)),
+    onSaved(savedId) {
       void queryClient.invalidateQueries({ queryKey: ["trunks"] });
-      onSaved(fresh.value.id);
+      onSaved(savedId);
     },
-    // Somebody else was first: theirs comes into the form, and the form says so.
-    onError: (error) => (problemOf(error).status === 412 ? queryClient.invalidateQueries({ queryKey: ["trunk", id] }) : undefined),
   });
+  const { draft } = edit;
 
   const lines = samples.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, mostSamples);
   const own = checkTrunk(draft.value, text);
   const ownOfRules = own.filter(({ where }) => where !== "name" && !where.startsWith("sourceNetworks"));
   const trial = useTrial(draft.value, lines, own.every(({ where }) => where === "name") && (draft.changed || lines.length > 0));
-  const said = firstSaid(own, trial.mistakes);
-  const mistakes = firstSaid(wasTried ? said : mistakesOfChanged(said, draft.base.value, draft.value), mistakesStillThere(fromProblem(save.isError ? problemOf(save.error).errors : []), save.variables, draft.value));
-  const failure = useSaveFailure(save.error);
-  const news = useNews(draft.news, fieldNames, draft.changed && save.isError && problemOf(save.error).status === 412);
+  const said = edit.toSay(firstSaid(own, trial.mistakes));
 
   return (
-    <form
-      ref={form}
-      className={s.form}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        setWasTried(true);
-        if (own.length === 0) save.mutate(draft.value);
-        requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
-      }}
-    >
+    <EditForm edit={edit} action={text(id === null ? "trunk.create" : "settings.save")} wrong={own} said={said}>
       <TrunkForm
         draft={draft.value}
         onChange={draft.set}
-        mistakes={mistakes}
+        mistakes={said}
         trial={<TrialPanel typed={samples} onType={setSamples} trial={trial} isBlocked={ownOfRules.length > 0 || trial.mistakes.length > 0} />}
       />
-      <SaveBar
-        action={text(id === null ? "trunk.create" : "settings.save")}
-        changed={draft.changed}
-        saving={save.isPending}
-        saved={save.isSuccess}
-        mistakes={new Set(mistakes.map(({ where }) => where)).size}
-        failure={failure}
-        news={news}
-        onDiscard={() => {
-          draft.discard();
-          setWasTried(false);
-          save.reset();
-        }}
-      />
-    </form>
+    </EditForm>
   );
 }
