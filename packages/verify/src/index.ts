@@ -1,5 +1,7 @@
 export { fromBase64, toBase64, toHex } from "./base64.ts";
+export { canonicalJson } from "./canonical-json.ts";
 export { formatCheckpoint, parseCheckpoint, type Checkpoint } from "./checkpoint.ts";
+export { canonicalRow, rowCommitment, rowLeaf, saltBytes, type EvidenceRow } from "./evidence-row.ts";
 export { createMerkleTree, inclusionProof, leafHash, nodeHash, verifyInclusion, type Hash, type MerkleTree } from "./merkle.ts";
 export { proveConsistency, proveInclusion, treeRoot, verifyConsistency, type ReadHashes, type Subtree } from "./merkle-proof.ts";
 export {
