@@ -5,6 +5,7 @@ import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addTenant, createTestDatabase, quietLog, schemaText, type TestDatabase } from "../testing/index.ts";
 import { createJobs } from "./jobs.ts";
+import { roles } from "./roles.ts";
 import { searchColumns } from "./search.ts";
 import { withTenant } from "./tenant.ts";
 
@@ -60,6 +61,17 @@ describe("the catalogue", () => {
 
   test("no policy is open but those listed", async () => {
     expect(await column(owner, "select format('%s on %s to %s', polname, polrelid::regclass, polroles::regrole[]) from pg_policy where polname <> 'tenant_isolation' order by 1")).toEqual([
+      "erase_empties on evidence to {earwitness_erase}",
+      "erase_finds on evidence to {earwitness_erase}",
+      "log_is_kept on checkpoints to {earwitness_log}",
+      "log_is_kept on log_keys to {earwitness_log}",
+      "log_is_kept on log_tiles to {earwitness_log}",
+      "log_is_kept on logs to {earwitness_log}",
+      "log_places on evidence to {earwitness_log}",
+      "log_reads on evidence to {earwitness_log}",
+      "pending_counts on checkpoints to {earwitness_pending}",
+      "pending_counts on evidence to {earwitness_pending}",
+      "pending_counts on logs to {earwitness_pending}",
       "search_finds_ids on interactions to {earwitness_search}",
       "system_reads_directory on people to {earwitness_system}",
       "system_reads_directory on person_addresses to {earwitness_system}",
@@ -75,7 +87,7 @@ describe("the catalogue", () => {
 
   test("the queue's tables are the login role's alone", async () => {
     expect((await column(owner, "select relname from pg_class where relnamespace = 'pgboss'::regnamespace and relkind in ('r', 'p')")).length).toBeGreaterThan(3);
-    for (const role of ["earwitness_app", "earwitness_search", "earwitness_system"]) {
+    for (const role of roles) {
       expect(await column(owner, `select has_schema_privilege('${role}', 'pgboss', 'usage')::text`), role).toEqual(["false"]);
     }
   });
@@ -86,10 +98,10 @@ describe("the catalogue", () => {
   });
 
   test("nobody signs in as a role of transactions, none stands above policies, and public may do nothing", async () => {
-    expect(await column(owner, "select rolname from pg_roles where rolname ~ '^earwitness_(app|search|system)$' and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)")).toEqual([]);
+    expect(await column(owner, `select rolname from pg_roles where rolname in ('${roles.join("', '")}') and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)`)).toEqual([]);
     expect(await column(owner, "select relname from pg_class, aclexplode(relacl) where grantee = 0 and relnamespace = 'public'::regnamespace")).toEqual([]);
     expect(await column(owner, "select has_schema_privilege('public', 'public', 'create')::text")).toEqual(["false"]);
-    for (const role of ["earwitness_app", "earwitness_search", "earwitness_system"]) {
+    for (const role of roles) {
       await owner.query(`set role ${role}`);
       await expect(owner.query("create table mine ()"), role).rejects.toThrow(/permission denied/);
       await expect(owner.query("select make_partitions(now())"), role).rejects.toThrow(/permission denied/);
@@ -99,7 +111,7 @@ describe("the catalogue", () => {
 
   test("the login role is bound by row-level security and inherits from none of its roles", async () => {
     expect((await owner.query("select rolsuper, rolbypassrls from pg_roles where rolname = current_user")).rows).toEqual([{ rolsuper: false, rolbypassrls: false }]);
-    expect(await column(owner, "select rolname from pg_roles where rolname in ('earwitness_app', 'earwitness_search', 'earwitness_system') and pg_has_role(current_user, oid, 'usage')")).toEqual([]);
+    expect(await column(owner, `select rolname from pg_roles where rolname in ('${roles.join("', '")}') and pg_has_role(current_user, oid, 'usage')`)).toEqual([]);
     const tenantId = await addTenant(database.db);
     for (const table of await column(owner, `select relname ${relations} and ${hasTenant} and not relispartition`)) {
       expect((await owner.query(`select * from ${table}`)).rowCount, table).toBe(0);
@@ -115,11 +127,30 @@ describe("the catalogue", () => {
     expect(await tablesWhere("(has_table_privilege('earwitness_search', pg_class.oid, right_) or has_table_privilege('earwitness_search', pg_class.oid, 'delete, truncate, trigger'))")).toEqual([]);
   });
 
-  test("no role of transactions may change or delete evidence", async () => {
-    for (const role of ["earwitness_app", "earwitness_search", "earwitness_system"]) {
-      expect(await column(owner, `select right_ from unnest(array['update', 'delete', 'truncate']) as right_ where has_table_privilege('${role}', 'evidence', right_)`), role).toEqual([]);
-      expect(await column(owner, `select has_any_column_privilege('${role}', 'evidence', 'update')::text`), role).toEqual(["false"]);
+  test("no role of transactions may delete evidence or anything of a log, and each may change what it is for", async () => {
+    const changed: Record<string, string[]> = {};
+    for (const role of roles) {
+      for (const table of ["evidence", "logs", "log_keys", "log_tiles", "checkpoints"]) {
+        expect(await column(owner, `select right_ from unnest(array['update', 'delete', 'truncate', 'references', 'trigger']) as right_ where has_table_privilege('${role}', '${table}', right_)`), `${role} ${table}`).toEqual([]);
+        const columns = await column(owner, `select attname from pg_attribute where attrelid = '${table}'::regclass and attnum > 0 and has_column_privilege('${role}', attrelid, attnum, 'update') order by attname`);
+        if (columns.length > 0) changed[`${role} ${table}`] = columns;
+      }
     }
+    expect(changed).toEqual({
+      "earwitness_log evidence": ["tree_index"],
+      "earwitness_log logs": ["head", "root", "signed_at", "size"],
+      "earwitness_log log_keys": ["retired_at"],
+      "earwitness_log log_tiles": ["hashes"],
+      "earwitness_log checkpoints": ["note", "timestamp_token"],
+      "earwitness_erase evidence": ["action", "actor_id", "actor_kind", "actor_name", "detail", "erased_by", "item", "node_id", "occurred_at", "reason", "remote_address", "salt", "subject"],
+    });
+    expect(await column(owner, "select attname from pg_attribute where attrelid = 'evidence'::regclass and attnum > 0 and not has_column_privilege('earwitness_app', attrelid, attnum, 'insert') order by attname")).toEqual(["erased_by", "salt", "tree_index"]);
+    for (const table of ["logs", "log_keys", "log_tiles", "checkpoints"]) expect(await column(owner, `select has_any_column_privilege('earwitness_app', '${table}', 'insert')::text`), table).toEqual(["false"]);
+  });
+
+  test("the role that sees all tenants' waiting rows sees nothing of what is in them", async () => {
+    const seen = await column(owner, "select format('%s.%s', attrelid::regclass, attname) from pg_attribute join pg_class on pg_class.oid = attrelid where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and attnum > 0 and not attisdropped and has_column_privilege('earwitness_pending', attrelid, attnum, 'select') order by 1");
+    expect(seen).toEqual(["checkpoints.size", "checkpoints.tenant_id", "evidence.recorded_at", "evidence.tenant_id", "evidence.tree_index", "logs.size", "logs.tenant_id"]);
   });
 
   test("every foreign key between tenants' rows carries the tenant", async () => {

@@ -6,12 +6,12 @@ import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createTestDatabase, databaseUrl, quietLog, type TestDatabase } from "../testing/index.ts";
 import { migrate, readMigrations } from "./migrate.ts";
+import { roles } from "./roles.ts";
 
 let database: TestDatabase;
 let superuser: Client;
 let version: number;
 const made: { databases: string[]; roles: string[]; folders: string[] } = { databases: [], roles: [], folders: [] };
-const roles = ["earwitness_app", "earwitness_search", "earwitness_system"];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -95,6 +95,22 @@ describe("migrate", () => {
     expect(trunks.map(({ name, unknown }) => [name, unknown])).toEqual([["all", "record"], ["known", "ignore"]]);
     expect(new Set(trunks.map(({ recording_user }) => recording_user)).size).toBe(2);
     for (const { recording_user } of trunks) expect(recording_user).toMatch(/^[a-z0-9]{10}$/);
+  });
+
+  test("rows of evidence of before get a salt each, and wait for their place", async () => {
+    const { url, owner } = await emptyDatabase();
+    await lend(owner, "inherit false, set true");
+    if (version < 160_000) await superuser.query(`alter role ${owner} noinherit`);
+    const early = (await readMigrations(ours)).filter((migration) => migration.version <= 4);
+    await migrate({ url, log: quietLog }, await folderWith(Object.fromEntries(early.map(({ name, sql }) => [name, sql]))));
+    const asSuperuser = url.replace(/\/\/[^@]+@/, database.superuserUrl.match(/\/\/[^@]+@/)![0]);
+    await ask(url, "select make_partitions(now())");
+    await ask(asSuperuser, "insert into tenants (tenant_id, slug, display_name, public_key, public_key_id) values (gen_random_uuid(), 'a', 'A', '', '')");
+    await ask(asSuperuser, "insert into evidence (tenant_id, recorded_at, evidence_id, occurred_at, node_id, actor_kind, actor_id, actor_name, action, item) select tenant_id, now(), gen_random_uuid(), now(), 'n', 'machine', 'n', 'n', 'Record', 'Call' from tenants, generate_series(1, 20)");
+    await migrate({ url, log: quietLog });
+    const rows = await ask<{ salt: string; tree_index: string | null }>(asSuperuser, "select encode(salt, 'hex') as salt, tree_index from evidence");
+    expect(new Set(rows.map(({ salt }) => salt)).size).toBe(20);
+    for (const { salt, tree_index } of rows) expect([salt.length, tree_index]).toEqual([64, null]);
   });
 
   test("an owner who may not make or take roles is told what a superuser has to run", async () => {

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import type { Log } from "#log";
 
 /** Roles that transactions run under. Nobody signs in as them. */
-const roles = ["earwitness_app", "earwitness_search", "earwitness_system"] as const;
+export const roles = ["earwitness_app", "earwitness_search", "earwitness_system", "earwitness_log", "earwitness_pending", "earwitness_erase"] as const;
 
 /** Throws, saying what to do, when the login role could not make what migrations and the job queue make. */
 export async function checkRights(client: Client, log: Log): Promise<void> {

@@ -29,6 +29,10 @@ export interface Database {
   interactions: InteractionsTable;
   interaction_media: InteractionMediaTable;
   evidence: EvidenceTable;
+  logs: LogsTable;
+  log_keys: LogKeysTable;
+  log_tiles: LogTilesTable;
+  checkpoints: CheckpointsTable;
   plays: PlaysTable;
 }
 
@@ -274,6 +278,42 @@ export interface EvidenceTable {
   reason: string | null;
   detail: JsonWithDefault<Record<string, unknown>>;
   tree_index: number | null;
+  salt: Generated<Uint8Array | null>;
+  erased_by: string | null;
+}
+
+export interface LogsTable {
+  tenant_id: string;
+  origin: string;
+  size: Generated<number>;
+  root: Generated<Uint8Array>;
+  head: string | null;
+  signed_at: Date | null;
+  created_at: Stamp;
+}
+
+export interface LogKeysTable {
+  tenant_id: string;
+  vkey: string;
+  from_size: number;
+  created_at: Stamp;
+  retired_at: Date | null;
+  handover: string | null;
+}
+
+export interface LogTilesTable {
+  tenant_id: string;
+  level: number;
+  index: number;
+  hashes: Bytes;
+}
+
+export interface CheckpointsTable {
+  tenant_id: string;
+  size: number;
+  note: string;
+  kept_at: Date;
+  timestamp_token: ColumnType<Buffer | null, Uint8Array | null | undefined, Uint8Array | null>;
 }
 
 export interface PlaysTable {

@@ -8,6 +8,19 @@ export type TenantTransaction = Transaction<Database> & { readonly tenantId: str
 /** Sees the directory of all tenants, for nodes; may change nothing but `nodes`. */
 export type SystemTransaction = Transaction<Pick<Database, "tenants" | "people" | "person_addresses" | "person_extensions" | "trunks" | "nodes">>;
 
+/** Sees one tenant's evidence and its log; may give rows their place, and write tiles, heads, keys and checkpoints. */
+export type LogTransaction = TenantTransaction & { readonly writesLog: true };
+
+/** Finds rows of one tenant's evidence by their place, and empties them. */
+export type EraseTransaction = Transaction<Pick<Database, "evidence">> & { readonly tenantId: string };
+
+/** Sees of all tenants which of their rows have no place in their log, and how far their logs were kept. */
+export type PendingTransaction = Transaction<{
+  evidence: Pick<Database["evidence"], "tenant_id" | "recorded_at" | "tree_index">;
+  logs: Pick<Database["logs"], "tenant_id" | "size">;
+  checkpoints: Pick<Database["checkpoints"], "tenant_id" | "size">;
+}>;
+
 /**
  * Every transaction is a short one, and a statement that takes longer waits for something that will not come. Said in each,
  * because a pooler takes no such setting at the start of a connection.
@@ -17,10 +30,29 @@ export const statementTimeout = "20s";
 /** The only way to a tenant's rows. Commits when `work` resolves, rolls back when it throws. */
 export async function withTenant<T>(db: Db, tenantId: string, work: (tx: TenantTransaction) => Promise<T>): Promise<T> {
   return await db[pooled].transaction().execute(async (tx) => {
-    // These settings die with the transaction, so that a pooled connection never carries them on.
-    await sql`select set_config('role', 'earwitness_app', true), set_config('earwitness.tenant', ${tenantId}, true), set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
+    await enter(tx, "earwitness_app", tenantId);
     return await work(Object.assign(tx, { tenantId }));
   });
+}
+
+/** The only way to write a tenant's log; for the rooms that keep it. */
+export async function withLog<T>(db: Db, tenantId: string, work: (tx: LogTransaction) => Promise<T>): Promise<T> {
+  return await db[pooled].transaction().execute(async (tx) => {
+    await enter(tx, "earwitness_log", tenantId);
+    return await work(Object.assign(tx, { tenantId, writesLog: true as const }));
+  });
+}
+
+export async function withPending<T>(db: Db, work: (tx: PendingTransaction) => Promise<T>): Promise<T> {
+  return await db[pooled].transaction().execute(async (tx) => {
+    await enter(tx, "earwitness_pending", "");
+    return await work(tx as unknown as PendingTransaction);
+  });
+}
+
+/** These settings die with the transaction, so that a pooled connection never carries them on. */
+async function enter(tx: Transaction<Database>, role: string, tenantId: string): Promise<void> {
+  await sql`select set_config('role', ${role}, true), set_config('earwitness.tenant', ${tenantId}, true), set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
 }
 
 /**
@@ -28,15 +60,24 @@ export async function withTenant<T>(db: Db, tenantId: string, work: (tx: TenantT
  * none of them alone.
  */
 export async function asSystem<T>(tx: TenantTransaction, look: (system: SystemTransaction) => Promise<T>): Promise<T> {
-  await sql`select set_config('role', 'none', true), set_config('role', 'earwitness_system', true)`.execute(tx);
-  const seen = await look(tx as unknown as SystemTransaction);
+  return await underRole(tx, "earwitness_system", () => look(tx as unknown as SystemTransaction));
+}
+
+/** Empties rows of evidence from inside a tenant's transaction, where the row stands that says so. */
+export async function asEraser<T>(tx: TenantTransaction, erase: (eraser: EraseTransaction) => Promise<T>): Promise<T> {
+  return await underRole(tx, "earwitness_erase", () => erase(tx as unknown as EraseTransaction));
+}
+
+async function underRole<T>(tx: TenantTransaction, role: string, work: () => Promise<T>): Promise<T> {
+  await sql`select set_config('role', 'none', true), set_config('role', ${role}, true)`.execute(tx);
+  const done = await work();
   await sql`select set_config('role', 'none', true), set_config('role', 'earwitness_app', true)`.execute(tx);
-  return seen;
+  return done;
 }
 
 export async function withSystem<T>(db: Db, work: (tx: SystemTransaction) => Promise<T>): Promise<T> {
   return await db[pooled].transaction().execute(async (tx) => {
-    await sql`select set_config('role', 'earwitness_system', true), set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
+    await enter(tx, "earwitness_system", "");
     return await work(tx as unknown as SystemTransaction);
   });
 }

@@ -37,7 +37,10 @@ describe("append", () => {
       reason: "Complaint 17",
       detail: { track: 1, "naïve": ["ä", null] },
       tree_index: null,
+      salt: expect.any(Buffer),
+      erased_by: null,
     });
+    expect(row!.salt).toHaveLength(32);
     expect(row!.recorded_at.getTime()).toBeGreaterThanOrEqual(before);
     expect(row!.recorded_at.getTime()).toBeLessThanOrEqual(Date.now());
   });

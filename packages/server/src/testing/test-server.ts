@@ -59,7 +59,7 @@ export async function createTestServer(givenUrl: string | undefined): Promise<Te
 
 /** Roles that an earlier owner made on this server are not this one's to grant: the superuser lends them. */
 async function lendRoles(client: Client, owner: string): Promise<void> {
-  const { rows } = await client.query("select rolname, current_setting('server_version_num')::int as version from pg_roles where rolname in ('earwitness_app', 'earwitness_search', 'earwitness_system')");
+  const { rows } = await client.query("select rolname, current_setting('server_version_num')::int as version from pg_roles where rolname ~ '^earwitness_(app|search|system|log|pending|erase)$'");
   for (const { rolname, version } of rows) await client.query(`grant ${rolname} to ${owner}${version < 160_000 ? "" : " with inherit false, set true"}`);
 }
 
