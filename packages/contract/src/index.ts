@@ -1,3 +1,4 @@
+export * from "./audit-words.ts";
 export * from "./directory.ts";
 export * from "./health.ts";
 export * from "./interaction.ts";

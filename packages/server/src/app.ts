@@ -17,7 +17,7 @@ import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal, type SipReading } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
-import { createTenant, listTenants, newTrunk, parseProvision, provision, type Provision, type Tenant } from "#tenants";
+import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
@@ -33,6 +33,9 @@ export interface App {
   drain(): void;
   close(): Promise<void>;
 }
+
+/** Every kind of job there is. */
+export const queues = { compact_recording: { expireInSeconds: 3_600, prompt: false } } as const;
 
 const { version } = manifest;
 const webRoot = resolve(import.meta.dirname, "../../web/dist");
@@ -97,7 +100,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const partitions = setInterval(() => void makePartitionsAhead(db, clock.now()).catch((error: unknown) => log.warn({ err: messageOf(error) }, "partitions were not made ahead; trying again")), 6 * 3_600_000);
   closers.push(["partitions", async () => clearInterval(partitions)]);
 
-  const jobs = open("jobs", createJobs({ url, log, queues: { compact_recording: { expireInSeconds: 3_600, prompt: false } } }));
+  const jobs = open("jobs", createJobs({ url, log, queues }));
 
   // The recording path.
   const wrappingTenant = (tenantId: string) => {
@@ -175,6 +178,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       isDatabaseAway: isConnectionError,
       apiKeys: createApiKeys({ db, clock, nodeId: node.nodeId }),
       listTenants: async () => (await listTenants(db)).map(tenantInfo),
+      viewTenants: async (by) => (await viewTenants(tenantsContext, by)).map(tenantInfo),
       createTenant: async (wanted, by) => {
         const made = await createTenant(tenantsContext, { slug: wanted.slug, displayName: wanted.name, m365TenantId: wanted.m365TenantId ?? null }, by);
         await snapshots.refresh();
@@ -182,7 +186,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         return tenantInfo(made);
       },
       trunks: {
-        list: (tenantId) => trunks.list(tenantId),
+        list: (tenantId, by) => trunks.list({ tenantId, by }),
         create: (tenantId, { name, networks }, by) => trunks.create({ tenantId, by }, newTrunk(name, networks)),
         allow: (tenantId, trunkId, network, by) => trunks.allow({ tenantId, by }, trunkId, network),
       },
@@ -215,7 +219,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
   const sessions = createSessions({ db, clock, nodeId });
   const publicUrl = new URL(config.http.publicUrl);
   const sessionCookie = sessionCookieName(publicUrl);
-  const authenticate = async ({ apiKey, session }: Credentials, isUse = true) => (apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session, isUse) : null);
+  const authenticate = async ({ apiKey, session }: Credentials, remoteAddress?: string) => (apiKey !== null ? await apiKeys.verify(apiKey, remoteAddress === undefined ? undefined : { remoteAddress }) : session !== null ? await sessions.verify(session, remoteAddress !== undefined) : null);
   const live = open(
     "live rows",
     createLive({
@@ -239,7 +243,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       publicUrl,
       trustedProxies: config.http.trustedProxies,
       webRoot,
-      authenticate: (credentials) => authenticate(credentials),
+      authenticate,
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
       portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
@@ -259,11 +263,13 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         ready: () => recording.recorder.ready().ready,
       },
       routes: [
-        accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
-        interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
+        accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
+        interactionRoutes({ db, clock, nodeId, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
         peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
         trunkRoutes({
           db,
+          clock,
+          nodeId,
           trunks: parts.trunks,
           peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
         }),

@@ -26,7 +26,7 @@ const doors: Record<string, readonly string[]> = {
   interactions: ["db", "evidence", "access", "recorder"],
   playback: ["db", "evidence", "vault", "access", "recorder", "interactions"],
   ingest: ["recorder", "trunks", "policy"],
-  portal: ["access"],
+  portal: ["access", "evidence"],
   // Opened by tests only.
   testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "playback", "portal", "recorder"],
 };

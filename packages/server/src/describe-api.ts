@@ -37,10 +37,10 @@ export async function describeApi(): Promise<string> {
       ready: () => true,
     },
     routes: [
-      accessRoutes({ db, clock, sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),
-      interactionRoutes({ db, clock, live, recheck: async () => null }),
+      accessRoutes({ db, clock, nodeId: "none", sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),
+      interactionRoutes({ db, clock, nodeId: "none", live, recheck: async () => null }),
       peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),
-      trunkRoutes({ db, trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
+      trunkRoutes({ db, clock, nodeId: "none", trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
       playbackRoutes({ db, clock, nodeId: "none", vault: {} as Vault, openReader: () => Promise.reject(new Error("nothing is played here")) }),
     ],
     beforeClose: () => live.close(),

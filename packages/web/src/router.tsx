@@ -67,7 +67,10 @@ const interactions = createRoute({
 const interactionPage = lazyRouteComponent(() => import("./pages/interaction.tsx"), "InteractionPage");
 const call = {
   validateSearch: (search: SearchInput) => present({ t: text(search, "t") }),
-  loader: ({ context, params }: { context: { queryClient: QueryClient }; params: { id: string } }) => void context.queryClient.prefetchQuery(interactionQuery(params.id)),
+  loader: ({ context, params, preload }: { context: { queryClient: QueryClient }; params: { id: string }; preload: boolean }) => {
+    // Asking for a call is looking at it, and is written down: a pointer on its way over the list looks at nothing.
+    if (!preload) void context.queryClient.prefetchQuery(interactionQuery(params.id));
+  },
   component: interactionPage,
 };
 

@@ -70,8 +70,8 @@ describe("API keys", () => {
     expect(await keys.verify(key)).toBeNull();
     await expect(keys.revoke(tenantId, apiKeyId, admin)).rejects.toMatchObject({ status: 404 });
     expect((await evidence()).map(({ action, item, subject, actor_id }) => [action, item, subject, actor_id])).toEqual([
-      ["Create", "Api Key", apiKeyId, "admin"],
-      ["Revoke", "Api Key", apiKeyId, "admin"],
+      ["Add", "API Key", apiKeyId, "admin"],
+      ["Disabled", "API Key", apiKeyId, "admin"],
     ]);
   });
 
@@ -79,13 +79,13 @@ describe("API keys", () => {
     const { apiKeyId, key } = await keys.create(tenantId, { name: "x", profile: "Global Admin" }, admin);
     const other = await addTenant(database.db);
     await expect(keys.revoke(other, apiKeyId, admin)).rejects.toMatchObject({ status: 404 });
-    expect(await keys.list(other)).toEqual([]);
+    expect(await keys.list(other, admin)).toEqual([]);
     expect(await keys.verify(key)).not.toBeNull();
   });
 
   test("last use is known to the minute, and written no oftener", async () => {
     const { key } = await keys.create(tenantId, { name: "x", profile: "Global Admin" }, admin);
-    const lastUsed = async () => (await keys.list(tenantId))[0]?.lastUsedAt;
+    const lastUsed = async () => (await keys.list(tenantId, admin))[0]?.lastUsedAt;
     expect(await lastUsed()).toBeNull();
     await keys.verify(key);
     const first = now;

@@ -1,7 +1,7 @@
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
-import { append, type Actor } from "#evidence";
+import { append, appendOnce, type Actor } from "#evidence";
 import { newUuid } from "#ids";
 import { profileNames } from "./permissions.ts";
 import { makePrincipal, type Principal } from "./principal.ts";
@@ -19,11 +19,11 @@ export interface ApiKey {
 export interface ApiKeys {
   /** The key itself is answered once and kept nowhere. */
   create(tenantId: string, wanted: { name: string; profile: string }, by: Actor): Promise<{ apiKeyId: string; key: string }>;
-  /** Null for anything that is not a key in force. */
-  verify(key: string): Promise<Principal | null>;
+  /** Null for anything that is not a key in force. Where it came from is told where somebody tries it, not where it is looked at again. */
+  verify(key: string, tried?: { readonly remoteAddress: string }): Promise<Principal | null>;
   /** Whoever is told "revoked" can rely on it: the next request with the key is refused. */
   revoke(tenantId: string, apiKeyId: string, by: Actor): Promise<void>;
-  list(tenantId: string): Promise<ApiKey[]>;
+  list(tenantId: string, by: Actor): Promise<ApiKey[]>;
 }
 
 /** `ew_<tenant>_<key>_<secret>`: the tenant is in the key, so that it is looked up where its tenant's rows are. */
@@ -43,19 +43,24 @@ export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nod
       const secret = newSecret();
       await withTenant(db, tenantId, async (tx) => {
         await tx.insertInto("api_keys").values({ tenant_id: tenantId, api_key_id: apiKeyId, name, access_profile: profile, secret_sha256: digestOf(secret) }).execute();
-        await append(tx, { actor: by, action: "Create", item: "Api Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, profile } });
+        await append(tx, { actor: by, action: "Add", item: "API Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, change: { name: { from: null, to: name }, access_profile: { from: null, to: profile } } } });
       });
       return { apiKeyId, key: `ew_${bare(tenantId)}_${bare(apiKeyId)}_${secret}` };
     },
 
-    async verify(key) {
+    async verify(key, tried) {
       const [, tenant, id, secret] = form.exec(key) ?? [];
       if (tenant === undefined || id === undefined || secret === undefined) return null;
       const [tenantId, apiKeyId] = [uuid(tenant), uuid(id)];
       const now = clock.now();
       return await withTenant(db, tenantId, async (tx) => {
         const row = await tx.selectFrom("api_keys").selectAll().where("api_key_id", "=", apiKeyId).executeTakeFirst();
-        if (row === undefined || !isSecret(secret, row.secret_sha256) || row.revoked_at !== null) return null;
+        if (row === undefined) return null;
+        const why = !isSecret(secret, row.secret_sha256) ? "wrong secret" : row.revoked_at !== null ? "revoked" : null;
+        if (why !== null) {
+          if (tried !== undefined) await appendOnce(tx, { actor: { kind: "api_key", id: apiKeyId, name: row.name }, action: "Login Failed", item: "API Key", subject: apiKeyId, occurredAt: now, nodeId, ...tried, detail: { name: row.name, why } });
+          return null;
+        }
         if (row.last_used_at === null || now.getTime() - row.last_used_at.getTime() >= usedStepMs) {
           await tx.updateTable("api_keys").set({ last_used_at: now }).where("api_key_id", "=", apiKeyId).execute();
         }
@@ -74,12 +79,15 @@ export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nod
           .returning("name")
           .executeTakeFirst();
         if (row === undefined) throw new Refusal("API_KEY_NOT_FOUND", 404, "There is no such key in force.");
-        await append(tx, { actor: by, action: "Revoke", item: "Api Key", subject: apiKeyId, occurredAt: now, nodeId, detail: { name: row.name } });
+        await append(tx, { actor: by, action: "Disabled", item: "API Key", subject: apiKeyId, occurredAt: now, nodeId, detail: { name: row.name } });
       });
     },
 
-    async list(tenantId) {
-      const rows = await withTenant(db, tenantId, (tx) => tx.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("api_key_id").execute());
+    async list(tenantId, by) {
+      const rows = await withTenant(db, tenantId, async (tx) => {
+        await appendOnce(tx, { actor: by, action: "Access", item: "API Key", occurredAt: clock.now(), nodeId });
+        return await tx.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("api_key_id").execute();
+      });
       return rows.map((row) => ({
         apiKeyId: row.api_key_id,
         name: row.name,

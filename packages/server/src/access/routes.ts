@@ -4,6 +4,7 @@ import { SessionInfo } from "@earwitness/contract";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { messageOf, Refusal } from "#errors";
+import { append } from "#evidence";
 import { principalOf, type PortalApp } from "./http.ts";
 import { createOidc, isLoopback, type OidcSettings, type PendingSignIn } from "./oidc.ts";
 import type { Sessions } from "./sessions.ts";
@@ -13,6 +14,7 @@ import { admit, safeReturnTo, type SignInError } from "./sign-in.ts";
 export interface AccessRoutesOptions {
   readonly db: Db;
   readonly clock: Clock;
+  readonly nodeId: string;
   readonly sessions: Sessions;
   readonly publicUrl: URL;
   readonly sessionCookie: string;
@@ -28,7 +30,7 @@ const callbackPath = "/api/v1/sign-in/callback";
 const pendingMs = 10 * 60_000;
 const signInsPerMinute = 60;
 
-export function accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret, oidc: settings, sandbox }: AccessRoutesOptions) {
+export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret, oidc: settings, sandbox }: AccessRoutesOptions) {
   const oidc = settings === null ? null : createOidc(settings);
   const seal = createCookieSeal(cookieSecret, "sign-in");
   const secure = publicUrl.protocol === "https:";
@@ -71,7 +73,12 @@ export function accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, co
     const admission = await admit(db, identity);
     if (admission.kind === "error") {
       request.log.warn({ tid: identity.tid, error: admission.error }, "sign-in was refused");
-      return refuse(reply, admission.error);
+      const { error, tried } = admission;
+      if (tried !== null) {
+        const { tenantId, id, name } = tried;
+        await withTenant(db, tenantId, (tx) => append(tx, { actor: { kind: "person", id, name }, action: "Login Failed", item: "Session", occurredAt: clock.now(), nodeId, remoteAddress: request.ip, detail: { why: error } }));
+      }
+      return refuse(reply, error);
     }
     const session = await sessions.create(admission.tenantId, admission.personId, { remoteAddress: request.ip });
     if (session === null) return refuse(reply, "unknown_person");

@@ -5,7 +5,10 @@ import { profileOf } from "./permissions.ts";
 /** Why somebody whom the identity provider knows is not let in. The sign-in page has a sentence for each. */
 export type SignInError = "unknown_tenant" | "unknown_person" | "no_access" | "expired" | "refused" | "provider_away" | "not_configured";
 
-export type Admission = { readonly kind: "person"; readonly tenantId: string; readonly personId: string } | { readonly kind: "error"; readonly error: SignInError };
+export type Admission =
+  | { readonly kind: "person"; readonly tenantId: string; readonly personId: string }
+  /** `tried`: in whose log it belongs, and who it was as far as is known; null where no tenant of ours was named. */
+  | { readonly kind: "error"; readonly error: SignInError; readonly tried: { readonly tenantId: string; readonly id: string; readonly name: string } | null };
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -14,17 +17,17 @@ const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$
  * principal name, which only counts within that tenant.
  */
 export async function admit(db: Db, identity: Identity): Promise<Admission> {
-  if (!uuidForm.test(identity.tid)) return { kind: "error", error: "unknown_tenant" };
+  if (!uuidForm.test(identity.tid)) return { kind: "error", error: "unknown_tenant", tried: null };
   return await withSystem(db, async (tx): Promise<Admission> => {
     const tenant = await tx.selectFrom("tenants").select("tenant_id").where("m365_tenant_id", "=", identity.tid).executeTakeFirst();
-    if (tenant === undefined) return { kind: "error", error: "unknown_tenant" };
-    const people = tx.selectFrom("people").select(["person_id", "access_profile"]).where("tenant_id", "=", tenant.tenant_id).where("deleted_at", "is", null);
+    if (tenant === undefined) return { kind: "error", error: "unknown_tenant", tried: null };
+    const people = tx.selectFrom("people").select(["person_id", "display_name", "access_profile"]).where("tenant_id", "=", tenant.tenant_id).where("deleted_at", "is", null);
     const { oid, upn } = identity;
     const byId = oid !== null && uuidForm.test(oid) ? await people.where("person_id", "=", oid).executeTakeFirst() : undefined;
     const person = byId ?? (upn === null ? undefined : await people.where((row) => row(row.fn<string>("lower", ["upn"]), "=", upn.toLowerCase())).executeTakeFirst());
-    if (person === undefined) return { kind: "error", error: "unknown_person" };
+    if (person === undefined) return { kind: "error", error: "unknown_person", tried: { tenantId: tenant.tenant_id, id: oid ?? upn ?? "unknown", name: upn ?? oid ?? "Unknown" } };
     // Recorded people without a profile may see nothing (CON-07), so there is nothing to sign in to.
-    if (profileOf(person.access_profile).permissions.size === 0) return { kind: "error", error: "no_access" };
+    if (profileOf(person.access_profile).permissions.size === 0) return { kind: "error", error: "no_access", tried: { tenantId: tenant.tenant_id, id: person.person_id, name: person.display_name } };
     return { kind: "person", tenantId: tenant.tenant_id, personId: person.person_id };
   });
 }

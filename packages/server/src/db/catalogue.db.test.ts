@@ -127,7 +127,7 @@ describe("the catalogue", () => {
     expect(await tablesWhere("(has_table_privilege('earwitness_search', pg_class.oid, right_) or has_table_privilege('earwitness_search', pg_class.oid, 'delete, truncate, trigger'))")).toEqual([]);
   });
 
-  test("no role of transactions may delete evidence or anything of a log, and each may change what it is for", async () => {
+  test("MON-21 no role of transactions may delete evidence or anything of a log, and each may change what it is for", async () => {
     const changed: Record<string, string[]> = {};
     for (const role of roles) {
       for (const table of ["evidence", "logs", "log_keys", "log_tiles", "checkpoints"]) {

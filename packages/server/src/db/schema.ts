@@ -34,6 +34,7 @@ export interface Database {
   log_tiles: LogTilesTable;
   checkpoints: CheckpointsTable;
   plays: PlaysTable;
+  recent_acts: RecentActsTable;
 }
 
 export interface TenantsTable {
@@ -324,6 +325,13 @@ export interface PlaysTable {
   principal: string;
   implicit: boolean;
   opened_at: Stamp;
+}
+
+export interface RecentActsTable {
+  tenant_id: string;
+  principal: string;
+  act: string;
+  opened_at: Date;
 }
 
 type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;

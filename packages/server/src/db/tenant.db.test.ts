@@ -106,7 +106,7 @@ describe("a tenant's transaction", () => {
 });
 
 describe("evidence", () => {
-  test("is written and read, never changed, never deleted", async () => {
+  test("MON-21 is written and read, never changed, never deleted", async () => {
     await addEvidence(contoso);
     await expect(withTenant(database.db, contoso, (tx) => tx.updateTable("evidence").set({ action: "Nothing" }).execute())).rejects.toThrow(/permission denied/);
     await expect(withTenant(database.db, contoso, (tx) => tx.deleteFrom("evidence").execute())).rejects.toThrow(/permission denied/);

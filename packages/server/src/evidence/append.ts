@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Action, Item } from "@earwitness/contract";
 import type { TenantTransaction } from "#db";
 
 export interface Actor {
@@ -9,16 +10,17 @@ export interface Actor {
 
 export interface EvidenceEntry {
   readonly actor: Actor;
-  /** What was done, in the words of the audit trail: `Play`, `Record`, `Login`, … (MON-23). */
-  readonly action: string;
-  /** Kind of thing it was done to: `Call`, `Session`, `Api Key`, … (MON-24). */
-  readonly item: string;
+  /** What was done, in the words of the audit trail (MON-23). */
+  readonly action: Action;
+  /** Kind of thing it was done to (MON-24). */
+  readonly item: Item;
   readonly subject?: string;
   /** When it happened; when it is written down is the transaction's time. They differ when the database was away. */
   readonly occurredAt: Date;
   readonly nodeId: string;
   readonly remoteAddress?: string;
   readonly reason?: string;
+  /** `name`: what the thing was called at that moment. `change`: what was corrected, `{field: {from, to}}`. Never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 

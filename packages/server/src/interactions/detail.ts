@@ -1,8 +1,10 @@
 import type { CallEvent, InteractionDetail, Track } from "@earwitness/contract";
-import type { Principal } from "#access";
+import type { Origin, Principal } from "#access";
 import type { TenantTransaction } from "#db";
 import { Refusal } from "#errors";
+import { appendOnce } from "#evidence";
 import { mintedAt } from "#ids";
+import { viewOf } from "./looks.ts";
 import { findPart, type RecordingPart } from "./part.ts";
 import { findRow } from "./rows.ts";
 import { readTrackRows } from "./track-rows.ts";
@@ -13,9 +15,11 @@ export function noSuchInteraction(): Refusal<"NOT_FOUND"> {
 }
 
 /** Everything known of one interaction; refuses as not found what the principal may not see. */
-export async function readDetail(tx: TenantTransaction, principal: Principal, id: string, now: Date): Promise<InteractionDetail> {
+export async function readDetail(tx: TenantTransaction, principal: Principal, id: string, origin: Origin): Promise<InteractionDetail> {
+  const now = origin.occurredAt;
   const row = await findRow(tx, principal, id);
   if (row === null) throw noSuchInteraction();
+  await appendOnce(tx, viewOf(row, origin));
   const part = await findPart(tx, id, now);
   const trunk =
     row.trunk_id === null ? undefined : await tx.selectFrom("trunks").select("name").where("trunk_id", "=", row.trunk_id).executeTakeFirst();

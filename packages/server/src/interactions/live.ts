@@ -1,9 +1,11 @@
 /** Tells signed-in clients what changes while they look: rows as they appear and settle, voices as they speak. */
 import type { LiveEvent } from "@earwitness/contract";
-import { can, type Principal } from "#access";
+import { can, type Origin, type Principal } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Change, type Db } from "#db";
 import { messageOf } from "#errors";
+import { append } from "#evidence";
+import { newUuid } from "#ids";
 import type { Log } from "#log";
 import { createLiveClient, type LiveClient } from "./live-client.ts";
 import { createActivityMap, type RecordingActivity } from "./activity.ts";
@@ -19,8 +21,8 @@ export interface LiveSources {
 }
 
 export interface Live {
-  /** Opens a stream for the principal. `recheck` answers the principal as it is now, or null when it may no longer listen. */
-  open(principal: Principal, recheck: () => Promise<Principal | null>, resumed: boolean): LiveClient;
+  /** Opens a stream for the principal, and writes that down; also, when it ends. `recheck` answers the principal as it is now, or null when it may no longer listen. */
+  open(principal: Principal, origin: Origin, recheck: () => Promise<Principal | null>, resumed: boolean): Promise<LiveClient>;
   count(): number;
   close(): Promise<void>;
 }
@@ -41,6 +43,8 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
   let timer: NodeJS.Timeout | null = null;
   let delivering: Promise<void> = Promise.resolve();
   let closed = false;
+  /** Rows that say that a stream ended and are being written. */
+  const endings = new Set<Promise<void>>();
 
   const watched = (tenantId: string) => [...clients].some((client) => client.principal.tenantId === tenantId);
 
@@ -125,7 +129,11 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
   }
 
   return {
-    open(principal, recheck, resumed) {
+    async open(principal, origin, recheck, resumed) {
+      const streamId = newUuid();
+      const note = (occurredAt: Date, detail: Record<string, unknown>) =>
+        withTenant(db, principal.tenantId, (tx) => append(tx, { ...origin, action: "Monitor", item: "Interactions", subject: streamId, occurredAt, detail }));
+      if (!closed) await note(origin.occurredAt, { stream: "opened" });
       const client = createLiveClient(principal);
       if (closed) {
         client.close();
@@ -141,6 +149,12 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
       client.stream.once("close", () => {
         clearInterval(beat);
         clients.delete(client);
+        const endedAt = clock.now();
+        const ending = note(endedAt, { stream: "closed", durationMs: endedAt.getTime() - origin.occurredAt.getTime() })
+          .then(() => undefined)
+          .catch((error: unknown) => log.error({ error: messageOf(error), streamId }, "that a live stream ended could not be written down"))
+          .finally(() => endings.delete(ending));
+        endings.add(ending);
       });
       // There is no history to resume from: whoever comes back reads the page again.
       if (resumed) client.reset();
@@ -152,8 +166,11 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
       for (const stop of stops) stop();
       clearInterval(heartbeat);
       if (timer !== null) clearTimeout(timer);
+      const streams = [...clients].map(({ stream }) => new Promise((ended) => stream.once("close", ended)));
       for (const client of clients) client.close();
       await delivering;
+      await Promise.all(streams);
+      await Promise.all(endings);
     },
   };
 }

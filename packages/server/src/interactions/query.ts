@@ -1,9 +1,11 @@
 import { sql } from "kysely";
 import type { InteractionPage, InteractionQuery } from "@earwitness/contract";
-import type { Principal } from "#access";
+import type { Origin, Principal } from "#access";
 import { countInteractions, searchInteractionIds, withTenant, type Db, type InteractionSearch } from "#db";
 import { Refusal } from "#errors";
+import { appendOnce } from "#evidence";
 import { formatCursor, parseCursor } from "./cursor.ts";
+import { searchOf } from "./looks.ts";
 import { searchPattern } from "./search-pattern.ts";
 import { readRows } from "./rows.ts";
 import { toInteraction } from "./row.ts";
@@ -17,16 +19,19 @@ const countedAtMost = 10_000;
  * One page, newest first. The ids are found under the search role, the rows then read by key under the tenant's own
  * policies (core decision 2); a page is continued after its last row, never by counting rows off.
  */
-export async function listInteractions(db: Db, principal: Principal, query: InteractionQuery, now: Date): Promise<InteractionPage> {
+export async function listInteractions(db: Db, principal: Principal, query: InteractionQuery, origin: Origin): Promise<InteractionPage> {
   const limit = query.limit ?? defaultLimit;
   // One more than asked for tells whether there is a next page.
   const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, principal, query), query).limit(limit + 1));
   const shown = found.slice(0, limit);
-  const rows = await withTenant(db, principal.tenantId, (tx) => readRows(tx, principal, shown.map((row) => row.interaction_id)));
+  const rows = await withTenant(db, principal.tenantId, async (tx) => {
+    await appendOnce(tx, searchOf(query, origin));
+    return await readRows(tx, principal, shown.map((row) => row.interaction_id));
+  });
   const last = shown.at(-1);
   const count = query.after === undefined ? await countInteractions(db, principal.tenantId, countedAtMost + 1, (search) => matching(search, principal, query)) : null;
   return {
-    items: rows.map((row) => toInteraction(row, now)),
+    items: rows.map((row) => toInteraction(row, origin.occurredAt)),
     next: last !== undefined && found.length > limit ? formatCursor({ startedAt: last.started_at, id: last.interaction_id }) : null,
     ...(count === null ? {} : { total: { count: Math.min(count, countedAtMost), exact: count <= countedAtMost } }),
   };

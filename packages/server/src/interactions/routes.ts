@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { InteractionDetail, InteractionId, InteractionPage, InteractionQuery } from "@earwitness/contract";
-import { createQuota, principalKey, principalOf, type PortalApp, type Principal } from "#access";
+import { createQuota, originOf, principalKey, principalOf, type PortalApp, type Principal } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
@@ -12,6 +12,7 @@ import { listInteractions } from "./query.ts";
 export interface InteractionRoutesOptions {
   readonly db: Db;
   readonly clock: Clock;
+  readonly nodeId: string;
   readonly live: Live;
   /** The principal of the same credentials as they are now; null when they are no longer good. */
   readonly recheck: (request: Pick<FastifyRequest, "headers" | "cookies">) => Promise<Principal | null>;
@@ -22,7 +23,7 @@ const access = { permission: "interaction.list" } as const;
 /** Tabs of one person share a stream; scripts need one. */
 const mostStreams = 20;
 
-export function interactionRoutes({ db, clock, live, recheck }: InteractionRoutesOptions) {
+export function interactionRoutes({ db, clock, nodeId, live, recheck }: InteractionRoutesOptions) {
   const streams = createQuota(mostStreams);
 
   return (app: PortalApp): void => {
@@ -38,7 +39,7 @@ export function interactionRoutes({ db, clock, live, recheck }: InteractionRoute
           response: { 200: InteractionPage },
         },
       },
-      async (request) => await listInteractions(db, principalOf(request), request.query, clock.now()),
+      async (request) => await listInteractions(db, principalOf(request), request.query, originOf(request, { clock, nodeId })),
     );
 
     app.get(
@@ -55,7 +56,7 @@ export function interactionRoutes({ db, clock, live, recheck }: InteractionRoute
       },
       async (request) => {
         const principal = principalOf(request);
-        return await withTenant(db, principal.tenantId, (tx) => readDetail(tx, principal, request.params.id, clock.now()));
+        return await withTenant(db, principal.tenantId, (tx) => readDetail(tx, principal, request.params.id, originOf(request, { clock, nodeId })));
       },
     );
 
@@ -75,7 +76,10 @@ export function interactionRoutes({ db, clock, live, recheck }: InteractionRoute
         const giveBack = streams.take(principalKey(principal));
         if (giveBack === null) throw new Refusal("TOO_MANY_STREAMS", 429, `There are ${mostStreams} live streams of yours already.`);
         const { headers, cookies } = request;
-        const client = live.open(principal, () => recheck({ headers, cookies }), headers["last-event-id"] !== undefined);
+        const client = await live.open(principal, originOf(request, { clock, nodeId }), () => recheck({ headers, cookies }), headers["last-event-id"] !== undefined).catch((error: unknown) => {
+          giveBack();
+          throw error;
+        });
         client.stream.once("close", giveBack);
         return reply
           .type("text/event-stream; charset=utf-8")

@@ -1,6 +1,7 @@
 import type { Clock } from "#clock";
 import { withTenant, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
+import type { Action, Item } from "@earwitness/contract";
 import type { Actor, EvidenceEntry } from "#evidence";
 import type { PersonMistake } from "./person-settings.ts";
 
@@ -34,8 +35,8 @@ export async function changing<T>({ db, announce }: PeopleOptions, { tenantId }:
   return done;
 }
 
-export function evidenceOf({ clock, nodeId }: PeopleOptions, { by, remoteAddress }: Act, action: string, item: string, subject: string, detail: Record<string, unknown>): EvidenceEntry {
-  return { actor: by, action, item, subject, occurredAt: clock.now(), nodeId, ...(remoteAddress === undefined ? {} : { remoteAddress }), detail };
+export function evidenceOf({ clock, nodeId }: PeopleOptions, { by, remoteAddress }: Act, action: Action, item: Item, subject: string | null, detail: Record<string, unknown>): EvidenceEntry {
+  return { actor: by, action, item, ...(subject === null ? {} : { subject }), occurredAt: clock.now(), nodeId, ...(remoteAddress === undefined ? {} : { remoteAddress }), detail };
 }
 
 export function invalid(mistakes: readonly PersonMistake[], status = 400, code = "VALIDATION"): Refusal {

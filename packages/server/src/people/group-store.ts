@@ -2,14 +2,14 @@
 import type { Group, GroupSettings } from "@earwitness/contract";
 import { withTenant, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
-import { append } from "#evidence";
+import { append, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
 import { isStorable } from "#tenants";
 import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
 
 export interface GroupStore {
-  list(tenantId: string): Promise<Group[]>;
-  get(tenantId: string, groupId: string): Promise<Group>;
+  list(act: Act): Promise<Group[]>;
+  get(act: Act, groupId: string): Promise<Group>;
   create(act: Act, settings: GroupSettings): Promise<Group>;
   rename(act: Act, groupId: string, settings: GroupSettings): Promise<Group>;
   /** Its people stay. */
@@ -52,8 +52,17 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
   }
 
   return {
-    list: (tenantId) => withTenant(options.db, tenantId, (tx) => read(tx)),
-    get: (tenantId, groupId) => withTenant(options.db, tenantId, (tx) => one(tx, groupId)),
+    list: (act) =>
+      withTenant(options.db, act.tenantId, async (tx) => {
+        await appendOnce(tx, evidenceOf(options, act, "Access", "Directory", null, {}));
+        return await read(tx);
+      }),
+    get: (act, groupId) =>
+      withTenant(options.db, act.tenantId, async (tx) => {
+        const group = await one(tx, groupId);
+        await appendOnce(tx, evidenceOf(options, act, "View", "Group", groupId, { name: group.settings.name }));
+        return group;
+      }),
     create: (act, settings) =>
       changing(options, act, async (tx) => {
         const name = await checked(tx, settings, null);
@@ -61,7 +70,7 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
         if (count >= mostGroups) throw new Refusal("TOO_MANY_GROUPS", 409, `There are ${mostGroups} groups already; that is as many as there can be.`);
         const groupId = newUuid();
         await createGroups(tx, [{ id: groupId, name }]);
-        await append(tx, evidenceOf(options, act, "Create", "Group", groupId, { change: { name: { from: null, to: name } } }));
+        await append(tx, evidenceOf(options, act, "Add", "Group", groupId, { name, change: { name: { from: null, to: name } } }));
         return await one(tx, groupId);
       }),
     rename: (act, groupId, settings) =>
@@ -70,7 +79,7 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
         const name = await checked(tx, settings, groupId);
         if (name === before.settings.name) return before;
         await tx.updateTable("people_groups").set({ name }).where("group_id", "=", groupId).execute();
-        await append(tx, evidenceOf(options, act, "Change", "Group", groupId, { change: { name: { from: before.settings.name, to: name } } }));
+        await append(tx, evidenceOf(options, act, "Modify", "Group", groupId, { name, change: { name: { from: before.settings.name, to: name } } }));
         return await one(tx, groupId);
       }),
     remove: (act, groupId) =>
@@ -78,7 +87,7 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
         const { settings } = await one(tx, groupId);
         const members = (await tx.selectFrom("group_members").select("person_id").where("group_id", "=", groupId).orderBy("person_id").execute()).map(({ person_id }) => person_id);
         await tx.deleteFrom("people_groups").where("group_id", "=", groupId).execute();
-        await append(tx, evidenceOf(options, act, "Delete", "Group", groupId, { was: { name: settings.name, people: members } }));
+        await append(tx, evidenceOf(options, act, "Delete", "Group", groupId, { name: settings.name, was: { name: settings.name, people: members } }));
       }),
   };
 }

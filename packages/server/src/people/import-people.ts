@@ -3,7 +3,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { ImportResult, Person, PersonSettings } from "@earwitness/contract";
 import type { TenantTransaction } from "#db";
 import { Refusal } from "#errors";
-import { appendMany } from "#evidence";
+import { appendMany, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
 import { withTenant } from "#db";
 import { changing, evidenceOf, type Act, type PeopleOptions } from "./act.ts";
@@ -37,7 +37,14 @@ export function createImport(options: PeopleOptions): ImportPeople {
   async function run(act: Act, file: Buffer, apply: boolean): Promise<ImportResult> {
     const { table, mistakes } = await readCsv(file);
     if (mistakes.length > 0) return resultOf({ people: [], unchanged: 0, newGroups: [], mistakes }, false);
-    if (!apply) return resultOf(await withTenant(options.db, act.tenantId, (tx) => plan(tx, act, table)), false);
+    if (!apply) {
+      // Its mistakes tell whose an address is: trying a file is looking people up.
+      const trial = await withTenant(options.db, act.tenantId, async (tx) => {
+        await appendOnce(tx, evidenceOf(options, act, "Search", "User", null, { with: "a file to import" }));
+        return await plan(tx, act, table);
+      });
+      return resultOf(trial, false);
+    }
     // Looked at first without keeping anybody waiting, and again when nothing can change any more.
     const first = await withTenant(options.db, act.tenantId, (tx) => plan(tx, act, table));
     if (first.mistakes.length > 0 || (first.people.length === 0 && first.newGroups.length === 0)) return resultOf(first, first.mistakes.length === 0);
@@ -54,10 +61,10 @@ export function createImport(options: PeopleOptions): ImportPeople {
     const isNew = new Set(people.filter(({ before }) => before === null).map(({ after }) => after.id));
     // A UPN may go from one person of the file to another; an address as well.
     await writePeople(tx, people.map(({ after }) => after), (id) => isNew.has(id));
-    await appendMany(tx, [evidenceOf(options, act, "Import", "People", tx.tenantId, { created: isNew.size, changed: people.length - isNew.size, unchanged, newGroups: newGroups.map(({ name }) => name) })]);
-    await appendMany(tx, newGroups.map(({ id, name }) => evidenceOf(options, act, "Create", "Group", id, { change: { name: { from: null, to: name } } })));
+    await appendMany(tx, [evidenceOf(options, act, "Import", "User", null, { created: isNew.size, changed: people.length - isNew.size, unchanged, newGroups: newGroups.map(({ name }) => name) })]);
+    await appendMany(tx, newGroups.map(({ id, name }) => evidenceOf(options, act, "Add", "Group", id, { name, change: { name: { from: null, to: name } } })));
     for (const some of chunks(people)) {
-      await appendMany(tx, some.map(({ before, after }) => evidenceOf(options, act, before === null ? "Create" : "Change", "Person", after.id, { change: personChange(before?.settings ?? null, after.settings) })));
+      await appendMany(tx, some.map(({ before, after }) => evidenceOf(options, act, before === null ? "Add" : "Modify", "User", after.id, { name: after.settings.displayName, change: personChange(before?.settings ?? null, after.settings) })));
       await breathe();
     }
   }

@@ -4,7 +4,7 @@ import type { Person, PersonPage, PersonSettings } from "@earwitness/contract";
 import { entityTag, refuseStale } from "#access";
 import { withTenant, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
-import { append } from "#evidence";
+import { append, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
 import { isStorable } from "#tenants";
 import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
@@ -19,8 +19,8 @@ export interface PersonQuery {
 }
 
 export interface PersonStore {
-  list(tenantId: string, query: PersonQuery): Promise<PersonPage>;
-  get(tenantId: string, personId: string): Promise<Person>;
+  list(act: Act, query: PersonQuery): Promise<PersonPage>;
+  get(act: Act, personId: string): Promise<Person>;
   create(act: Act, settings: PersonSettings): Promise<Person>;
   change(act: Act, personId: string, settings: PersonSettings, ifMatch?: string): Promise<Person>;
   /** The person is gone from lists and calls; what was recorded of them stays. */
@@ -39,14 +39,25 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
   }
 
   return {
-    list: (tenantId, query) => withTenant(db, tenantId, (tx) => list(tx, query)),
-    get: (tenantId, personId) => withTenant(db, tenantId, (tx) => one(tx, personId)),
+    list: (act, query) =>
+      withTenant(db, act.tenantId, async (tx) => {
+        const page = await list(tx, query);
+        const filter = { ...(query.q === undefined ? {} : { q: query.q.toWellFormed().replaceAll("\0", "\ufffd") }), ...(query.group === undefined ? {} : { group: query.group }) };
+        await appendOnce(tx, Object.keys(filter).length === 0 ? evidenceOf(options, act, "Access", "Directory", null, {}) : evidenceOf(options, act, "Search", "User", null, { filter }));
+        return page;
+      }),
+    get: (act, personId) =>
+      withTenant(db, act.tenantId, async (tx) => {
+        const person = await one(tx, personId);
+        await appendOnce(tx, evidenceOf(options, act, "View", "User", personId, { name: person.settings.displayName }));
+        return person;
+      }),
 
     create: (act, wanted) =>
       changing(options, act, async (tx) => {
         const person = { id: newUuid(), settings: await checked(tx, act, null, wanted) };
         await writePeople(tx, [person], () => true);
-        await append(tx, evidenceOf(options, act, "Create", "Person", person.id, { change: personChange(null, person.settings) }));
+        await append(tx, evidenceOf(options, act, "Add", "User", person.id, { name: person.settings.displayName, change: personChange(null, person.settings) }));
         return await one(tx, person.id);
       }),
 
@@ -58,7 +69,7 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
         const change = personChange(before.settings, settings);
         if (Object.keys(change).length === 0) return before;
         await writePeople(tx, [{ id: personId, settings }], () => false);
-        await append(tx, evidenceOf(options, act, "Change", "Person", personId, { change }));
+        await append(tx, evidenceOf(options, act, "Modify", "User", personId, { name: settings.displayName, change }));
         return await one(tx, personId);
       }),
 
@@ -71,7 +82,7 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
         await tx.deleteFrom("person_addresses").where("person_id", "=", personId).execute();
         await tx.deleteFrom("person_extensions").where("person_id", "=", personId).execute();
         await tx.deleteFrom("group_members").where("person_id", "=", personId).execute();
-        await append(tx, evidenceOf(options, act, "Delete", "Person", personId, { was: personFields(before.settings) }));
+        await append(tx, evidenceOf(options, act, "Delete", "User", personId, { name: before.settings.displayName, was: personFields(before.settings) }));
       }),
   };
 }

@@ -3,7 +3,8 @@ import { Type } from "typebox";
 import { Group, GroupPage, GroupSettings, ImportResult, Person, PersonPage, PersonSettings } from "@earwitness/contract";
 import { actorOf, can, principalOf, type PortalApp } from "#access";
 import { withTenant } from "#db";
-import type { Act, PeopleOptions } from "./act.ts";
+import { append } from "#evidence";
+import { evidenceOf, type Act, type PeopleOptions } from "./act.ts";
 import { createGroupStore } from "./group-store.ts";
 import { createImport } from "./import-people.ts";
 import { writeCsv } from "./people-csv.ts";
@@ -45,7 +46,7 @@ export function peopleRoutes(options: PeopleOptions) {
           response: { 200: PersonPage },
         },
       },
-      async (request) => await people.list(principalOf(request).tenantId, { ...request.query, limit: request.query.limit ?? 50 }),
+      async (request) => await people.list(actOf(request), { ...request.query, limit: request.query.limit ?? 50 }),
     );
 
     app.post(
@@ -61,7 +62,7 @@ export function peopleRoutes(options: PeopleOptions) {
       "/api/v1/people/:id",
       { config: { access }, schema: { summary: "One person", description: "The `ETag` goes into `If-Match` of a change.", tags: peopleTags, params: Params, response: { 200: Person } } },
       async (request, reply) => {
-        const person = await people.get(principalOf(request).tenantId, request.params.id);
+        const person = await people.get(actOf(request), request.params.id);
         return await reply.header("etag", personTag(person)).send(person);
       },
     );
@@ -88,9 +89,11 @@ export function peopleRoutes(options: PeopleOptions) {
       "/api/v1/people/export",
       { config: { access, produces: ["text/csv"] }, schema: { summary: "People as CSV", description: "Everybody, as the import takes it back. Fields that a spreadsheet would run as a formula begin with an apostrophe, which the import takes off again.", tags: peopleTags } },
       async (request, reply) => {
-        const csv = await withTenant(options.db, principalOf(request).tenantId, async (tx) => {
+        const act = actOf(request);
+        const csv = await withTenant(options.db, act.tenantId, async (tx) => {
           const names = new Map((await tx.selectFrom("people_groups").select(["group_id", "name"]).execute()).map(({ group_id, name }) => [group_id, name]));
           const everybody = (await readPeople(tx, null)).toSorted((a, b) => (a.settings.upn.toLowerCase() < b.settings.upn.toLowerCase() ? -1 : 1));
+          await append(tx, evidenceOf(options, act, "Export", "User", null, { people: everybody.length }));
           return writeCsv(everybody, (id) => names.get(id) ?? "");
         });
         return await reply.type("text/csv; charset=utf-8").header("cache-control", "no-store").header("content-disposition", 'attachment; filename="people.csv"').send(csv);
@@ -123,7 +126,7 @@ export function peopleRoutes(options: PeopleOptions) {
     app.get(
       "/api/v1/groups",
       { config: { access }, schema: { summary: "List groups", description: "All of the tenant's, by name.", tags: groupTags, response: { 200: GroupPage } } },
-      async (request) => ({ groups: await groups.list(principalOf(request).tenantId) }),
+      async (request) => ({ groups: await groups.list(actOf(request)) }),
     );
     app.post(
       "/api/v1/groups",
@@ -136,7 +139,7 @@ export function peopleRoutes(options: PeopleOptions) {
     app.get(
       "/api/v1/groups/:id",
       { config: { access }, schema: { summary: "One group", description: "With the number of its people.", tags: groupTags, params: Params, response: { 200: Group } } },
-      async (request) => await groups.get(principalOf(request).tenantId, request.params.id),
+      async (request) => await groups.get(actOf(request), request.params.id),
     );
     app.put(
       "/api/v1/groups/:id",

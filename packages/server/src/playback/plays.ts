@@ -5,11 +5,12 @@ import type { TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import { append } from "#evidence";
 import { newUuid } from "#ids";
+import { callName, type InteractionRow } from "#interactions";
 
 /** A play as it is asked for: who, what, and which voice; null is all of them. */
 export interface PlayFacts {
   readonly principal: Principal;
-  readonly interactionId: string;
+  readonly call: InteractionRow;
   readonly track: number | null;
   readonly nodeId: string;
   readonly remoteAddress: string;
@@ -23,7 +24,8 @@ const implicitPlayMs = 15 * 60_000;
 
 /** Writes the play and its evidence. INT-48: every start of playback is action Play on item Call. */
 export async function openPlay(tx: TenantTransaction, facts: PlayFacts, implicit: boolean): Promise<string> {
-  const { principal, interactionId, track, nodeId, remoteAddress, now } = facts;
+  const { principal, call, track, nodeId, remoteAddress, now } = facts;
+  const interactionId = call.interaction_id;
   const playId = newUuid();
   await tx
     .insertInto("plays")
@@ -37,14 +39,15 @@ export async function openPlay(tx: TenantTransaction, facts: PlayFacts, implicit
     occurredAt: now,
     nodeId,
     remoteAddress,
-    detail: { playId, track: track ?? "mixed", implicit },
+    detail: { ...callName(call), playId, track: track ?? "mixed", implicit },
   });
   return playId;
 }
 
 /** A media request without a play id opens a play of its own, unless the same one is open already. */
 export async function ensureImplicitPlay(tx: TenantTransaction, facts: PlayFacts): Promise<void> {
-  const { principal, interactionId, track, now } = facts;
+  const { principal, call, track, now } = facts;
+  const interactionId = call.interaction_id;
   const principalText = principalKey(principal);
   // Requests for neighboring ranges come at the same moment: one of them writes the row, the others wait and find it.
   await sql`select pg_advisory_xact_lock(hashtextextended(${`play ${tx.tenantId} ${principalText} ${interactionId} ${track ?? "mixed"}`}, 0))`.execute(tx);
@@ -68,7 +71,7 @@ export async function checkPlay(tx: TenantTransaction, facts: PlayFacts, playId:
     play !== undefined &&
     !play.implicit &&
     play.principal === principalKey(facts.principal) &&
-    play.interaction_id === facts.interactionId &&
+    play.interaction_id === facts.call.interaction_id &&
     (play.track === null || play.track === facts.track) &&
     play.opened_at.getTime() > facts.now.getTime() - explicitPlayMs;
   if (!isTheirs) throw new Refusal("PLAY_UNKNOWN", 403, "This is no open play of yours of this recording; open a new one with POST …/plays.");

@@ -2,12 +2,12 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { InteractionId, Peaks, Play, PlayRequest } from "@earwitness/contract";
-import { actorOf, createQuota, principalKey, principalOf, type PortalApp, type Principal } from "#access";
+import { createQuota, originOf, principalKey, principalOf, type PortalApp } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
-import { append } from "#evidence";
-import { findPart, findRow, noSuchInteraction } from "#interactions";
+import { append, appendOnce } from "#evidence";
+import { callName, findPart, findRow, noSuchInteraction, viewOf, type InteractionRow } from "#interactions";
 import type { Vault } from "#vault";
 import { everyone, entityTag, oneSpeaker, sampleRateOf, type Layout } from "./file.ts";
 import { isBroken, refusalOf } from "./integrity.ts";
@@ -47,13 +47,13 @@ const slice = 64 * 1024;
 const mostDownloads = 32;
 
 export function playbackRoutes({ db, clock, nodeId, vault, openReader }: PlaybackRoutesOptions) {
-  const playFacts = (request: FastifyRequest, interactionId: string, track: number | null): PlayFacts => ({
+  const playFacts = (request: FastifyRequest, call: InteractionRow, track: number | null, now: Date): PlayFacts => ({
     principal: principalOf(request),
-    interactionId,
+    call,
     track,
     nodeId,
     remoteAddress: request.ip,
-    now: clock.now(),
+    now,
   });
 
   const downloads = createQuota(mostDownloads);
@@ -65,13 +65,14 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
     { id, track, playId }: { id: string; track: number | null; playId: string | undefined },
     prepare: (tx: TenantTransaction, playable: Playable) => Promise<ServedFile>,
   ): Promise<FastifyReply> {
-    const facts = playFacts(request, id, track);
-    const { principal } = facts;
+    const principal = principalOf(request);
+    const now = clock.now();
     const giveBack = downloads.take(principalKey(principal));
     if (giveBack === null) throw new Refusal("TOO_MANY_DOWNLOADS", 429, `You are downloading ${mostDownloads} recordings already.`);
     reply.raw.once("close", giveBack);
-    const { file, range } = await withTenant(db, principal.tenantId, async (tx) => {
-      const playable = await findPlayable(tx, principal, id, facts.now);
+    const { file, range, call } = await withTenant(db, principal.tenantId, async (tx) => {
+      const playable = await findPlayable(tx, principal, id, now);
+      const facts = playFacts(request, playable.row, track, now);
       const prepared = await prepare(tx, playable);
       const { range: wanted, "if-range": ifRange } = request.headers;
       const isForRange = request.method === "GET" && rangeStillMeansTheSame(ifRange as string | undefined, prepared.etag); // a HEAD has no ranges
@@ -79,7 +80,7 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
       if (playId !== undefined) await checkPlay(tx, facts, playId);
       // A HEAD and a range that does not exist let nobody hear anything.
       else if (request.method === "GET" && parsed.kind !== "unsatisfiable") await ensureImplicitPlay(tx, facts);
-      return { file: prepared, range: parsed };
+      return { file: prepared, range: parsed, call: playable.row };
     });
 
     reply.header("accept-ranges", "bytes").header("etag", file.etag);
@@ -93,16 +94,17 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
     reply.type(file.contentType).header("content-length", String(span.to - span.from)).header("content-disposition", `inline; filename="${file.name}"`);
     if (request.method === "HEAD") return reply.send();
 
-    const broken = (error: unknown) => noteBroken(request, principal, id, error);
+    const broken = (error: unknown) => noteBroken(request, call, error);
     return reply.send(Readable.from(await primed(file.open(span), broken), { objectMode: false, highWaterMark: slice }));
   }
 
   /** What cannot be opened as it was sealed is said in the log and in the evidence. */
-  async function noteBroken(request: FastifyRequest, principal: Principal, interactionId: string, error: unknown): Promise<void> {
+  async function noteBroken(request: FastifyRequest, call: InteractionRow, error: unknown): Promise<void> {
     if (!isBroken(error)) return;
+    const interactionId = call.interaction_id;
     request.log.error({ err: error, interactionId }, "a recording does not match its seal");
-    await withTenant(db, principal.tenantId, (tx) =>
-      append(tx, { actor: actorOf(principal), action: "Integrity Failure", item: "Call", subject: interactionId, occurredAt: clock.now(), nodeId, remoteAddress: request.ip, detail: { error: error.message } }),
+    await withTenant(db, call.tenant_id, (tx) =>
+      append(tx, { ...originOf(request, { clock, nodeId }), action: "Integrity Failure", item: "Call", subject: interactionId, detail: { ...callName(call), error: error.message } }),
     );
   }
 
@@ -151,14 +153,13 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
   const readObject = (object: ObjectRow, offset: number, length: number) => vault.readSealed(object.object_name, object.tenant_id, object.key_id, offset, length);
 
   /** The whole of a small sealed object of an interaction's recording. */
-  async function readWhole(request: FastifyRequest, id: string, objects: (tx: TenantTransaction) => Promise<ObjectRow | undefined>): Promise<Uint8Array> {
-    const principal = principalOf(request);
-    const object = await withTenant(db, principal.tenantId, objects);
+  async function readWhole(request: FastifyRequest, find: (tx: TenantTransaction) => Promise<{ call: InteractionRow; object: ObjectRow | undefined }>): Promise<Uint8Array> {
+    const { call, object } = await withTenant(db, principalOf(request).tenantId, find);
     if (object === undefined) throw new Refusal("NOT_FOUND", 404, "This interaction has none.");
     try {
       return await readObject(object, 0, await vault.sealedSize(object.object_name));
     } catch (error) {
-      await noteBroken(request, principal, id, error);
+      await noteBroken(request, call, error);
       throw refusalOf(error);
     }
   }
@@ -180,11 +181,12 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
       async (request, reply) => {
         const { id } = request.params;
         const track = request.body.track ?? null;
-        const facts = playFacts(request, id, track);
-        const playId = await withTenant(db, facts.principal.tenantId, async (tx) => {
-          const playable = await findPlayable(tx, facts.principal, id, facts.now);
+        const principal = principalOf(request);
+        const now = clock.now();
+        const playId = await withTenant(db, principal.tenantId, async (tx) => {
+          const playable = await findPlayable(tx, principal, id, now);
           if (track !== null) trackOf(playable, track);
-          return await openPlay(tx, facts, false);
+          return await openPlay(tx, playFacts(request, playable.row, track, now), false);
         });
         return await reply.code(201).send({ playId });
       },
@@ -235,9 +237,10 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
         const { id } = request.params;
         const principal = principalOf(request);
         let playable: Playable | null = null;
-        const bytes = await readWhole(request, id, async (tx) => {
+        const bytes = await readWhole(request, async (tx) => {
           playable = await findPlayable(tx, principal, id, clock.now());
-          return (await readObjects(tx, playable.part.media.media_id, "peaks")).at(-1);
+          await appendOnce(tx, viewOf(playable.row, originOf(request, { clock, nodeId })));
+          return { call: playable.row, object: (await readObjects(tx, playable.part.media.media_id, "peaks")).at(-1) };
         });
         return cutPeaks(JSON.parse(Buffer.from(bytes).toString("utf8")), playable!);
       },
@@ -252,10 +255,13 @@ export function playbackRoutes({ db, clock, nodeId, vault, openReader }: Playbac
       async (request, reply) => {
         const { id } = request.params;
         const principal = principalOf(request);
-        const bytes = await readWhole(request, id, async (tx) => {
-          if ((await findRow(tx, principal, id)) === null) throw noSuchInteraction();
+        const bytes = await readWhole(request, async (tx) => {
+          const call = await findRow(tx, principal, id);
+          if (call === null) throw noSuchInteraction();
           const part = await findPart(tx, id, clock.now());
-          return part === null ? undefined : (await readObjects(tx, part.media.media_id, "manifest")).find((object) => object.seq === (request.query.revision ?? 1));
+          const object = part === null ? undefined : (await readObjects(tx, part.media.media_id, "manifest")).find((one) => one.seq === (request.query.revision ?? 1));
+          if (object !== undefined) await appendOnce(tx, viewOf(call, originOf(request, { clock, nodeId }), "manifest"));
+          return { call, object };
         });
         return await reply.type("application/json").send(Buffer.from(bytes));
       },

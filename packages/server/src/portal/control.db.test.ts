@@ -8,7 +8,7 @@ import { controlSocketPath } from "@earwitness/contract/control";
 import { createApiKeys, type ApiKeys } from "#access";
 import { systemClock } from "#clock";
 import { isConnectionError, withTenant } from "#db";
-import { createTenant, listTenants, newTrunk, type Tenant } from "#tenants";
+import { createTenant, listTenants, newTrunk, viewTenants, type Tenant } from "#tenants";
 import { createTestDatabase, quietLog, type TestDatabase } from "#testing";
 import { createTrunkStore } from "#trunks";
 import { createControl, type Control } from "./control.ts";
@@ -35,9 +35,10 @@ const openControl = (socketPath: string) => {
     isDatabaseAway: isConnectionError,
     apiKeys,
     listTenants: async () => (await listTenants(db)).map(info),
+    viewTenants: async (by) => (await viewTenants(context, by)).map(info),
     createTenant: async (wanted, by) => info(await createTenant(context, { slug: wanted.slug, displayName: wanted.name, m365TenantId: wanted.m365TenantId ?? null }, by)),
     trunks: {
-      list: (tenant) => trunks().list(tenant),
+      list: (tenant, by) => trunks().list({ tenantId: tenant, by }),
       create: (tenant, { name, networks }, by) => trunks().create({ tenantId: tenant, by }, newTrunk(name, networks)),
       allow: (tenant, trunkId, network, by) => trunks().allow({ tenantId: tenant, by }, trunkId, network),
     },
@@ -120,16 +121,35 @@ test("a trunk is made, shown with what to configure, and given an address", asyn
   expect(await earwitness(["trunk", "show", "nobody", "--tenant", "contoso"])).toEqual({ code: 1, out: "", err: "earwitness: there is no trunk “nobody”; there is SBC Berlin\n" });
 });
 
-test("what was done here is evidence, once each, by the command line of this machine", async () => {
+test("MON-22 MON-28 what was done or looked at here is evidence, once each, by the command line of this machine", async () => {
   const rows = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("evidence").select(["action", "item", "actor_kind", "actor_name"]).orderBy("recorded_at").execute());
   const actor = { actor_kind: "machine", actor_name: "Command line of this machine" };
   expect(rows).toEqual([
-    { action: "Create", item: "Tenant", ...actor },
-    { action: "Create", item: "Api Key", ...actor },
-    { action: "Revoke", item: "Api Key", ...actor },
-    { action: "Create", item: "Trunk", ...actor },
-    { action: "Change", item: "Trunk", ...actor },
+    { action: "Add", item: "Tenant", ...actor },
+    { action: "View", item: "Tenant", ...actor },
+    { action: "Add", item: "API Key", ...actor },
+    { action: "Access", item: "API Key", ...actor },
+    { action: "Disabled", item: "API Key", ...actor },
+    { action: "Add", item: "Trunk", ...actor },
+    { action: "Access", item: "Trunk", ...actor },
+    { action: "Modify", item: "Trunk", ...actor },
   ]);
+});
+
+test("MON-22 every command is one that leaves a row, as above, or tells nothing of a tenant", () => {
+  expect([...control.routes].toSorted()).toEqual(
+    [
+      "GET /status", // of this machine
+      "GET /tenants",
+      "GET /tenants/:slug/api-keys",
+      "GET /tenants/:slug/trunks",
+      "POST /api-keys",
+      "POST /tenants",
+      "POST /tenants/:slug/api-keys/:apiKeyId/revoke",
+      "POST /tenants/:slug/trunks",
+      "POST /tenants/:slug/trunks/:trunkId/networks",
+    ].toSorted(),
+  );
 });
 
 test("what is refused is said on stderr with exit code 1", async () => {

@@ -11,6 +11,7 @@ import { Type } from "typebox";
 import { Trunk } from "@earwitness/contract";
 import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
+import { commandLine } from "#evidence";
 import { Refusal } from "#errors";
 import type { Log } from "#log";
 import { answerError, answerNotFound } from "./problem.ts";
@@ -20,22 +21,24 @@ export interface ControlOptions {
   readonly log: Log;
   readonly isDatabaseAway: (error: unknown) => boolean;
   readonly apiKeys: ApiKeys;
+  /** To find one by its name. */
   readonly listTenants: () => Promise<TenantInfo[]>;
-  readonly createTenant: (wanted: TenantRequest, by: typeof operator) => Promise<TenantInfo>;
+  /** Because somebody wants to see them. */
+  readonly viewTenants: (by: typeof commandLine) => Promise<TenantInfo[]>;
+  readonly createTenant: (wanted: TenantRequest, by: typeof commandLine) => Promise<TenantInfo>;
   readonly trunks: {
-    list(tenantId: string): Promise<Trunk[]>;
-    create(tenantId: string, wanted: TrunkRequest, by: typeof operator): Promise<Trunk>;
-    allow(tenantId: string, trunkId: string, network: string, by: typeof operator): Promise<Trunk>;
+    list(tenantId: string, by: typeof commandLine): Promise<Trunk[]>;
+    create(tenantId: string, wanted: TrunkRequest, by: typeof commandLine): Promise<Trunk>;
+    allow(tenantId: string, trunkId: string, network: string, by: typeof commandLine): Promise<Trunk>;
   };
   readonly status: () => Promise<Status>;
 }
 
 export interface Control {
+  /** What can be asked for, such as `GET /tenants`. */
+  readonly routes: readonly string[];
   close(): Promise<void>;
 }
-
-/** How evidence names what was done here: the socket tells no users apart. */
-const operator = { kind: "machine", id: "control-socket", name: "Command line of this machine" } as const;
 
 export async function createControl(options: ControlOptions): Promise<Control> {
   const { socketPath, apiKeys, listTenants } = options;
@@ -49,6 +52,8 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.isDatabaseAway));
   app.setNotFoundHandler(answerNotFound);
+  const routes: string[] = [];
+  app.addHook("onRoute", ({ method, url }) => void routes.push(`${String(method)} ${url}`));
 
   async function tenantIdOf(slug: string): Promise<string> {
     const tenants = await listTenants();
@@ -60,11 +65,11 @@ export async function createControl(options: ControlOptions): Promise<Control> {
 
   app.post("/api-keys", { schema: { body: ApiKeyRequest, response: { 201: ApiKeyCreated } } }, async (request, reply) => {
     const { tenant, name, profile } = request.body;
-    return await reply.code(201).send(await apiKeys.create(await tenantIdOf(tenant), { name, profile }, operator));
+    return await reply.code(201).send(await apiKeys.create(await tenantIdOf(tenant), { name, profile }, commandLine));
   });
 
   app.get("/tenants/:slug/api-keys", { schema: { params: Type.Object({ slug: Type.String() }), response: { 200: Type.Array(ApiKeyInfo) } } }, async (request) => {
-    const keys = await apiKeys.list(await tenantIdOf(request.params.slug));
+    const keys = await apiKeys.list(await tenantIdOf(request.params.slug), commandLine);
     return keys.map((key) => ({
       apiKeyId: key.apiKeyId,
       name: key.name,
@@ -79,25 +84,25 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     "/tenants/:slug/api-keys/:apiKeyId/revoke",
     { schema: { params: Type.Object({ slug: Type.String(), apiKeyId: Type.String({ format: "uuid" }) }), response: { 204: Type.Null() } } },
     async (request, reply) => {
-      await apiKeys.revoke(await tenantIdOf(request.params.slug), request.params.apiKeyId, operator);
+      await apiKeys.revoke(await tenantIdOf(request.params.slug), request.params.apiKeyId, commandLine);
       return await reply.code(204).send(null);
     },
   );
 
-  app.get("/tenants", { schema: { response: { 200: Type.Array(TenantInfo) } } }, async () => await listTenants());
+  app.get("/tenants", { schema: { response: { 200: Type.Array(TenantInfo) } } }, async () => await options.viewTenants(commandLine));
   app.post("/tenants", { schema: { body: TenantRequest, response: { 201: TenantInfo } } }, async (request, reply) =>
-    await reply.code(201).send(await options.createTenant(request.body, operator)),
+    await reply.code(201).send(await options.createTenant(request.body, commandLine)),
   );
 
   const ofTenant = Type.Object({ slug: Type.String() });
-  app.get("/tenants/:slug/trunks", { schema: { params: ofTenant, response: { 200: Type.Array(Trunk) } } }, async (request) => await options.trunks.list(await tenantIdOf(request.params.slug)));
+  app.get("/tenants/:slug/trunks", { schema: { params: ofTenant, response: { 200: Type.Array(Trunk) } } }, async (request) => await options.trunks.list(await tenantIdOf(request.params.slug), commandLine));
   app.post("/tenants/:slug/trunks", { schema: { params: ofTenant, body: TrunkRequest, response: { 201: Trunk } } }, async (request, reply) =>
-    await reply.code(201).send(await options.trunks.create(await tenantIdOf(request.params.slug), request.body, operator)),
+    await reply.code(201).send(await options.trunks.create(await tenantIdOf(request.params.slug), request.body, commandLine)),
   );
   app.post(
     "/tenants/:slug/trunks/:trunkId/networks",
     { schema: { params: Type.Object({ slug: Type.String(), trunkId: Type.String({ format: "uuid" }) }), body: NetworkRequest, response: { 200: Trunk } } },
-    async (request) => await options.trunks.allow(await tenantIdOf(request.params.slug), request.params.trunkId, request.body.network, operator),
+    async (request) => await options.trunks.allow(await tenantIdOf(request.params.slug), request.params.trunkId, request.body.network, commandLine),
   );
   app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
 
@@ -107,7 +112,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   await chmod(socketPath, 0o600);
 
   let closing: Promise<void> | null = null;
-  return { close: () => (closing ??= app.close()) };
+  return { routes, close: () => (closing ??= app.close()) };
 }
 
 /** The directory is what keeps others out between bind and chmod; one that somebody else made is refused. */

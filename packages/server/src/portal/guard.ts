@@ -11,7 +11,7 @@ export interface Credentials {
 export interface GuardOptions {
   readonly publicUrl: URL;
   readonly sessionCookie: string;
-  readonly authenticate: (credentials: Credentials) => Promise<Principal | null>;
+  readonly authenticate: (credentials: Credentials, remoteAddress: string) => Promise<Principal | null>;
 }
 
 /** Requests of one caller in a minute: a person's pages and player need far fewer, a script's loop may not starve the others. */
@@ -63,7 +63,7 @@ export function guardRoutes(app: PortalApp, options: GuardOptions): void {
     const credentials = readCredentials(request, options.sessionCookie);
     if (credentials.session !== null) refuseForeignOrigin(request, options.publicUrl);
     const isAnonymous = credentials.apiKey === null && credentials.session === null;
-    const principal = isAnonymous ? null : await options.authenticate(credentials);
+    const principal = isAnonymous ? null : await options.authenticate(credentials, request.ip);
     if (principal === null) {
       if (!isAnonymous) refuseBeyond(await failures(request), reply, "Too many wrong credentials from this address. ");
       throw new Refusal("UNAUTHENTICATED", 401, "Sign in, or send an API key as `Authorization: Bearer …`.");

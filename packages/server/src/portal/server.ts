@@ -47,6 +47,8 @@ export interface Portal {
   readonly app: PortalApp;
   /** OpenAPI description of all routes. */
   describe(): ReturnType<typeof describeRoutes>;
+  /** Everything that is answered, such as `GET /api/v1/trunks/:id`. */
+  routes(): string[];
   listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>;
   close(): Promise<void>;
 }
@@ -119,6 +121,7 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
   return {
     app,
     describe,
+    routes: () => routes.flatMap(({ method, url }) => [method].flat().map((one) => `${one} ${url}`)),
     async listen({ host, port }) {
       await app.listen({ host, port });
       const address = app.server.address();

@@ -4,7 +4,7 @@
  */
 import { ensurePartitions, isConnectionError, withSystem, withTenant, type Db, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
-import { append, appendMany, type Actor } from "#evidence";
+import { append, appendMany, type Actor, type EvidenceEntry } from "#evidence";
 import { mintedAt } from "#ids";
 import type { Log } from "#log";
 import type { Fact } from "./facts.ts";
@@ -178,16 +178,16 @@ async function moveMark(tx: TenantTransaction, nodeId: string, seq: number): Pro
 }
 
 /** The words of the audit trail for what a recorder does by itself. */
-function evidenceOf(fact: Fact, nodeId: string) {
+function evidenceOf(fact: Fact, nodeId: string): EvidenceEntry {
   const actor: Actor = { kind: "machine", id: nodeId, name: "Recorder" };
-  const base = { actor, item: "Call", occurredAt: new Date(fact.atMs), nodeId };
+  const base = { actor, item: "Call", occurredAt: new Date(fact.atMs), nodeId } as const;
   switch (fact.kind) {
     case "recording.opened":
       return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision, ...(fact.continuesRecordingId === undefined ? {} : { continues: fact.continuesRecordingId }) } };
     case "interaction.changed": {
-      const { mediaStatus, releaseCause, participants, transferredTo, transferredBy } = fact.interaction;
-      const action = { opened: "Interaction Opened", changed: "Interaction Changed", released: "Interaction Released" }[fact.change];
-      return { ...base, action, subject: fact.interaction.interactionId, detail: { recordingId: fact.recordingId, mediaStatus, releaseCause, participants, transferredBy, transferredTo } };
+      const { user, startedAtMs, mediaStatus, releaseCause, participants, transferredTo, transferredBy } = fact.interaction;
+      const action = ({ opened: "Interaction Opened", changed: "Interaction Changed", released: "Interaction Released" } as const)[fact.change];
+      return { ...base, action, subject: fact.interaction.interactionId, detail: { name: user.name ?? user.address, startedAt: new Date(startedAtMs).toISOString(), recordingId: fact.recordingId, mediaStatus, releaseCause, participants, transferredBy, transferredTo } };
     }
     case "call.event":
       return { ...base, action: "Call Event", subject: fact.recordingId, detail: { event: fact.event, atMs: fact.mediaMs, participant: fact.participant } };

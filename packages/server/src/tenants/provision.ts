@@ -1,5 +1,6 @@
 import { withTenant, type TenantTransaction } from "#db";
-import { append, type Actor } from "#evidence";
+import type { Action, Item } from "@earwitness/contract";
+import { append, provisionFile, type Actor } from "#evidence";
 import { newRecordingUser } from "./recording-user.ts";
 import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
 import { columnOf, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
@@ -16,7 +17,7 @@ export interface Provisioned {
  * changes nothing and leaves no trace.
  */
 export async function provision(context: TenantsContext, { tenants }: Provision): Promise<Provisioned> {
-  const by: Actor = { kind: "machine", id: context.nodeId, name: "Provision file" };
+  const by = provisionFile;
   const known = new Set((await listTenants(context.db)).map(({ tenantId }) => tenantId));
   let changes = 0;
   for (const tenant of tenants) {
@@ -46,7 +47,7 @@ async function updateTenant(tx: TenantTransaction, tenant: ProvisionedTenant, ac
   const change = difference(row, wanted);
   if (change === null) return false;
   await tx.updateTable("tenants").set(wanted).execute();
-  await tell(tx, act, "Change", "Tenant", tenant.tenantId, change);
+  await tell(tx, act, "Modify", "Tenant", tenant.tenantId, tenant.displayName, change);
   return true;
 }
 
@@ -96,7 +97,7 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
         .execute();
     }
   }
-  await tell(tx, act, row === undefined ? "Create" : "Change", "Person", person.personId, change);
+  await tell(tx, act, row === undefined ? "Add" : "Modify", "User", person.personId, person.displayName, change);
   return true;
 }
 
@@ -110,7 +111,7 @@ async function putTrunk(tx: TenantTransaction, { trunkId, settings, named, recor
   if (change === null) return false;
   if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: newRecordingUser(), ...storedTrunk(all) }).execute();
   else await tx.updateTable("trunks").set(storedTrunk(wanted)).where("trunk_id", "=", trunkId).execute();
-  await tell(tx, act, row === undefined ? "Create" : "Change", "Trunk", trunkId, change);
+  await tell(tx, act, row === undefined ? "Add" : "Modify", "Trunk", trunkId, settings.name, change);
   return true;
 }
 
@@ -120,6 +121,6 @@ function difference(row: Readonly<Record<string, unknown>> | undefined, wanted: 
   return different.length === 0 ? null : Object.fromEntries(different.map(([column, to]) => [column, { from: row?.[column] ?? null, to }]));
 }
 
-async function tell(tx: TenantTransaction, act: Act, action: string, item: string, subject: string, change: Record<string, unknown>): Promise<void> {
-  await append(tx, { actor: act.by, action, item, subject, occurredAt: act.clock.now(), nodeId: act.nodeId, detail: { change } });
+async function tell(tx: TenantTransaction, act: Act, action: Action, item: Item, subject: string, name: string, change: Record<string, unknown>): Promise<void> {
+  await append(tx, { actor: act.by, action, item, subject, occurredAt: act.clock.now(), nodeId: act.nodeId, detail: { name, change } });
 }

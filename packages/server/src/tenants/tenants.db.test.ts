@@ -25,7 +25,23 @@ describe("createTenant", () => {
     const tenant = await createTenant(context, { slug: "fabrikam", displayName: "Fabrikam" }, operator);
     expect(await listTenants(database.db)).toContainEqual(tenant);
     expect(await evidenceOf(tenant.tenantId)).toEqual([
-      { action: "Create", item: "Tenant", subject: tenant.tenantId, actor_kind: "machine", detail: { slug: "fabrikam", displayName: "Fabrikam", m365TenantId: null, sandbox: false, keepOriginal: true, publicKeyId: `key of ${tenant.tenantId}` } },
+      {
+        action: "Add",
+        item: "Tenant",
+        subject: tenant.tenantId,
+        actor_kind: "machine",
+        detail: {
+          name: "Fabrikam",
+          change: {
+            slug: { from: null, to: "fabrikam" },
+            displayName: { from: null, to: "Fabrikam" },
+            m365TenantId: { from: null, to: null },
+            sandbox: { from: null, to: false },
+            keepOriginal: { from: null, to: true },
+            publicKeyId: { from: null, to: `key of ${tenant.tenantId}` },
+          },
+        },
+      },
     ]);
   });
 
@@ -57,7 +73,7 @@ describe("provision", () => {
   test("makes what is missing, each with its evidence; a second time nothing happens and nothing is written", async () => {
     expect(await provision(context, file())).toEqual({ changes: 4 });
     const evidence = await evidenceOf(tenantId);
-    expect(evidence.map(({ action, item }) => `${action} ${item}`).sort()).toEqual(["Create Person", "Create Person", "Create Tenant", "Create Trunk"]);
+    expect(evidence.map(({ action, item }) => `${action} ${item}`).sort()).toEqual(["Add Tenant", "Add Trunk", "Add User", "Add User"]);
     expect(evidence.every(({ actor_kind }) => actor_kind === "machine")).toBe(true);
     expect(await provision(context, file())).toEqual({ changes: 0 });
     expect(await evidenceOf(tenantId)).toHaveLength(4);
@@ -69,8 +85,8 @@ describe("provision", () => {
     expect(await provision(context, file({ displayName: "Contoso Ltd", people: [{ ...adele, recorded: false }], trunks: [] }))).toEqual({ changes: 2 });
     const changes = (await evidenceOf(tenantId)).slice(4);
     expect(changes.map(({ action, item, detail }) => ({ action, item, detail }))).toEqual([
-      { action: "Change", item: "Tenant", detail: { change: { display_name: { from: "Contoso", to: "Contoso Ltd" } } } },
-      { action: "Change", item: "Person", detail: { change: { recorded: { from: true, to: false } } } },
+      { action: "Modify", item: "Tenant", detail: { name: "Contoso Ltd", change: { display_name: { from: "Contoso", to: "Contoso Ltd" } } } },
+      { action: "Modify", item: "User", detail: { name: "Adele Vance", change: { recorded: { from: true, to: false } } } },
     ]);
     const left = await withTenant(database.db, tenantId, async (tx) => [await tx.selectFrom("people").select("upn").execute(), await tx.selectFrom("trunks").select("name").execute()]);
     expect(left.map((rows) => rows.length)).toEqual([2, 1]);
@@ -111,6 +127,6 @@ describe("provision", () => {
     const results = await Promise.all(Array.from({ length: 4 }, () => provision(context, file({ people }))));
     const made = results.reduce((sum, { changes }) => sum + changes, 0);
     expect((await evidenceOf(tenantId)).length - before).toBe(made);
-    expect((await evidenceOf(tenantId)).filter(({ subject, action }) => action === "Create" && people.some(({ personId }) => personId === subject))).toHaveLength(5);
+    expect((await evidenceOf(tenantId)).filter(({ subject, action }) => action === "Add" && people.some(({ personId }) => personId === subject))).toHaveLength(5);
   });
 });

@@ -1,7 +1,7 @@
 import type { Clock } from "#clock";
 import { withSystem, withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
-import { append, type Actor } from "#evidence";
+import { append, appendOnce, type Actor } from "#evidence";
 import { newUuid } from "#ids";
 
 export interface Tenant {
@@ -58,8 +58,9 @@ export async function createTenant({ db, clock, nodeId, ensureKey }: TenantsCont
           public_key_id: publicKeyId,
         })
         .execute();
-      const { tenantId, ...detail } = tenant;
-      await append(tx, { actor: by, action: "Create", item: "Tenant", subject: tenantId, occurredAt: clock.now(), nodeId, detail: { ...detail, publicKeyId } });
+      const { tenantId, ...settings } = tenant;
+      const change = Object.fromEntries(Object.entries({ ...settings, publicKeyId }).map(([field, to]) => [field, { from: null, to }]));
+      await append(tx, { actor: by, action: "Add", item: "Tenant", subject: tenantId, occurredAt: clock.now(), nodeId, detail: { name: tenant.displayName, change } });
     });
   } catch (error) {
     throw taken(error, tenant) ?? error;
@@ -86,4 +87,13 @@ export async function listTenants(db: Db): Promise<Tenant[]> {
     sandbox: row.sandbox,
     keepOriginal: row.keep_original,
   }));
+}
+
+/** The same, where somebody looks: each tenant can read in its own log that it was looked at (MON-28). */
+export async function viewTenants(context: Pick<TenantsContext, "db" | "clock" | "nodeId">, by: Actor): Promise<Tenant[]> {
+  const tenants = await listTenants(context.db);
+  for (const { tenantId, displayName } of tenants) {
+    await withTenant(context.db, tenantId, (tx) => appendOnce(tx, { actor: by, action: "View", item: "Tenant", subject: tenantId, occurredAt: context.clock.now(), nodeId: context.nodeId, detail: { name: displayName } }));
+  }
+  return tenants;
 }

@@ -74,15 +74,15 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       onActivity: (listener) => (hearers.add(listener), () => hearers.delete(listener)),
     },
   });
-  const authenticate = async ({ apiKey, session }: Credentials, isUse = true) =>
-    apiKey !== null ? await apiKeys.verify(apiKey) : session !== null ? await sessions.verify(session, isUse) : null;
+  const authenticate = async ({ apiKey, session }: Credentials, remoteAddress?: string) =>
+    apiKey !== null ? await apiKeys.verify(apiKey, remoteAddress === undefined ? undefined : { remoteAddress }) : session !== null ? await sessions.verify(session, remoteAddress !== undefined) : null;
   const portal = await createPortal({
     log,
     version: "0.0.0-test",
     publicUrl,
     trustedProxies: [],
     webRoot: options.webRoot ?? null,
-    authenticate: (credentials) => authenticate(credentials),
+    authenticate,
     isDatabaseAway: isConnectionError,
     ready: options.ready ?? (() => ({ ready: true, reasons: [] })),
     portalReady: async () => ({ ready: await pingDb(db), reasons: [] }),
@@ -95,12 +95,14 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       ready: () => true,
     },
     routes: [
-      accessRoutes({ db, clock, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
-      interactionRoutes({ db, clock, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie), false) }),
+      accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
+      interactionRoutes({ db, clock, nodeId, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
       peopleRoutes({ db, clock, nodeId, announce: () => void directoryChanges.push(clock.now()) }),
       trunkRoutes({
         db,
+        clock,
+        nodeId,
         trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses({ host: "sip.example", port: 5060, tlsPort: null }, user), announce: () => void directoryChanges.push(clock.now()) }),
         peopleOf: (tenantId) => readPeople(db, tenantId),
       }),

@@ -3,7 +3,9 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { Invitation } from "@earwitness/contract";
 import { withTenant, type Db, type TenantTransaction } from "#db";
+import type { Origin } from "#access";
 import { Refusal } from "#errors";
+import { appendOnce } from "#evidence";
 
 export interface InvitationQuery {
   /** A trunk's id; `none`: those that could not be given to one. */
@@ -13,8 +15,9 @@ export interface InvitationQuery {
   readonly after?: string | undefined;
 }
 
-export async function listInvitations(db: Db, tenantId: string, { trunk, limit, after }: InvitationQuery): Promise<Invitation[]> {
+export async function listInvitations(db: Db, tenantId: string, origin: Origin, { trunk, limit, after }: InvitationQuery): Promise<Invitation[]> {
   return await withTenant(db, tenantId, async (tx) => {
+    await noteLook(tx, origin, trunk);
     let query = tx
       .selectFrom("trunk_invitations as i")
       .leftJoin("trunks as t", (join) => join.onRef("t.tenant_id", "=", "i.tenant_id").onRef("t.trunk_id", "=", "i.trunk_id"))
@@ -49,6 +52,12 @@ export async function listInvitations(db: Db, tenantId: string, { trunk, limit, 
   });
 }
 
+/** The invitations of a trunk are part of looking at the trunk; all of them are part of the trunks' pages. */
+async function noteLook(tx: TenantTransaction, origin: Origin, trunk: string | undefined): Promise<void> {
+  const row = trunk === undefined || trunk === "none" ? undefined : await tx.selectFrom("trunks").select(["trunk_id", "name"]).where("trunk_id", "=", trunk).executeTakeFirst();
+  await appendOnce(tx, row === undefined ? { ...origin, action: "Access", item: "Trunk" } : { ...origin, action: "View", item: "Trunk", subject: row.trunk_id, detail: { name: row.name } });
+}
+
 async function interactionsOf(tx: TenantTransaction, recordingIds: readonly string[]): Promise<Map<string, string[]>> {
   if (recordingIds.length === 0) return new Map();
   const rows = await tx.selectFrom("interaction_media").select(["media_id", "interaction_id"]).where("media_id", "in", recordingIds).orderBy("interaction_id").execute();
@@ -60,8 +69,12 @@ async function interactionsOf(tx: TenantTransaction, recordingIds: readonly stri
 /** No trace is longer when it is written (invitation-log.ts); what is, was not written by this program. */
 const longestTrace = 1024 * 1024;
 
-export async function readTrace(db: Db, tenantId: string, invitationId: string): Promise<{ readonly text: string; readonly fileName: string }> {
-  const row = await withTenant(db, tenantId, (tx) => tx.selectFrom("trunk_invitations").select(["at", "sip_call_id", "trace"]).where("invitation_id", "=", invitationId).executeTakeFirst());
+export async function readTrace(db: Db, tenantId: string, origin: Origin, invitationId: string): Promise<{ readonly text: string; readonly fileName: string }> {
+  const row = await withTenant(db, tenantId, async (tx) => {
+    const found = await tx.selectFrom("trunk_invitations").select(["at", "sip_call_id", "trace"]).where("invitation_id", "=", invitationId).executeTakeFirst();
+    if (found !== undefined && found.trace !== null) await appendOnce(tx, { ...origin, action: "View", item: "Invitation", subject: invitationId, detail: { name: found.sip_call_id } });
+    return found;
+  });
   if (row === undefined) throw new Refusal("INVITATION_NOT_FOUND", 404, "There is no such invitation. Only the last ones of each trunk are kept.");
   if (row.trace === null) throw new Refusal("TRACE_NOT_FOUND", 404, "No messages of this invitation are kept.");
   const text = await promisify(gunzip)(row.trace, { maxOutputLength: longestTrace });

@@ -1,10 +1,12 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { DigestSecret, InvitationPage, Trunk, TrunkId, TrunkPage, TrunkSettings, TrunkTrial, TrunkTrialResult } from "@earwitness/contract";
-import { actorOf, principalOf, type PortalApp } from "#access";
-import type { Db } from "#db";
+import { actorOf, originOf, principalOf, type PortalApp } from "#access";
+import type { Clock } from "#clock";
+import { withTenant, type Db } from "#db";
 import type { KnownPeople } from "#directory";
 import { Refusal } from "#errors";
+import { appendOnce } from "#evidence";
 import { checkTrunkSettings, unstorableTexts } from "#tenants";
 import { listInvitations, readTrace } from "./invitations.ts";
 import { trySettings } from "./try-settings.ts";
@@ -12,6 +14,8 @@ import { invalid, trunkTag, type Act, type TrunkStore } from "./trunk-store.ts";
 
 export interface TrunkRoutesOptions {
   readonly db: Db;
+  readonly clock: Clock;
+  readonly nodeId: string;
   readonly trunks: TrunkStore;
   /** The tenant's people as calls are matched with; null while they are not known. */
   readonly peopleOf: (tenantId: string) => KnownPeople | null | Promise<KnownPeople | null>;
@@ -24,7 +28,7 @@ const Params = Type.Object({ id: TrunkId });
 const bodyLimit = 1024 * 1024;
 const ifMatch = Type.Object({ "if-match": Type.Optional(Type.String({ maxLength: 500, description: "The `ETag` of what was changed; 412 when somebody else has changed it since." })) });
 
-export function trunkRoutes({ db, trunks, peopleOf }: TrunkRoutesOptions) {
+export function trunkRoutes({ db, clock, nodeId, trunks, peopleOf }: TrunkRoutesOptions) {
   const actOf = (request: FastifyRequest): Act => {
     const principal = principalOf(request);
     return { tenantId: principal.tenantId, by: actorOf(principal), remoteAddress: request.ip };
@@ -34,7 +38,7 @@ export function trunkRoutes({ db, trunks, peopleOf }: TrunkRoutesOptions) {
     app.get(
       "/api/v1/trunks",
       { config: { access }, schema: { summary: "List trunks", description: "All of the tenant's, by name.", tags, response: { 200: TrunkPage } } },
-      async (request) => ({ trunks: await trunks.list(principalOf(request).tenantId) }),
+      async (request) => ({ trunks: await trunks.list(actOf(request)) }),
     );
 
     app.post(
@@ -50,7 +54,7 @@ export function trunkRoutes({ db, trunks, peopleOf }: TrunkRoutesOptions) {
       "/api/v1/trunks/:id",
       { config: { access }, schema: { summary: "One trunk", description: "Its `ETag` goes into `If-Match` of a change.", tags, params: Params, response: { 200: Trunk } } },
       async (request, reply) => {
-        const trunk = await trunks.get(principalOf(request).tenantId, request.params.id);
+        const trunk = await trunks.get(actOf(request), request.params.id);
         return await reply.header("etag", trunkTag(trunk)).send(trunk);
       },
     );
@@ -120,8 +124,11 @@ export function trunkRoutes({ db, trunks, peopleOf }: TrunkRoutesOptions) {
         if (mistakes.length > 0) throw invalid(mistakes, "body.settings");
         const unreadable = unstorableTexts(samples, "samples");
         if (unreadable.length > 0) throw invalid(unreadable);
-        const people = await peopleOf(principalOf(request).tenantId);
+        const { tenantId } = principalOf(request);
+        const people = await peopleOf(tenantId);
         if (people === null) throw new Refusal("NOT_YET_KNOWN", 503, "This node does not know the tenant's people yet; try again in a moment.");
+        // It tells whose an address is: trying addresses is looking people up.
+        await withTenant(db, tenantId, (tx) => appendOnce(tx, { ...originOf(request, { clock, nodeId }), action: "Search", item: "User", detail: { with: "sample addresses" } }));
         return trySettings(people, settings, samples);
       },
     );
@@ -145,7 +152,7 @@ export function trunkRoutes({ db, trunks, peopleOf }: TrunkRoutesOptions) {
       async (request) => {
         const { trunk, limit = 50, after } = request.query;
         if (trunk !== undefined && trunk !== "none" && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(trunk)) throw new Refusal("VALIDATION", 400, "`trunk` is the id of no trunk.", [{ where: "query.trunk", message: "is the id of no trunk" }]);
-        return { invitations: await listInvitations(db, principalOf(request).tenantId, { trunk, limit, after }) };
+        return { invitations: await listInvitations(db, principalOf(request).tenantId, originOf(request, { clock, nodeId }), { trunk, limit, after }) };
       },
     );
 
@@ -156,7 +163,7 @@ export function trunkRoutes({ db, trunks, peopleOf }: TrunkRoutesOptions) {
         schema: { summary: "SIP messages of an invitation", description: "As they were on the wire, keys and credentials masked. They name who called whom.", tags, params: Type.Object({ id: Type.String({ format: "uuid" }) }) },
       },
       async (request, reply) => {
-        const { text, fileName } = await readTrace(db, principalOf(request).tenantId, request.params.id);
+        const { text, fileName } = await readTrace(db, principalOf(request).tenantId, originOf(request, { clock, nodeId }), request.params.id);
         return await reply.type("text/plain; charset=utf-8").header("cache-control", "no-store").header("content-disposition", `attachment; filename="${fileName}"`).send(text);
       },
     );

@@ -5,7 +5,8 @@ import { entityTag, refuseStale } from "#access";
 import type { Clock } from "#clock";
 import { asSystem, withTenant, type Database, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
-import { append, type Actor } from "#evidence";
+import type { Action } from "@earwitness/contract";
+import { append, appendOnce, type Actor, type EvidenceEntry } from "#evidence";
 import { newUuid } from "#ids";
 import { checkTrunkSettings, networksOverlap, newRecordingUser, readNetwork, storedTrunk, trunkColumns, trunkSettings, type SettingsMistake } from "#tenants";
 import type { Selectable } from "kysely";
@@ -30,8 +31,8 @@ export interface Act {
 }
 
 export interface TrunkStore {
-  list(tenantId: string): Promise<Trunk[]>;
-  get(tenantId: string, trunkId: string): Promise<Trunk>;
+  list(act: Act): Promise<Trunk[]>;
+  get(act: Act, trunkId: string): Promise<Trunk>;
   create(act: Act, settings: TrunkSettings): Promise<Trunk>;
   /** `ifMatch`: the tag of the state that the change was made to. */
   change(act: Act, trunkId: string, settings: TrunkSettings, ifMatch?: string): Promise<Trunk>;
@@ -60,8 +61,17 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
     }
   }
 
-  const tell = (tx: TenantTransaction, { by, remoteAddress }: Act, action: string, trunkId: string, detail: Record<string, unknown>) =>
-    append(tx, { actor: by, action, item: "Trunk", subject: trunkId, occurredAt: clock.now(), nodeId, ...(remoteAddress === undefined ? {} : { remoteAddress }), detail });
+  const evidenceOf = ({ by, remoteAddress }: Act, action: Action, trunkId: string | null, detail: Record<string, unknown>): EvidenceEntry => ({
+    actor: by,
+    action,
+    item: "Trunk",
+    ...(trunkId === null ? {} : { subject: trunkId }),
+    occurredAt: clock.now(),
+    nodeId,
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+    detail,
+  });
+  const tell = (tx: TenantTransaction, act: Act, action: Action, trunkId: string, detail: { readonly name: string; readonly [more: string]: unknown }) => append(tx, evidenceOf(act, action, trunkId, detail));
 
   async function read(tx: TenantTransaction, trunkId?: string): Promise<Trunk[]> {
     const rows = await tx.selectFrom("trunks").selectAll().$if(trunkId !== undefined, (query) => query.where("trunk_id", "=", trunkId!)).orderBy("name").orderBy("trunk_id").execute();
@@ -106,7 +116,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
     const change = difference(before, after);
     if (Object.keys(change).length === 0) return;
     await tx.updateTable("trunks").set(storedTrunk(after)).where("trunk_id", "=", row.trunk_id).execute();
-    await tell(tx, act, "Change", row.trunk_id, { change });
+    await tell(tx, act, "Modify", row.trunk_id, { name: settings.name, change });
   }
 
   async function writeDigest(tx: TenantTransaction, act: Act, row: Row, password: string | null): Promise<void> {
@@ -124,12 +134,21 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
       .where("trunk_id", "=", row.trunk_id)
       .execute();
     const to = ha1 && { username: row.recording_user, realm, setAt: setAt.toISOString() };
-    await tell(tx, act, "Change", row.trunk_id, { change: { digest: { from: digestOf(row), to } } });
+    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: digestOf(row), to } } });
   }
 
   return {
-    list: (tenantId) => withTenant(db, tenantId, (tx) => read(tx)),
-    get: (tenantId, trunkId) => withTenant(db, tenantId, (tx) => one(tx, trunkId)),
+    list: (act) =>
+      withTenant(db, act.tenantId, async (tx) => {
+        await appendOnce(tx, evidenceOf(act, "Access", null, {}));
+        return await read(tx);
+      }),
+    get: (act, trunkId) =>
+      withTenant(db, act.tenantId, async (tx) => {
+        const trunk = await one(tx, trunkId);
+        await appendOnce(tx, evidenceOf(act, "View", trunkId, { name: trunk.settings.name }));
+        return trunk;
+      }),
 
     create: (act, wanted) =>
       changing(act, async (tx) => {
@@ -139,7 +158,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
         const trunkId = newUuid();
         const recordingUser = newRecordingUser();
         await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: recordingUser, ...storedTrunk(trunkColumns(settings)) }).execute();
-        await tell(tx, act, "Create", trunkId, { change: difference(null, { ...trunkColumns(settings), recording_user: recordingUser }) });
+        await tell(tx, act, "Add", trunkId, { name: settings.name, change: difference(null, { ...trunkColumns(settings), recording_user: recordingUser }) });
         return await one(tx, trunkId);
       }),
 
@@ -170,7 +189,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
         const row = await locked(tx, trunkId);
         await tx.deleteFrom("trunk_invitations").where("trunk_id", "=", trunkId).execute();
         await tx.deleteFrom("trunks").where("trunk_id", "=", trunkId).execute();
-        await tell(tx, act, "Delete", trunkId, { was: { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user, digest: digestOf(row) } });
+        await tell(tx, act, "Delete", trunkId, { name: row.name, was: { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user, digest: digestOf(row) } });
       }),
 
     setDigest: (act, trunkId) =>

@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { sql } from "kysely";
+import type { TenantTransaction } from "#db";
+import { append, type EvidenceEntry } from "./append.ts";
+
+/** How long looking at the same thing is one act: a page asks again by itself, and a list is read in many pages. */
+const oneActMs = 15 * 60_000;
+
+/**
+ * Writes the row of an act of looking, unless the same was written for the same actor within the last quarter of an hour
+ * (docs/decisions/0014). Requests that come at the same moment wait for each other at the row of `recent_acts`: one of
+ * them writes.
+ */
+export async function appendOnce(tx: TenantTransaction, entry: EvidenceEntry): Promise<void> {
+  const { action, item, subject = null, detail = {} } = entry;
+  const principal = `${entry.actor.kind}:${entry.actor.id}`;
+  const act = createHash("sha256").update(JSON.stringify([action, item, subject, detail])).digest("base64url");
+  const now = entry.occurredAt;
+  const over = new Date(now.getTime() - oneActMs);
+  const opened = await tx
+    .insertInto("recent_acts")
+    .values({ tenant_id: tx.tenantId, principal, act, opened_at: now })
+    // A clock that was set back leaves acts of the future behind: they are over.
+    .onConflict((conflict) => conflict.columns(["tenant_id", "principal", "act"]).doUpdateSet({ opened_at: now }).where(sql<boolean>`recent_acts.opened_at <= ${over} or recent_acts.opened_at > ${now}`))
+    .returning("act")
+    .executeTakeFirst();
+  if (opened === undefined) return;
+  await append(tx, entry);
+  await tx.deleteFrom("recent_acts").where("principal", "=", principal).where("opened_at", "<=", over).execute();
+}
