@@ -65,8 +65,7 @@ export const metadata = harness({
   words,
   run,
   alone: parseRecordingMetadata,
-  maxBytes: 512 * 1024,
-  covers: ["/packages/media/src/", "/node_modules/saxes/"],
+  maxBytes: 300 * 1024,
   seeds: [
     taken("complete", complete),
     taken("partial", partial),

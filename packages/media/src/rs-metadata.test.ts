@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mergeRecordingMetadata } from "./rs-merge.ts";
@@ -312,10 +314,8 @@ describe("hostile documents", () => {
     ["no XML", "v=0"],
     ["nothing", ""],
     ["too much", " ".repeat(1_100_000)],
-  ])("%s is refused at once", (_what, xml) => {
-    const started = performance.now();
+  ])("%s is refused", (_what, xml) => {
     expect(parseRecordingMetadata(bytes(xml)).ok).toBe(false);
-    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   test("names that JavaScript objects know are names like others", () => {
@@ -324,26 +324,41 @@ describe("hostile documents", () => {
     expect(document.extensions[0]?.path).toBe("__proto__");
   });
 
-  test("a megabyte of attributes, text or ids is read in linear time", () => {
-    for (const xml of [
-      `<recording ${Array.from({ length: 40_000 }, (_, index) => `a${index}="x"`).join(" ")}/>`,
-      `<recording><name>${" a".repeat(450_000)}</name></recording>`,
-      `<recording>${Array.from({ length: 9000 }, (_, index) => `<participant participant_id="p${index}"><send>s${index}</send></participant>`).join("")}</recording>`,
-    ]) {
-      const started = performance.now();
-      const result = parseRecordingMetadata(bytes(xml));
-      if (result.ok && result.value.kind === "metadata") mergeRecordingMetadata(result.value, { ...result.value, mode: "partial" }, new Date());
-      expect(performance.now() - started).toBeLessThan(2000);
-    }
+  /** Each was quadratic, or would be if something were looked for once for each of many. 256 KiB are as long as a document may be. */
+  test.each([
+    ["holders of names", `<participant id="p"><aor>x</aor>${"<nameID>a</nameID>".repeat(14_000)}</participant>`, (one: RecordingMetadata) => one.participants[0]!.names.length, 14_000],
+    ["streams of one participant", `<participant id="p">${Array.from({ length: 13_000 }, (_, at) => `<send>${at}</send>`).join("")}</participant>`, (one: RecordingMetadata) => one.participantStreamAssociations[0]!.sends.length, 13_000],
+    ["people and their streams", Array.from({ length: 3_500 }, (_, at) => `<participant participant_id="p${at}"><send>s${at}</send></participant>`).join(""), (one: RecordingMetadata) => one.participants.length, 3_500],
+    ["words of a name", `<participant id="p"><name>${" a".repeat(120_000)}</name></participant>`, (one: RecordingMetadata) => one.participants[0]!.names[0]!.name!.length, 239_999],
+  ])("thousands of %s are read, and bounded where they are kept", (_what, content, countOf, count) => {
+    const document = metadata(`<recording>${content}</recording>`);
+    expect(countOf(document)).toBe(count);
+    const merged = mergeRecordingMetadata(document, { ...document, mode: "partial" }, new Date());
+    expect(merged.participants.length).toBeLessThanOrEqual(5_000);
   });
 
   test("a long name, id or value is never multiplied by many children", () => {
-    const many = '<e a="1">x</e>'.repeat(15_000);
-    const long = "n".repeat(300_000);
+    const many = '<e a="1">x</e>'.repeat(9_000);
+    const long = "n".repeat(60_000);
     expect(parseRecordingMetadata(bytes(`<recording><${long}>${many}</${long}></recording>`)).ok).toBe(false);
     const document = metadata(`<recording id="${long}"><session session_id="${long}">${many}</session></recording>`);
     expect([document.sessions, document.extensions.length]).toEqual([[], 1000]);
     expect(JSON.stringify(mergeRecordingMetadata(document, { ...document, mode: "partial" })).length).toBeLessThan(1_000_000);
+  });
+
+  test("what is kept of a document does not keep the whole of it in memory", () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const comment = `<!--${"x".repeat(200_000)}-->`;
+    const document = (number: number): RecordingMetadata =>
+      metadata(`<recording><datamode>partial</datamode>${comment}<participant participant_id="participant-number-${number}"><nameID aor="sip:somebody-${number}@example.com"><name>Somebody number ${number}</name></nameID><vendor:extension-of-theirs attribute-of-theirs="value of attribute ${number}">value ${number}</vendor:extension-of-theirs></participant></recording>`);
+    let known = document(0);
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let number = 1; number <= 200; number += 1) known = mergeRecordingMetadata(known, document(number), new Date());
+    collect();
+    expect(known.participants).toHaveLength(201);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000); // the documents are 40 MB
   });
 
   test("a session that stays up for months does not grow for ever", () => {

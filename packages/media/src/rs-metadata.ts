@@ -323,11 +323,12 @@ const KNOWN_CHILDREN: ReadonlySet<string> = new Set([
 
 /** `nameID@aor`, `nameID/aor` or `aor` beside it; the name inside or beside. */
 function readNames(participant: XmlElement): MetadataName[] {
-  const beside = childText(participant, "name");
+  // Looked for once, not for each holder: a participant may have thousands.
+  const [aorBeside, nameBeside] = [childText(participant, "aor"), childText(participant, "name")];
   const holders = children(participant, "nameid");
   const names = (holders.length > 0 ? holders : [participant]).map((holder) => ({
-    aor: attribute(holder, "aor") || childText(holder, "aor") || childText(participant, "aor") || "",
-    name: cleanName(childText(holder, "name") ?? beside),
+    aor: attribute(holder, "aor") || childText(holder, "aor") || aorBeside || "",
+    name: cleanName(childText(holder, "name") ?? nameBeside),
   }));
   return names.filter(({ aor, name }) => aor !== "" || name !== null);
 }
@@ -356,8 +357,23 @@ function plain(name: string): string {
   return name.replaceAll(/[-_]/g, "").toLowerCase();
 }
 
+/** Whether this is how `name` reads in plain, without making a string of it: names are compared far more often than they fit. */
+function isNamed(name: string, wanted: string): boolean {
+  let matched = 0;
+  for (let at = 0; at < name.length; at += 1) {
+    const code = name.charCodeAt(at);
+    if (code === HYPHEN || code === UNDERSCORE) continue;
+    const lower = code >= UPPER_A && code <= UPPER_Z ? code + 32 : code;
+    if (lower !== wanted.charCodeAt(matched)) return false;
+    matched += 1;
+  }
+  return matched === wanted.length;
+}
+
+const [HYPHEN, UNDERSCORE, UPPER_A, UPPER_Z] = [45, 95, 65, 90];
+
 function children(element: XmlElement, name: string): XmlElement[] {
-  return element.children.filter((child) => plain(child.name) === name);
+  return element.children.filter((child) => isNamed(child.name, name));
 }
 
 function texts(element: XmlElement, name: string): string[] {
@@ -366,14 +382,15 @@ function texts(element: XmlElement, name: string): string[] {
     .filter((text) => text !== "");
 }
 
+/** The first that is not empty. */
 function childText(element: XmlElement, name: string): string | null {
-  return texts(element, name)[0] ?? null;
+  return element.children.find((child) => child.text !== "" && isNamed(child.name, name))?.text ?? null;
 }
 
 /** The first of these attributes that is there and not empty. */
 function attribute(element: XmlElement, ...names: readonly string[]): string {
   for (const wanted of names) {
-    for (const [name, value] of element.attributes) if (value !== "" && plain(name) === wanted) return value;
+    for (const [name, value] of element.attributes) if (value !== "" && isNamed(name, wanted)) return value;
   }
   return "";
 }

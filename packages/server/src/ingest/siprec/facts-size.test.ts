@@ -10,9 +10,9 @@ const address = (uri: string) => ({ uri, displayName: "", params: new Map() });
 
 test.each([
   ["sessions, each with whatever stands in the document", `${many(6_000, (n) => `<session id="s${n}"/>`)}<participant id="p" session="s1"/>${many(1_000, () => '<a b="1"/>')}`],
-  ["placeholders", `<session id="s"/>${many(4_000, (n) => `<participant id="p${n}" session="s"><aor>asbce@x</aor></participant>`)}`],
-  ["people", `<session id="s"/>${many(4_000, (n) => `<participant id="p${n}" session="s"><aor>p${n}@x</aor></participant>`)}`],
-  ["the same association", `<session id="s"/><participant id="p"/>${many(3_000, () => '<participantsessionassoc participant_id="p" session_id="s"/>')}${many(500, () => `<participantstreamassoc participant_id="p">${many(20, (n) => `<send>t${n}</send>`)}</participantstreamassoc>`)}${many(20, (n) => `<stream id="t${n}"><label>${n}</label></stream>`)}`],
+  ["placeholders", `<session id="s"/>${many(3_400, (n) => `<participant id="p${n}" session="s"><aor>asbce@x</aor></participant>`)}`],
+  ["people", `<session id="s"/>${many(3_400, (n) => `<participant id="p${n}" session="s"><aor>p${n}@x</aor></participant>`)}`],
+  ["the same association", `<session id="s"/><participant id="p"/>${many(2_500, () => '<participantsessionassoc participant_id="p" session_id="s"/>')}${many(150, () => `<participantstreamassoc participant_id="p">${many(20, (n) => `<send>t${n}</send>`)}</participantstreamassoc>`)}${many(20, (n) => `<stream id="t${n}"><label>${n}</label></stream>`)}`],
   ["everybody in every session", `${many(60, (n) => `<session id="s${n}"/>`)}${many(60, (n) => `<participant id="p${n}"/>`)}${many(3_600, (n) => `<participantsessionassoc participant_id="p${n % 60}" session_id="s${Math.floor(n / 60)}"/>`)}`],
   ["extensions of participants", `<session id="s"/>${many(2_000, (n) => `<participant id="p${n}" session="s"><x>1</x></participant>`)}`],
 ])("thousands of %s: bounded in time and size", (_name, content) => {
