@@ -6,8 +6,15 @@ import { dirname, join, resolve } from "node:path";
 import type { Problem } from "@earwitness/contract";
 import { controlSocketPath } from "@earwitness/contract/control";
 
-/** Something that the user is told in one sentence; exit code 1. */
-export class Failure extends Error {}
+/** Something that the user is told in one sentence. */
+export class Failure extends Error {
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, exitCode: 1 | 2 = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 export interface ControlClient {
   call<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T>;

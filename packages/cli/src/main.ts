@@ -10,7 +10,7 @@ try {
 } catch (error) {
   if (error instanceof Failure) {
     process.stderr.write(`earwitness: ${error.message}\n`);
-    process.exitCode = 1;
+    process.exitCode = error.exitCode;
   } else if (error instanceof Error && "exitCode" in error && typeof error.exitCode === "number") {
     // Commander has said already what was wrong.
     process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -4,6 +4,7 @@ import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, 
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
 import { table } from "./table.ts";
+import { witness } from "./witness.ts";
 
 /** The `earwitness` command. `print` gets the lines that are its result. */
 export function createProgram(server: ControlClient, print: (line: string) => void): Command {
@@ -152,6 +153,14 @@ export function createProgram(server: ControlClient, print: (line: string) => vo
       }
       if (!status.ready) throw new Failure("the server is not ready to record");
     });
+
+  program
+    .command("witness")
+    .description("A witness of logs, here or on another machine: cosigns heads that continue what it saw. Needs no server; witness --help shows its own commands.")
+    .argument("[arguments...]")
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(async (given: string[]) => await witness(given, print));
 
   return program;
 }

@@ -88,9 +88,9 @@ describe("the house", () => {
     }
   });
 
-  test("the media, verify and contract packages know nothing of the server, and media none of the outside world", () => {
+  test("the media, verify, contract and witness packages know nothing of the server, media none of the outside world, and a witness nothing but what is verified", () => {
     const packages = join(src, "../..");
-    for (const name of ["media", "verify", "contract"]) {
+    for (const name of ["media", "verify", "contract", "witness"]) {
       for (const path of filesOf(join(packages, name, "src"))) {
         if (path.endsWith(".test.ts") || path.includes("/testing/")) continue;
         for (const target of imports(path)) {
@@ -98,6 +98,7 @@ describe("the house", () => {
           expect(target, where).not.toMatch(/^@earwitness\/server/);
           if (name === "media") expect(target, where).not.toMatch(/^node:(fs|net|dgram|http|child_process|worker_threads|timers)/);
           if (name === "verify") expect(target.startsWith("."), where).toBe(true);
+          if (name === "witness") expect(target, where).toMatch(/^(\.|node:|@earwitness\/verify$)/);
         }
       }
     }

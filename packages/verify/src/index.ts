@@ -1,7 +1,9 @@
+export { formatAddCheckpoint, parseAddCheckpoint, type AddCheckpoint, type ReadAddCheckpoint } from "./add-checkpoint.ts";
 export { fromBase64, toBase64, toHex } from "./base64.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { formatCheckpoint, parseCheckpoint, type Checkpoint } from "./checkpoint.ts";
 export { canonicalRow, rowCommitment, rowLeaf, saltBytes, type EvidenceRow } from "./evidence-row.ts";
+export { followHandovers, formatHandover, keysFor, parseHandover, verifyHandover, type Handover, type KeyPeriod } from "./handover.ts";
 export { createMerkleTree, inclusionProof, leafHash, nodeHash, verifyInclusion, type Hash, type MerkleTree } from "./merkle.ts";
 export { proveConsistency, proveInclusion, treeRoot, verifyConsistency, type ReadHashes, type Subtree } from "./merkle-proof.ts";
 export {
