@@ -1,6 +1,7 @@
-import { randomUUID } from "node:crypto";
 import type { Action, Item } from "@earwitness/contract";
+import { canonicalJson } from "@earwitness/verify";
 import type { TenantTransaction } from "#db";
+import { newEvidenceId } from "./evidence-id.ts";
 
 export interface Actor {
   readonly kind: "person" | "api_key" | "machine" | "job";
@@ -41,10 +42,11 @@ export async function appendMany(tx: TenantTransaction, entries: readonly Eviden
 }
 
 function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
+  const recordedAt = new Date();
   return {
     tenant_id: tx.tenantId,
-    recorded_at: new Date(),
-    evidence_id: randomUUID(),
+    recorded_at: recordedAt,
+    evidence_id: newEvidenceId(recordedAt),
     occurred_at: entry.occurredAt,
     node_id: entry.nodeId,
     actor_kind: entry.actor.kind,
@@ -55,6 +57,16 @@ function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
     subject: entry.subject ?? null,
     remote_address: entry.remoteAddress ?? null,
     reason: entry.reason ?? null,
-    detail: JSON.stringify(entry.detail ?? {}),
+    detail: detailText(entry.detail ?? {}),
   };
+}
+
+/** Nested so deep that it could not be committed to: so much text it has at least. */
+const shortestTooDeep = 120;
+
+/** What the log could not take later on is refused now, together with its act. */
+function detailText(detail: NonNullable<EvidenceEntry["detail"]>): string {
+  const text = JSON.stringify(detail);
+  if (text.length > shortestTooDeep) canonicalJson({ detail: JSON.parse(text) as unknown });
+  return text;
 }

@@ -1,3 +1,14 @@
 export { append, appendMany, type Actor, type EvidenceEntry } from "./append.ts";
 export { appendOnce } from "./append-once.ts";
 export { commandLine, isOperator, provisionFile } from "./operator.ts";
+export { checkRows, type Difference, type RowsChecked } from "./check-rows.ts";
+export { addToCheckpoint, keepCheckpoint, listCheckpoints, newestCheckpoint, signedHead, waitingRows, type KeptCheckpoint } from "./checkpoints.ts";
+export { newEvidenceId, recordedAtOf } from "./evidence-id.ts";
+export { erase, type ErasedRow, type Erasing } from "./erase.ts";
+export { createLogSigner, openHead, type LogHead, type LogSeeds, type LogSigner } from "./log-key.ts";
+export { readEntries, readHashes, readTiles } from "./log-tiles.ts";
+export { unkeptTenants } from "./pending.ts";
+export { createSequencer, type Sequencer, type SequencerState } from "./sequencer.ts";
+export { sha256 } from "./sha256.ts";
+export { rowsOf, type RowFilter, type StoredRow } from "./stored-row.ts";
+export type { RememberedHeads } from "./tenant-log.ts";

@@ -2,3 +2,4 @@ export { databaseUrl } from "./test-server.ts";
 export { createTestDatabase, type TestDatabase } from "./test-database.ts";
 export { schemaText } from "./schema-text.ts";
 export { addTenant, quietLog } from "./test-tenant.ts";
+export { createTestLogs, type TestLogs } from "./test-logs.ts";
