@@ -58,6 +58,8 @@ export const items = [
   "Invitation",
   "API Key",
   "Session",
+  "Evidence", // rows of this trail, where they are erased
+  "Log", // the signed log of them
   "Tenant",
   "Audit Trail",
   "Recording Profile",
