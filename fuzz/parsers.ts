@@ -6,6 +6,7 @@ import type { Harness } from "./harness.ts";
 import { addCheckpoint } from "./parsers/add-checkpoint.ts";
 import { g722, oggOpus, opusPacket, wav } from "./parsers/audio-files.ts";
 import { handover } from "./parsers/handover.ts";
+import { bundleIndex, derivation, evidenceLine, manifest, packetLog, trackFile, zip } from "./parsers/evidence-bundle.ts";
 import { multipart } from "./parsers/multipart.ts";
 import { metadata } from "./parsers/recording-metadata.ts";
 import { rtcp, rtp, rtpArrivals } from "./parsers/rtp.ts";
@@ -14,4 +15,4 @@ import { sipDigest } from "./parsers/sip-digest.ts";
 import { sipFields, sipMessage, sipStream } from "./parsers/sip.ts";
 import { sdes, srtcp, srtp } from "./parsers/srtp.ts";
 
-export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sipDigest, sdp, sdes, multipart, metadata, rtp, rtcp, rtpArrivals, srtp, srtcp, g722, oggOpus, opusPacket, wav, addCheckpoint, handover];
+export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sipDigest, sdp, sdes, multipart, metadata, rtp, rtcp, rtpArrivals, srtp, srtcp, g722, oggOpus, opusPacket, wav, addCheckpoint, handover, zip, bundleIndex, manifest, derivation, evidenceLine, trackFile, packetLog];

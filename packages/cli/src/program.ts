@@ -4,6 +4,7 @@ import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, 
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
 import { table } from "./table.ts";
+import { addVerify } from "./verify.ts";
 import { witness } from "./witness.ts";
 
 /** The `earwitness` command. `print` gets the lines that are its result. */
@@ -162,5 +163,6 @@ export function createProgram(server: ControlClient, print: (line: string) => vo
     .allowUnknownOption()
     .action(async (given: string[]) => await witness(given, print));
 
+  addVerify(program, print);
   return program;
 }

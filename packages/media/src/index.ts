@@ -78,3 +78,5 @@ export type { WavDescription, WavFormat, WavHeader } from "./wav.ts";
 export { createOggOpusWriter, findOpusPage, parseOggOpus } from "./ogg-opus.ts";
 export type { OggOpusFile, OggOpusOptions, OggOpusWriter, OpusPacket, OpusPage } from "./ogg-opus.ts";
 export { OPUS_RATE_HZ, opusPacketSamples } from "./opus-packet.ts";
+export { createRecordedSound } from "./recorded-sound.ts";
+export type { MakeOpusDecoder, RecordedPacket, RecordedSecond, RecordedSound, RecordedVoice } from "./recorded-sound.ts";

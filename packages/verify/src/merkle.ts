@@ -24,6 +24,8 @@ export interface MerkleTree {
   readonly size: number;
   /** Appends a leaf by its hash (see `leafHash`). */
   append(hashOfLeaf: Uint8Array): void;
+  /** Appends 2^level leaves by the root of their complete subtree. Throws RangeError where no such subtree can begin. */
+  appendSubtree(level: number, root: Uint8Array): void;
   root(): Uint8Array;
 }
 
@@ -32,16 +34,22 @@ export function createMerkleTree(hash: Hash): MerkleTree {
   /** Largest subtree first; their sizes are the binary digits of `size`. */
   const frontier: Uint8Array[] = [];
   let size = 0;
+
+  function appendSubtree(level: number, root: Uint8Array): void {
+    const span = 2 ** level;
+    if (!Number.isInteger(level) || level < 0 || size % span !== 0 || !Number.isSafeInteger(size + span)) throw new RangeError(`no complete subtree of 2^${level} leaves begins at leaf ${size}`);
+    let node = root;
+    for (let bits = size / span; bits % 2 === 1; bits = Math.floor(bits / 2)) node = nodeHash(hash, frontier.pop()!, node);
+    frontier.push(node);
+    size += span;
+  }
+
   return {
     get size() {
       return size;
     },
-    append(hashOfLeaf) {
-      let node = hashOfLeaf;
-      for (let bits = size; bits % 2 === 1; bits = Math.floor(bits / 2)) node = nodeHash(hash, frontier.pop()!, node);
-      frontier.push(node);
-      size += 1;
-    },
+    append: (hashOfLeaf) => appendSubtree(0, hashOfLeaf),
+    appendSubtree,
     root() {
       if (size === 0) return hash(new Uint8Array(0));
       return frontier.reduceRight((right, left) => nodeHash(hash, left, right));
@@ -100,4 +108,18 @@ export function verifyInclusion(
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** The fewest complete subtrees that stand for the leaves (given by their hashes) of a tree from `first` on: what takes the place of leaves that are not told. */
+export function coverLeaves(hash: Hash, leaves: readonly Uint8Array[], first: number): { readonly level: number; readonly root: Uint8Array }[] {
+  const cover: { level: number; root: Uint8Array }[] = [];
+  for (let at = 0; at < leaves.length; ) {
+    let level = 0;
+    while ((first + at) % 2 ** (level + 1) === 0 && at + 2 ** (level + 1) <= leaves.length) level += 1;
+    const tree = createMerkleTree(hash);
+    for (const leaf of leaves.slice(at, at + 2 ** level)) tree.append(leaf);
+    cover.push({ level, root: tree.root() });
+    at += 2 ** level;
+  }
+  return cover;
 }

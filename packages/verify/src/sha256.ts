@@ -1,20 +1,38 @@
 /** SHA-256 (FIPS 180-4), synchronous and without dependencies, for places that have no synchronous one: browsers. */
 
+/** SHA-256 as it is handed to this package: `sha256Here` in a browser, node:crypto's on a server. */
+export interface Sha256 {
+  of(bytes: Uint8Array): Uint8Array;
+  begin(): RunningSha256;
+}
+
+export interface RunningSha256 {
+  update(bytes: Uint8Array): void;
+  /** Once. */
+  digest(): Uint8Array;
+}
+
 const roundConstants = Uint32Array.from(firstPrimes(64), (prime) => fraction(Math.cbrt(prime)));
 const initialState = Uint32Array.from(firstPrimes(8), (prime) => fraction(Math.sqrt(prime)));
+const blockBytes = 64;
+
+export const sha256Here: Sha256 = { of: sha256, begin: beginSha256 };
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const padded = new Uint8Array((((bytes.length + 8) >> 6) + 1) << 6);
-  padded.set(bytes);
-  padded[bytes.length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(padded.length - 8, Math.floor(bytes.length / 0x2000_0000));
-  view.setUint32(padded.length - 4, (bytes.length << 3) >>> 0);
+  const running = beginSha256();
+  running.update(bytes);
+  return running.digest();
+}
 
+export function beginSha256(): RunningSha256 {
   const state = initialState.slice();
   const words = new Uint32Array(64);
-  for (let block = 0; block < padded.length; block += 64) {
-    for (let i = 0; i < 16; i += 1) words[i] = view.getUint32(block + 4 * i);
+  const rest = new Uint8Array(blockBytes);
+  let restLength = 0;
+  let total = 0;
+
+  function compressBlock(bytes: Uint8Array, at: number): void {
+    for (let i = 0, from = at; i < 16; i += 1, from += 4) words[i] = (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!;
     for (let i = 16; i < 64; i += 1) {
       const w15 = words[i - 15]!;
       const w2 = words[i - 2]!;
@@ -25,10 +43,37 @@ export function sha256(bytes: Uint8Array): Uint8Array {
     compress(state, words);
   }
 
-  const digest = new Uint8Array(32);
-  const out = new DataView(digest.buffer);
-  state.forEach((word, i) => out.setUint32(4 * i, word));
-  return digest;
+  function update(bytes: Uint8Array): void {
+    total += bytes.length;
+    let at = 0;
+    if (restLength > 0) {
+      at = Math.min(blockBytes - restLength, bytes.length);
+      rest.set(bytes.subarray(0, at), restLength);
+      restLength += at;
+      if (restLength < blockBytes) return;
+      compressBlock(rest, 0);
+    }
+    for (; at + blockBytes <= bytes.length; at += blockBytes) compressBlock(bytes, at);
+    rest.set(bytes.subarray(at));
+    restLength = bytes.length - at;
+  }
+
+  return {
+    update,
+    digest() {
+      const bits = total;
+      const padding = new Uint8Array((restLength < 56 ? 56 : 120) - restLength + 8);
+      padding[0] = 0x80;
+      const lengthAt = new DataView(padding.buffer, padding.length - 8);
+      lengthAt.setUint32(0, Math.floor(bits / 0x2000_0000));
+      lengthAt.setUint32(4, (bits << 3) >>> 0);
+      update(padding);
+      const digest = new Uint8Array(32);
+      const out = new DataView(digest.buffer);
+      state.forEach((word, i) => out.setUint32(4 * i, word));
+      return digest;
+    },
+  };
 }
 
 function compress(state: Uint32Array, words: Uint32Array): void {
@@ -47,9 +92,14 @@ function compress(state: Uint32Array, words: Uint32Array): void {
     b = a;
     a = (t1 + t2) >>> 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, i) => {
-    state[i] = state[i]! + word;
-  });
+  state[0]! += a;
+  state[1]! += b;
+  state[2]! += c;
+  state[3]! += d;
+  state[4]! += e;
+  state[5]! += f;
+  state[6]! += g;
+  state[7]! += h;
 }
 
 const rotate = (word: number, by: number): number => (word >>> by) | (word << (32 - by));

@@ -5,14 +5,14 @@
  *
  * The header holds ids, times and the index of chunks, no audio and no names. The state (see recording-state.ts) is sealed
  * with the header as its position, so whoever has the key notices any change of the index. A chunk is the packet log of one
- * second of one track. Its leaf in the track's Merkle tree is RFC 6962's hash over (salted digest of the plaintext, digest
- * of the ciphertext), which lets someone entitled to a part check that part, and proves the audio even when it was
- * encrypted again (core decision 14). Salts derive from the data key and so need no storage, and die with it.
+ * second of one track. Its leaf in the track's Merkle tree (packages/verify/src/packet-chunk.ts is the definition) lets
+ * someone entitled to a part check that part, and proves the audio even when it was encrypted again (core decision 14).
+ * Salts derive from the data key and so need no storage, and die with it.
  */
 import { createHash, createHmac, hash, type KeyObject } from "node:crypto";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { leafHash } from "@earwitness/verify";
+import { chunkLeaf as leafOfChunk, saltedPrefix } from "@earwitness/verify";
 import { createOpeningKey, createSealingKey, deriveSubkey, makeDirectory, NotAuthentic, nonceBytes, writeFileDurably, type DataKey, type MintedKey, type OpeningKey } from "#vault";
 import { objectPrefix } from "./object-prefix.ts";
 import { decodePacketLog, encodePacketLog, type LogEntry } from "./packet-log.ts";
@@ -92,9 +92,7 @@ export function createPieceSealer(key: MintedKey, identity: PieceIdentity): Piec
 }
 
 /** The leaf of decision 14. */
-export function chunkLeaf(chunk: { readonly saltedDigest: Uint8Array; readonly ciphertextDigest: Uint8Array }): Uint8Array {
-  return leafHash(sha256, Buffer.concat([chunk.saltedDigest, chunk.ciphertextDigest]));
-}
+export const chunkLeaf = (chunk: { readonly saltedDigest: Uint8Array; readonly ciphertextDigest: Uint8Array }): Uint8Array => leafOfChunk(sha256, chunk);
 
 export const indexLeaf = (chunk: ChunkIndex): Uint8Array =>
   chunkLeaf({ saltedDigest: Buffer.from(chunk.saltedDigest, "base64"), ciphertextDigest: Buffer.from(chunk.ciphertextDigest, "base64") });
@@ -185,6 +183,8 @@ export interface OpenPiece {
   readonly header: PieceHeader;
   readonly state: RecordingState;
   readSecond(chunk: ChunkIndex, sampleRate: number): Promise<LogEntry[]>;
+  /** The packet log as it was sealed, with the salt of its digest: what a proof is made of. */
+  openSecond(chunk: ChunkIndex): Promise<{ readonly plaintext: Uint8Array; readonly salt: Uint8Array }>;
 }
 
 /** Authenticates header and state against the key and the recording that the caller expects. Throws NotAuthentic. */
@@ -193,15 +193,16 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
   if (header.tenantId !== identity.tenantId || header.recordingId !== identity.recordingId) throw new NotAuthentic(`piece ${source.name}`);
   const opening = createOpeningKey(key, "vault");
   const state = decodeState(openAs(`header of piece ${source.name}`, opening, head.sealedState.subarray(0, nonceBytes), head.sealedState.subarray(nonceBytes), head.headerBytes));
+  async function open(chunk: ChunkIndex): Promise<Buffer> {
+    const bytes = await source.read(head.chunksAt + chunk.offset, chunk.length);
+    const what = `second ${chunk.second} of track ${chunk.track} in piece ${source.name}`;
+    return openAs(what, opening, Buffer.from(chunk.nonce, "base64"), bytes, chunkPosition(identity, chunk.track, chunk.second));
+  }
   return {
     header,
     state,
-    async readSecond(chunk, sampleRate) {
-      const bytes = await source.read(head.chunksAt + chunk.offset, chunk.length);
-      const what = `second ${chunk.second} of track ${chunk.track} in piece ${source.name}`;
-      const plaintext = openAs(what, opening, Buffer.from(chunk.nonce, "base64"), bytes, chunkPosition(identity, chunk.track, chunk.second));
-      return decodePacketLog(plaintext, chunk.second * sampleRate);
-    },
+    readSecond: async (chunk, sampleRate) => decodePacketLog(await open(chunk), chunk.second * sampleRate),
+    openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(deriveSubkey(key, "salt"), identity, chunk.track, chunk.second) }),
   };
 }
 
@@ -218,9 +219,10 @@ function chunkPosition(identity: PieceIdentity, track: number, second: number): 
 }
 
 /** HMAC instead of a stored salt: nobody without the key can try out what was said. */
+const chunkSalt = (salts: KeyObject, identity: PieceIdentity, track: number, second: number): Buffer => createHmac("sha256", salts).update(chunkPosition(identity, track, second)).digest();
+
 function saltedDigest(salts: KeyObject, identity: PieceIdentity, track: number, second: number, plaintext: Uint8Array): Buffer {
-  const salt = createHmac("sha256", salts).update(chunkPosition(identity, track, second)).digest();
-  return createHash("sha256").update(salt).update(plaintext).digest();
+  return createHash("sha256").update(saltedPrefix(chunkSalt(salts, identity, track, second), second)).update(plaintext).digest();
 }
 
 export const sha256 = (bytes: Uint8Array): Buffer => hash("sha256", bytes, "buffer");
