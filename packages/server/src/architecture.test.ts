@@ -25,6 +25,7 @@ const doors: Record<string, readonly string[]> = {
   recorder: ["db", "evidence", "vault", "policy", "access", "nodes"],
   interactions: ["db", "evidence", "access", "recorder"],
   playback: ["db", "evidence", "vault", "access", "recorder", "interactions"],
+  transparency: ["db", "evidence", "access"],
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.

@@ -1,0 +1,1 @@
+export { cosign, type Cosigning, type CosignOptions, type WitnessAddress } from "./cosign.ts";
