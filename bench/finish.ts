@@ -1,13 +1,31 @@
 /**
  * npm run bench finish: calls that end in the same second, and how long until each can be played. Measured from the BYE that the client
- * sends to the moment a reader of the API sees the interaction Available. Arguments: numbers of calls (default 1 100 1000).
+ * sends to the moment a reader of the API sees the interaction Available.
+ *
+ *   npm run bench finish -- [--calls 1,100,1000] [--rounds 1] [--profile DIR]
  */
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import type { InteractionPage } from "@earwitness/contract";
-import { startPlatform, type Platform } from "../tests/platform.ts";
-import { quantile, startLoad, table } from "./load.ts";
+import { pause, startPlatform, type Platform } from "../tests/platform.ts";
+import { quantile, table } from "./figures.ts";
+import { sendStreams, startClient } from "./load.ts";
+import { openResults, rounded } from "./results.ts";
 
-const sizes = process.argv.slice(2).map(Number).filter((size) => size > 0);
-const secondsOfTalk = 5;
+const { values } = parseArgs({ options: { calls: { type: "string", default: "1,100,1000" }, rounds: { type: "string", default: "1" }, profile: { type: "string" }, into: { type: "string" } } });
+const [sizes, rounds] = [values.calls.split(",").map(Number), Number(values.rounds)];
+if ([rounds, ...sizes].some((number) => !Number.isInteger(number) || number < 1)) throw new Error("--calls and --rounds are whole numbers from 1");
+const talkMs = 5_000;
+const patienceMs = 60_000;
+
+export interface Run {
+  readonly calls: number;
+  readonly recorded: number;
+  /** From BYE to its answer, and to playable; milliseconds. */
+  readonly byeMs: readonly number[];
+  readonly playableMs: readonly number[];
+  readonly senderLatestMs: number;
+}
 
 /** Follows the live stream; answers when each Call-ID's interactions became Available (wall time). */
 async function follow(platform: Platform): Promise<{ available: Map<string, number>; stop: () => void }> {
@@ -42,24 +60,33 @@ async function follow(platform: Platform): Promise<{ available: Map<string, numb
   return { available, stop: () => abort.abort() };
 }
 
-const rows: (string | number)[][] = [];
-for (const calls of sizes.length > 0 ? sizes : [1, 100, 1_000]) {
-  const platform = await startPlatform({ EARWITNESS_LOG_LEVEL: "error", EARWITNESS_RTP_PORTS: "20000-29999" });
-  const load = startLoad();
+async function run(calls: number): Promise<Run> {
+  const profile = values.profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${join(resolve(values.profile), String(calls))}` };
+  const platform = await startPlatform({ EARWITNESS_LOG_LEVEL: "error", EARWITNESS_RTP_PORTS: "20000-29999", ...profile });
+  const client = startClient();
   try {
     const live = await follow(platform);
-    const opened = await load.open({ server: platform.sipPort, calls, perSecond: 200, packetsPerSecond: calls > 200 ? 5 : 50, name: `f${calls}` });
-    await new Promise((resolve) => setTimeout(resolve, secondsOfTalk * 1000));
-    const { byes, answerMs } = await load.end();
-    for (const deadline = Date.now() + 60_000; live.available.size < byes.length && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 50));
+    const opened = await client.open({ server: platform.sipPort, calls, perSecond: 200, name: `f${calls}`, rtpPort: 40_000 });
+    const sender = await sendStreams({ ports: opened.calls.flatMap(({ ports }) => ports), seconds: 60, to: "127.0.0.1" });
+    await pause(talkMs);
+    const { latestMs } = await sender.stop(Date.now());
+    const { byes, answerMs } = await client.end();
+    for (const deadline = Date.now() + patienceMs; live.available.size < byes.length && Date.now() < deadline; ) await pause(50);
     live.stop();
-    const playable = byes.flatMap(([callId, at]) => (live.available.has(callId) ? [live.available.get(callId)! - at] : []));
-    const ms = (samples: readonly number[], share: number): string => quantile(samples, share).toFixed(0);
-    rows.push([calls, opened.calls, playable.length, ms(answerMs, 0.5), ms(answerMs, 0.99), ms(playable, 0.5), ms(playable, 0.99), ms(playable, 1)]);
+    const playableMs = byes.flatMap(([callId, at]) => (live.available.has(callId) ? [rounded(live.available.get(callId)! - at, 0)] : []));
+    return { calls, recorded: opened.calls.length, byeMs: answerMs.map((ms) => rounded(ms, 0)), playableMs, senderLatestMs: rounded(latestMs, 0) };
   } finally {
-    load.close();
+    client.close();
     await platform.close();
   }
 }
-console.log(`\nCalls that end in the same second (${secondsOfTalk} s long, two streams; milliseconds)`);
-table(["calls", "recorded", "playable", "BYE p50", "BYE p99", "playable p50", "playable p99", "max"], rows);
+
+const results = openResults<Run>("finish", { talkMs, rounds }, { into: values.into });
+for (let round = 0; round < rounds; round += 1) for (const calls of sizes) results.add(await run(calls));
+
+console.log(`\nCalls that end in the same second (${talkMs / 1000} s long, two streams; milliseconds)`);
+table(
+  ["calls", "recorded", "playable", "BYE p50", "BYE p99", "playable p50", "playable p99", "most"],
+  results.runs.map(({ calls, recorded, byeMs, playableMs }) => [calls, recorded, playableMs.length, quantile(byeMs, 0.5), quantile(byeMs, 0.99), quantile(playableMs, 0.5), quantile(playableMs, 0.99), quantile(playableMs, 1)]),
+);
+console.log(`\nThe raw runs: ${results.path}`);

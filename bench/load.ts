@@ -1,38 +1,69 @@
-/** What the benchmarks of the whole platform share: the client processes, and figures of samples. */
+/** The processes that put load on what is measured: one that places calls, one that sends their packets. */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { LoadSays, OpenOrder } from "./load-client.ts";
+import type { ClientSays, Cycled, Ended, Opened, Order } from "./load-client.ts";
+import { loadedAddress, type Load, type SenderSays, type Sent, type ToSender } from "./rtp-load.ts";
 
-export interface Load {
-  open(order: Omit<OpenOrder, "kind">): Promise<Extract<LoadSays, { kind: "opened" }>>;
-  end(): Promise<Extract<LoadSays, { kind: "ended" }>>;
+const start = (file: string): ChildProcess => fork(new URL(file, import.meta.url), { execArgv: ["--disable-warning=ExperimentalWarning"] });
+
+export interface Client {
+  open(order: Omit<Extract<Order, { kind: "open" }>, "kind">): Promise<Opened>;
+  end(ids?: readonly string[]): Promise<Ended>;
+  cycle(order: Omit<Extract<Order, { kind: "cycle" }>, "kind">): Promise<Cycled>;
+  /** Without a word to the other side. */
   close(): void;
 }
 
-export function startLoad(): Load {
-  const child: ChildProcess = fork(new URL("./load-client.ts", import.meta.url), { execArgv: ["--disable-warning=ExperimentalWarning"] });
-  const ask = async <Kind extends LoadSays["kind"]>(order: OpenOrder | { kind: "end" }, kind: Kind): Promise<Extract<LoadSays, { kind: Kind }>> => {
-    const answered = once(child, "message") as Promise<[LoadSays]>;
+export function startClient(): Client {
+  const child = start("./load-client.ts");
+  const died = once(child, "exit").then(([code]) => Promise.reject<[ClientSays]>(new Error(`the client died with ${code}`)));
+  died.catch(() => undefined);
+  const ask = async <Says extends ClientSays>(order: Order, kind: Says["kind"]): Promise<Says> => {
+    const answered = Promise.race([once(child, "message") as Promise<[ClientSays]>, died]);
     child.send(order);
     const [says] = await answered;
-    if (says.kind !== kind) throw new Error(`the load said ${says.kind} instead of ${kind}`);
-    return says as Extract<LoadSays, { kind: Kind }>;
+    if (says.kind !== kind) throw new Error(says.kind === "failed" ? `the client failed: ${says.why}` : `the client said ${says.kind} instead of ${kind}`);
+    return says as Says;
   };
   return {
-    open: (order) => ask({ kind: "open", ...order }, "opened"),
-    end: () => ask({ kind: "end" }, "ended"),
+    open: (order) => ask<Opened>({ kind: "open", ...order }, "opened"),
+    end: (ids) => ask<Ended>({ kind: "end", ...(ids && { ids }) }, "ended"),
+    cycle: (order) => ask<Cycled>({ kind: "cycle", ...order }, "cycled"),
     close: () => void child.kill(),
   };
 }
 
-/** The value below which so much of the samples lies. */
-export function quantile(samples: readonly number[], share: number): number {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+export interface SendingStreams {
+  move(stream: number, ports: readonly [rtp: number, rtcp: number]): void;
+  /** Ends; what had been sent at that moment is in the answer. */
+  stop(atMs: number): Promise<Sent>;
+  /** When its seconds are over. */
+  readonly sent: Promise<Sent>;
+  close(): void;
 }
 
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => String(row[at]).length)));
-  const line = (cells: readonly (string | number)[]): string => cells.map((cell, at) => String(cell)[at === 0 ? "padEnd" : "padStart"](widths[at]!)).join("   ");
-  console.log([line(head), ...rows.map(line)].map((text) => `  ${text}`).join("\n"));
+/** Sends already when it answers. */
+export async function sendStreams(load: Pick<Load, "ports" | "seconds"> & Partial<Load>): Promise<SendingStreams> {
+  const child = start("./rtp-load.ts");
+  const tell = (what: ToSender): void => void child.send(what);
+  const sending = Promise.withResolvers<void>();
+  const sent = Promise.withResolvers<Sent>();
+  sent.promise.catch(() => undefined);
+  child.on("message", (says: SenderSays) => (says.kind === "sending" ? sending.resolve() : sent.resolve(says)));
+  child.once("exit", (code, signal) => {
+    const error = new Error(`the sender ended with ${code ?? signal}`);
+    sending.reject(error);
+    sent.reject(error);
+  });
+  tell({ kind: "send", load: { fromPort: 0, to: loadedAddress, srtp: false, ...load } });
+  await sending.promise;
+  return {
+    move: (stream, ports) => tell({ kind: "move", stream, ports }),
+    stop(atMs) {
+      tell({ kind: "stop", atMs });
+      return sent.promise;
+    },
+    sent: sent.promise,
+    close: () => void child.kill(),
+  };
 }

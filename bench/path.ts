@@ -20,7 +20,7 @@ import { createLiveRecording, type LiveRecording } from "../packages/server/src/
 import { openReceiver } from "../packages/server/src/recorder/receiver.ts";
 import type { UdpListener } from "../packages/server/src/recorder/udp.ts";
 
-const { values } = parseArgs({ args: process.argv.slice(2).filter((arg) => arg !== "path"), options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" }, burst: { type: "string", default: "1" } } });
+const { values } = parseArgs({ options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" }, burst: { type: "string", default: "1" } } });
 const [calls, seconds, rounds, burst] = [Number(values.calls), Number(values.seconds), Number(values.rounds), Number(values.burst)];
 const pieceMs = 8_000;
 const beatMs = 200;

@@ -2,24 +2,29 @@
  * What it costs to record: processor time per stream-second from the socket to encrypted, synced disk, and every packet counted
  * from the sender to the sealed piece. Beside node:dgram, and beside rtpengine's pcap recording under the same load.
  *
- *   npm run bench recorder -- [--calls 500,1000,2000] [--seconds 20] [--rounds 3] [--only batch,dgram,rtpengine] [--profile DIR]
+ *   npm run bench recorder -- [--calls 500,1000,2000] [--seconds 20] [--rounds 3] [--only batch,dgram,rtpengine] [--srtp] [--profile DIR]
+ *
+ * `--srtp`: batch also with every packet protected (AES_CM_128_HMAC_SHA1_80). RTCP and speech activity are always on.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { UdpBackEnd } from "../packages/server/src/recorder/udp-choice.ts";
+import { median } from "./figures.ts";
+import { sendStreams } from "./load.ts";
 import { processTime, residentMb } from "./process-time.ts";
 import type { Finished, Looked, ToRecording } from "./recording-process.ts";
+import { openResults } from "./results.ts";
 import { freePort, type Load, type Sent } from "./rtp-load.ts";
 import { hasRtpengine, startRtpengine } from "./rtpengine.ts";
 import type { Probed } from "./thread-probe.ts";
 
-type Way = UdpBackEnd | "rtpengine receive" | "rtpengine relay";
+type Way = UdpBackEnd | "batch, SRTP" | "rtpengine receive" | "rtpengine relay";
 
-interface Run {
+export interface Run {
   readonly way: Way;
   readonly calls: number;
   readonly seconds: number;
@@ -32,7 +37,7 @@ interface Run {
   readonly packetsSent: number;
   readonly packetsKept: number;
   readonly residentMb: number;
-  readonly sender: Sent;
+  readonly sender: Omit<Sent, "byStream">;
   readonly loadBefore: number;
   readonly probed?: Probed;
   readonly finished?: Finished;
@@ -41,13 +46,14 @@ interface Run {
 }
 
 const { values } = parseArgs({
-  args: process.argv.slice(2).filter((arg) => arg !== "recorder"),
   options: {
     calls: { type: "string", default: "500,1000,2000" },
     seconds: { type: "string", default: "20" },
     rounds: { type: "string", default: "3" },
     only: { type: "string", default: "batch,dgram,rtpengine" },
+    srtp: { type: "boolean", default: false },
     profile: { type: "string" },
+    into: { type: "string" },
   },
 });
 const seconds = Number(values.seconds);
@@ -61,20 +67,10 @@ const warmMs = 4_000;
 const idleMs = 2_000;
 /** Often enough that pieces are part of what is measured. */
 const pieceMs = 8_000;
-const results = join(import.meta.dirname, "results");
 const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-function startLoad(load: Load): Promise<Sent> {
-  const sender = fork(join(import.meta.dirname, "rtp-load.ts"), { execArgv: ["--disable-warning=ExperimentalWarning"] });
-  sender.send(load);
-  return new Promise((done, fail) => {
-    sender.once("message", (sent) => done(sent as Sent));
-    sender.once("exit", (code) => fail(new Error(`the sender died with ${code}`)));
-  });
-}
-
 /** The same window for every way: idle, warm, measured. */
-async function measure(pid: number, load: Load, look?: () => Promise<Looked>): Promise<Pick<Run, "cpuMsPerStreamSecond" | "starved" | "idleCpuMsPerSecond" | "residentMb" | "sender" | "probed">> {
+async function measure(pid: number, load: Pick<Load, "ports" | "seconds"> & Partial<Load>, look?: () => Promise<Looked>): Promise<Pick<Run, "cpuMsPerStreamSecond" | "starved" | "idleCpuMsPerSecond" | "residentMb" | "sender" | "probed">> {
   const spent = async (ms: number): Promise<number> => {
     const [from, at] = [processTime(pid), performance.now()];
     await wait(ms);
@@ -82,22 +78,23 @@ async function measure(pid: number, load: Load, look?: () => Promise<Looked>): P
   };
   await wait(500);
   const idle = await spent(idleMs);
-  const sent = startLoad({ ...load, seconds: load.seconds + warmMs / 1000 });
+  const { sent } = await sendStreams({ ...load, seconds: load.seconds + warmMs / 1000 });
   await wait(warmMs);
   const before = await look?.();
   const measuredMs = load.seconds * 1000 - 700; // the pool hears of its worker's packets once a second
   const busy = await spent(measuredMs);
   const after = await look?.();
   const resident = residentMb(pid);
-  const sender = await sent;
+  const { packets, latestMs, cpuMs } = await sent;
   await wait(500);
   const share = before === undefined || after === undefined ? 1 : (after.packets - before.packets) / (load.ports.length * 50 * (measuredMs / 1000));
   const behind = share < 0.85; // a second of the count's own unevenness is a tenth
-  return { cpuMsPerStreamSecond: (busy - idle) / load.ports.length / (behind ? Math.max(share, 0.01) : 1), starved: behind || sender.latestMs > 500, idleCpuMsPerSecond: idle, residentMb: resident, sender, ...(after && { probed: after.probed }) };
+  return { cpuMsPerStreamSecond: (busy - idle) / load.ports.length / (behind ? Math.max(share, 0.01) : 1), starved: behind || latestMs > 500, idleCpuMsPerSecond: idle, residentMb: resident, sender: { packets, latestMs, cpuMs }, ...(after && { probed: after.probed }) };
 }
 
-async function runRecorder(udp: UdpBackEnd, calls: number, dir: string): Promise<Run> {
-  const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(resolve(values.profile), `${udp}-${calls}`)}`];
+async function runRecorder(way: "batch" | "batch, SRTP" | "dgram", calls: number, dir: string): Promise<Run> {
+  const [udp, srtp] = [way === "dgram" ? "dgram" : "batch", way === "batch, SRTP"] as const;
+  const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(resolve(values.profile), `${srtp ? "srtp" : udp}-${calls}`)}`];
   const child: ChildProcess = fork(join(import.meta.dirname, "recording-process.ts"), { execArgv: ["--disable-warning=ExperimentalWarning", "--import", join(import.meta.dirname, "thread-probe.ts"), ...profile] });
   const exited = once(child, "exit");
   const ask = async <T>(command: ToRecording): Promise<T> => {
@@ -107,12 +104,12 @@ async function runRecorder(udp: UdpBackEnd, calls: number, dir: string): Promise
   };
   try {
     const loadBefore = loadavg()[0]!;
-    const ports = await ask<(readonly [number, number])[]>({ kind: "open", calls, spoolDir: dir, udp, pieceMs });
-    const measured = await measure(child.pid!, { ports, seconds, fromPort: 0 }, () => ask<Looked>({ kind: "probe" }));
+    const ports = await ask<(readonly [number, number])[]>({ kind: "open", calls, spoolDir: dir, udp, srtp, pieceMs });
+    const measured = await measure(child.pid!, { ports, seconds, srtp }, () => ask<Looked>({ kind: "probe" }));
     const before = processTime(child.pid!);
     const finished = await ask<Finished>({ kind: "finish" });
     const finishCpuMs = processTime(child.pid!) - before;
-    return { way: udp, calls, seconds, ...measured, packetsSent: measured.sender.packets, packetsKept: finished.packets, loadBefore, finished, finishCpuMs };
+    return { way, calls, seconds, ...measured, packetsSent: measured.sender.packets, packetsKept: finished.packets, loadBefore, finished, finishCpuMs };
   } finally {
     child.disconnect();
     await exited;
@@ -131,18 +128,20 @@ async function runRtpengine(relay: boolean, calls: number, dir: string): Promise
   }
 }
 
-const ways: Way[] = (["batch", "dgram", "rtpengine receive", "rtpengine relay"] as const).filter((way) => wanted.some((one) => way.startsWith(one)));
+const known: readonly Way[] = ["batch", ...(values.srtp ? (["batch, SRTP"] as const) : []), "dgram", "rtpengine receive", "rtpengine relay"];
+const ways = known.filter((way) => wanted.some((one) => way.startsWith(one)));
 const present = hasRtpengine() ? ways : ways.filter((way) => !way.startsWith("rtpengine"));
 if (present.length < ways.length) console.log("rtpengine is not installed (Debian: rtpengine-daemon): measured without it.");
 
-const runs: Run[] = [];
+const results = openResults<Run>("recorder", { seconds, rounds, pieceMs, warmMs }, { into: values.into });
+const { runs } = results;
 for (const calls of callCounts) {
   for (let round = 0; round < rounds; round += 1) {
     for (const way of present) {
       const dir = await mkdtemp(join(tmpdir(), "earwitness-bench-"));
       try {
-        const run = way === "batch" || way === "dgram" ? await runRecorder(way, calls, dir) : await runRtpengine(way === "rtpengine relay", calls, dir);
-        runs.push(run);
+        const run = way === "rtpengine receive" || way === "rtpengine relay" ? await runRtpengine(way === "rtpengine relay", calls, dir) : await runRecorder(way, calls, dir);
+        results.add(run);
         console.log(describe(run));
       } finally {
         await rm(dir, { recursive: true, force: true });
@@ -157,8 +156,6 @@ function describe(run: Run): string {
   return `${run.way.padEnd(18)} ${String(run.calls).padStart(5)} calls  ${run.cpuMsPerStreamSecond.toFixed(3)} ms per stream-second  lost ${lost} of ${run.packetsSent}${lag}  ${run.residentMb.toFixed(0)} MB  (sender ${run.sender.latestMs.toFixed(0)} ms late at most)${run.starved ? "  starved: not counted for cost" : ""}`;
 }
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
-
 for (const calls of callCounts) {
   const costOf = (way: Way): number => median(runs.filter((run) => run.calls === calls && run.way === way && !run.starved).map((run) => run.cpuMsPerStreamSecond));
   console.log(`\n${calls} two-stream calls, ${seconds} s, median of ${rounds}`);
@@ -171,9 +168,4 @@ for (const calls of callCounts) {
   }
 }
 
-await mkdir(results, { recursive: true });
-const at = new Date();
-const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30), kernel: release(), node: process.version };
-const file = join(results, `${at.toISOString().slice(0, 19).replaceAll(":", "")}-recorder.json`);
-await writeFile(file, `${JSON.stringify({ bench: "recorder", at: at.toISOString(), machine, options: { seconds, rounds, pieceMs, warmMs }, runs }, null, 1)}\n`);
-console.log(`\nThe raw runs: ${file}`);
+console.log(`\nThe raw runs: ${results.path}`);

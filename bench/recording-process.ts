@@ -1,15 +1,17 @@
 /** The real media pool in a process of its own, as a call's control drives it; told what to do over the channel to its parent. */
+// As in the server, where the main thread holds it too: a native library is unloaded with the last thread that loaded it, and this one does not outlive that.
+import "@evan/opus";
 import { randomBytes, randomUUID } from "node:crypto";
 import { BroadcastChannel } from "node:worker_threads";
 import { mintId } from "../packages/server/src/ids/index.ts";
 import { createLog } from "../packages/server/src/log/index.ts";
 import { createMediaPool } from "../packages/server/src/recorder/media-pool.ts";
 import type { UdpBackEnd } from "../packages/server/src/recorder/udp-choice.ts";
-import { loadedAddress } from "./rtp-load.ts";
+import { loadedAddress, loadKey, loadSuite } from "./rtp-load.ts";
 import { channelName, type Probed } from "./thread-probe.ts";
 
 export type ToRecording =
-  | { readonly kind: "open"; readonly calls: number; readonly spoolDir: string; readonly udp: UdpBackEnd; readonly pieceMs: number }
+  | { readonly kind: "open"; readonly calls: number; readonly spoolDir: string; readonly udp: UdpBackEnd; readonly srtp: boolean; readonly pieceMs: number }
   | { readonly kind: "probe" }
   | { readonly kind: "finish" };
 
@@ -38,12 +40,13 @@ async function open(command: Extract<ToRecording, { kind: "open" }>): Promise<(r
   const tenantId = randomUUID();
   startedAtMs = Date.now();
   recordingIds = Array.from({ length: command.calls }, () => mintId(new Date(startedAtMs)));
+  const srtp = command.srtp ? { srtp: { suite: loadSuite, theirs: [loadKey], ours: loadKey, clearRtcp: false } as const } : {};
   const payloads = [{ number: 0, codec: "PCMU", clockRateHz: 8000 }] as const;
   const ports: (readonly [number, number])[] = [];
   for (const recordingId of recordingIds) {
     await pool.open({ recordingId, tenantId, startedAtMs, key: { origin: "minted", keyId: randomBytes(12).toString("hex"), bytes: randomBytes(32) } });
     for (const track of [1, 2]) {
-      const { rtpPort, rtcpPort } = await pool.addTrack(recordingId, track, { label: `${track}`, payloads, remote: null, sending: true }, Date.now() - startedAtMs);
+      const { rtpPort, rtcpPort } = await pool.addTrack(recordingId, track, { label: `${track}`, payloads, remote: null, sending: true, ...srtp }, Date.now() - startedAtMs);
       ports.push([rtpPort, rtcpPort]);
     }
   }
