@@ -183,6 +183,8 @@ export interface OpenPiece {
   readonly header: PieceHeader;
   readonly state: RecordingState;
   readSecond(chunk: ChunkIndex, sampleRate: number): Promise<LogEntry[]>;
+  /** The same, of bytes that were read already. */
+  decodeSecond(chunk: ChunkIndex, bytes: Uint8Array, sampleRate: number): LogEntry[];
   /** The packet log as it was sealed, with the salt of its digest: what a proof is made of. */
   openSecond(chunk: ChunkIndex): Promise<{ readonly plaintext: Uint8Array; readonly salt: Uint8Array }>;
 }
@@ -193,15 +195,16 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
   if (header.tenantId !== identity.tenantId || header.recordingId !== identity.recordingId) throw new NotAuthentic(`piece ${source.name}`);
   const opening = createOpeningKey(key, "vault");
   const state = decodeState(openAs(`header of piece ${source.name}`, opening, head.sealedState.subarray(0, nonceBytes), head.sealedState.subarray(nonceBytes), head.headerBytes));
-  async function open(chunk: ChunkIndex): Promise<Buffer> {
-    const bytes = await source.read(head.chunksAt + chunk.offset, chunk.length);
+  function unseal(chunk: ChunkIndex, bytes: Uint8Array): Buffer {
     const what = `second ${chunk.second} of track ${chunk.track} in piece ${source.name}`;
     return openAs(what, opening, Buffer.from(chunk.nonce, "base64"), bytes, chunkPosition(identity, chunk.track, chunk.second));
   }
+  const open = async (chunk: ChunkIndex): Promise<Buffer> => unseal(chunk, await source.read(head.chunksAt + chunk.offset, chunk.length));
   return {
     header,
     state,
     readSecond: async (chunk, sampleRate) => decodePacketLog(await open(chunk), chunk.second * sampleRate),
+    decodeSecond: (chunk, bytes, sampleRate) => decodePacketLog(unseal(chunk, bytes), chunk.second * sampleRate),
     openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(deriveSubkey(key, "salt"), identity, chunk.track, chunk.second) }),
   };
 }

@@ -7,7 +7,8 @@
  * recording counts as finished only by its final piece, and journal segments go last.
  */
 import { createHash } from "node:crypto";
-import { open, readdir, readFile, rm, unlink } from "node:fs/promises";
+import { closeSync, openSync, readSync } from "node:fs";
+import { readdir, readFile, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Gap } from "@earwitness/contract";
 import { createMerkleTree } from "@earwitness/verify";
@@ -50,11 +51,11 @@ export interface RecoverOptions {
 const pieceSeconds = 60;
 
 /** Recordings recovered side by side: most of the time goes into waiting for the disk. */
-const atOnce = 4;
+const atOnce = 16;
 
 interface FrameAt {
   readonly header: FrameHeader;
-  readonly path: string;
+  readonly segment: SegmentFile;
   readonly at: number;
   readonly length: number;
 }
@@ -62,34 +63,64 @@ interface FrameAt {
 export async function recoverSpool(options: RecoverOptions): Promise<RecoveredRecording[]> {
   const { spoolDir, log } = options;
   const segments = await readSegments(join(spoolDir, "journal"));
-  const orphans = (await findOrphans(join(spoolDir, "pieces"), segments)).filter((orphan) => options.only?.has(orphan.recordingId) ?? true);
   const recovered: RecoveredRecording[] = [];
   const unfinished = new Set<string>();
-  const next = orphans.values();
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (const orphan of next) {
-        try {
-          recovered.push(await recoverRecording(options, orphan));
-        } catch (error) {
-          // Not the recording's fault: keyring unreachable, disk full. It stays as it is for the next start.
-          unfinished.add(orphan.recordingId);
-          options.onWaiting?.(orphan.recordingId);
-          log.error({ recordingId: orphan.recordingId, tenantId: orphan.tenantId, err: messageOf(error) }, "recording in the spool could not be recovered now");
+  try {
+    const orphans = (await findOrphans(join(spoolDir, "pieces"), segments)).filter((orphan) => options.only?.has(orphan.recordingId) ?? true);
+    const next = orphans.values();
+    await Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        for (const orphan of next) {
+          try {
+            recovered.push(await recoverRecording(options, orphan));
+          } catch (error) {
+            // Not the recording's fault: keyring unreachable, disk full. It stays as it is for the next start.
+            unfinished.add(orphan.recordingId);
+            options.onWaiting?.(orphan.recordingId);
+            log.error({ recordingId: orphan.recordingId, tenantId: orphan.tenantId, err: messageOf(error) }, "recording in the spool could not be recovered now");
+          }
         }
-      }
-    }),
-  );
+      }),
+    );
+  } finally {
+    for (const { file } of segments) file.close();
+  }
   if (options.only !== undefined) return recovered;
   const remove = options.steps?.removeSegment ?? unlink;
   for (const segment of segments) {
-    if (!segment.frames.some((frame) => unfinished.has(frame.header.recordingId))) await remove(segment.path);
+    if (!segment.frames.some((frame) => unfinished.has(frame.header.recordingId))) await remove(segment.file.path);
   }
   return recovered;
 }
 
-interface Segment {
+/**
+ * A journal segment, open once for all of its frames. They are read at once and not through the thread pool: readSegments has just had
+ * the file in memory, so a frame costs 5 µs where opening, reading and closing cost 80, and a minute of 200 calls is 100,000 frames.
+ */
+interface SegmentFile {
   readonly path: string;
+  read(at: number, length: number): Buffer;
+  close(): void;
+}
+
+function openSegment(path: string): SegmentFile {
+  let file: number | null = null;
+  return {
+    path,
+    read(at, length) {
+      const bytes = Buffer.allocUnsafe(length);
+      file ??= openSync(path, "r");
+      return bytes.subarray(0, readSync(file, bytes, 0, length, at));
+    },
+    close() {
+      if (file !== null) closeSync(file);
+      file = null;
+    },
+  };
+}
+
+interface Segment {
+  readonly file: SegmentFile;
   readonly frames: readonly FrameAt[];
 }
 
@@ -97,15 +128,15 @@ interface Segment {
 async function readSegments(dir: string): Promise<Segment[]> {
   const segments: Segment[] = [];
   for (const name of (await list(dir)).filter((entry) => segmentOwner(entry) !== null)) {
-    const path = join(dir, name);
-    const bytes = await readFile(path);
+    const segment = openSegment(join(dir, name));
+    const bytes = await readFile(segment.path);
     const frames: FrameAt[] = [];
     for (let at = 0; at >= 0 && at < bytes.length; ) {
       const read = readFrame(bytes, at);
-      if (read !== null) frames.push({ header: read.frame.header, path, at, length: read.next - at });
+      if (read !== null) frames.push({ header: read.frame.header, segment, at, length: read.next - at });
       at = read === null ? bytes.indexOf(frameMagic, at + 1) : read.next;
     }
-    segments.push({ path, frames });
+    segments.push({ file: segment, frames });
   }
   return segments;
 }
@@ -187,6 +218,14 @@ function note(errors: Set<string>, error: unknown): null {
   if (!(error instanceof KeyMissing || error instanceof NotAuthentic)) throw error;
   errors.add(error.message);
   return null;
+}
+
+function orNoted<T>(errors: Set<string>, read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    return note(errors, error);
+  }
 }
 
 async function take(found: FoundPiece[], errors: Set<string>, identity: PieceIdentity, source: PieceSource, path: string, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<void> {
@@ -288,7 +327,7 @@ async function readJournal(orphan: Orphan, covered: number, errors: Set<string>,
       const key = await keyFor(header.keyId);
       keys.set(header.keyId, key === null ? null : createOpeningKey(key, "journal"));
     }
-    const body = await openFrame(frame, keys.get(header.keyId) ?? null, errors);
+    const body = openFrame(frame, keys.get(header.keyId) ?? null, errors);
     if (body !== null && header.kind === "mark") content.state = latest([content.state, decodeState(body)]);
     if (body !== null && header.kind === "packets") packets.push({ header, body });
     if (body === null && header.kind === "packets") {
@@ -303,51 +342,39 @@ async function readJournal(orphan: Orphan, covered: number, errors: Set<string>,
     content.seconds.set(header.track, seconds);
     for (const entry of decodePacketLog(body, Math.floor(header.fromMs / 1000) * sampleRate)) {
       const second = Math.floor(entry.atSample / sampleRate);
-      if (second >= covered) seconds.set(second, [...(seconds.get(second) ?? []), entry]);
+      if (second < covered) continue;
+      const entries = seconds.get(second);
+      if (entries === undefined) seconds.set(second, [entry]);
+      else entries.push(entry);
     }
   }
   return content;
 }
 
-async function openFrame(frame: FrameAt, opening: OpeningKey | null, errors: Set<string>): Promise<Buffer | null> {
-  if (opening === null) return null;
-  const file = await open(frame.path, "r");
-  try {
-    const bytes = Buffer.alloc(frame.length);
-    await file.read(bytes, 0, frame.length, frame.at);
-    return readFrame(bytes, 0)?.frame.open(opening) ?? null;
-  } catch (error) {
-    return note(errors, error);
-  } finally {
-    await file.close();
-  }
+function openFrame({ segment, at, length }: FrameAt, opening: OpeningKey | null, errors: Set<string>): Buffer | null {
+  return opening === null ? null : orNoted(errors, () => readFrame(segment.read(at, length), 0)?.frame.open(opening) ?? null);
 }
 
 async function summarize(identity: PieceIdentity, found: readonly FoundPiece[], errors: Set<string>): Promise<RecordingSummary> {
   const state = latest(found.map(({ opened }) => opened?.state ?? null)) ?? stateOfHeaders(found);
-  const tracks = await Promise.all(
-    state.tracks.map(async (track) => {
-      const analysis = createTrackAnalysis(track.sampleRate);
-      const tree = createMerkleTree(sha256);
-      const gaps: Gap[] = [...track.gaps];
-      for (const { head, opened } of found) {
-        for (const chunk of head.header.chunks.filter((candidate) => candidate.track === track.track)) {
-          tree.append(indexLeaf(chunk));
-          const entries = opened === null ? null : await opened.readSecond(chunk, track.sampleRate).catch((error: unknown) => note(errors, error));
-          if (entries === null) gaps.push({ fromMs: chunk.second * 1000, toMs: (chunk.second + 1) * 1000, reason: "decrypt" });
-          else analysis.add(chunk.second, entries);
-        }
-      }
-      const untilMs = state.ended?.atMs ?? analysis.endMs;
-      return { endMs: analysis.endMs, summary: { ...analysis.summary({ ...track, gaps: mergeGaps(gaps) }, untilMs), merkleRoot: Buffer.from(tree.root()).toString("hex"), chunks: tree.size } };
-    }),
-  );
-  const durationMs = Math.max(0, ...tracks.map((track) => track.endMs));
+  const tracks = new Map(state.tracks.map((track) => [track.track, { track, analysis: createTrackAnalysis(track.sampleRate), tree: createMerkleTree(sha256), gaps: [...track.gaps] }]));
+  for (const { head, opened, source, piece } of found) {
+    const bytes = opened === null ? null : await source.read(head.chunksAt, piece.sizeBytes - head.chunksAt);
+    for (const chunk of head.header.chunks) {
+      const track = tracks.get(chunk.track);
+      if (track === undefined) continue;
+      track.tree.append(indexLeaf(chunk));
+      const entries = opened === null || bytes === null ? null : orNoted(errors, () => opened.decodeSecond(chunk, bytes.subarray(chunk.offset, chunk.offset + chunk.length), track.track.sampleRate));
+      if (entries === null) track.gaps.push({ fromMs: chunk.second * 1000, toMs: (chunk.second + 1) * 1000, reason: "decrypt" });
+      else track.analysis.add(chunk.second, entries);
+    }
+  }
+  const durationMs = Math.max(0, ...[...tracks.values()].map(({ analysis }) => analysis.endMs));
   return {
     ...identity,
     startedAtMs: state.startedAtMs,
     durationMs,
-    tracks: tracks.map((track) => track.summary),
+    tracks: [...tracks.values()].map(({ track, analysis, tree, gaps }) => ({ ...analysis.summary({ ...track, gaps: mergeGaps(gaps) }, state.ended?.atMs ?? analysis.endMs), merkleRoot: Buffer.from(tree.root()).toString("hex"), chunks: tree.size })),
     pieces: found.map(({ piece, head }) => (head.header.final ? { ...piece, toMs: Math.max(piece.fromMs, durationMs) } : piece)),
     recovered: state.ended?.recovered ?? true,
   };
