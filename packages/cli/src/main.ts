@@ -2,8 +2,8 @@ import { createProgram } from "./program.ts";
 import { createControlClient, dataDirectory, Failure } from "./control-client.ts";
 
 /** Exit codes: 0 done; 1 refused, failed or no server; 2 wrong usage. Results go to stdout, everything else to stderr. */
-const client = createControlClient(dataDirectory(process.env, process.getuid?.()));
-const program = createProgram(client, (line) => process.stdout.write(`${line}\n`));
+const dataDir = dataDirectory(process.env, process.getuid?.());
+const program = createProgram(createControlClient(dataDir), dataDir, (line) => process.stdout.write(`${line}\n`), (line) => process.stderr.write(`${line}\n`));
 
 try {
   await program.parseAsync();

@@ -1,14 +1,15 @@
 import { Command } from "commander";
 import type { Trunk } from "@earwitness/contract";
 import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import { addBackupCommands } from "./backup.ts";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
 import { table } from "./table.ts";
 import { addVerify } from "./verify.ts";
 import { witness } from "./witness.ts";
 
-/** The `earwitness` command. `print` gets the lines that are its result. */
-export function createProgram(server: ControlClient, print: (line: string) => void): Command {
+/** The `earwitness` command. `print` gets the lines that are its result, `note` what happens on the way. */
+export function createProgram(server: ControlClient, dataDir: string, print: (line: string) => void, note: (line: string) => void): Command {
   const program = new Command("earwitness")
     .description("Operate the Earwitness server of this machine.")
     .exitOverride()
@@ -150,6 +151,7 @@ export function createProgram(server: ControlClient, print: (line: string) => vo
       else {
         print(`${status.ready ? "Ready to record" : "Not ready to record"}: node ${status.nodeId}, version ${status.version}, ${status.runningCalls} running ${status.runningCalls === 1 ? "call" : "calls"}`);
         for (const reason of status.reasons) print(`  ${reason}`);
+        for (const warning of status.warnings) print(`  Warning: ${warning}`);
         print(table(["NODE", "ROLES", "VERSION", "STARTED", "SEEN"], status.nodes.map((node) => [node.nodeId, node.roles.join(","), node.version, node.startedAt, node.seenAt])));
       }
       if (!status.ready) throw new Failure("the server is not ready to record");
@@ -164,5 +166,7 @@ export function createProgram(server: ControlClient, print: (line: string) => vo
     .action(async (given: string[]) => await witness(given, print));
 
   addVerify(program, print);
+  addBackupCommands(program, { server, dataDir, print, note });
+
   return program;
 }

@@ -90,6 +90,7 @@ export const Status = Type.Object(
     nodeId: Type.String(),
     ready: Type.Boolean(),
     reasons: Type.Array(Type.String()),
+    warnings: Type.Array(Type.String(), { description: "What does not keep calls from being recorded and wants to be mended." }),
     runningCalls: Type.Integer(),
     nodes: Type.Array(NodeInfo),
   },
@@ -105,3 +106,36 @@ export type TrunkRequest = Static<typeof TrunkRequest>;
 
 export const NetworkRequest = Type.Object({ network: trunkNetwork }, { title: "NetworkRequest", additionalProperties: false });
 export type NetworkRequest = Static<typeof NetworkRequest>;
+
+/** The backups of the embedded database, as the running server sees them. */
+export const BackupReport = Type.Object(
+  {
+    directory: Type.String(),
+    cluster: Type.String({ description: "System identifier of the database cluster; its backups lie under this name." }),
+    archivedUntil: timeOrNull,
+    newestBaseAt: timeOrNull,
+    warnings: Type.Array(Type.String()),
+    run: Type.Union([
+      Type.Object({
+        reason: Type.String(),
+        startedAt: time,
+        state: Type.Union([Type.Literal("running"), Type.Literal("done"), Type.Literal("failed")]),
+        step: Type.Union([Type.Literal("copying"), Type.Literal("verifying"), Type.Null()]),
+        doneBytes: Type.Integer(),
+        totalBytes: Type.Integer(),
+        base: Type.Union([Type.String(), Type.Null()], { description: "name of the base backup that came of it" }),
+        failure: Type.Union([Type.String(), Type.Null()]),
+      }),
+      Type.Null(),
+    ]),
+  },
+  { title: "BackupReport" },
+);
+export type BackupReport = Static<typeof BackupReport>;
+
+/** What can be seen of a database server's own backups from outside. */
+export const BackupFinding = Type.Object(
+  { verdict: Type.Union([Type.Literal("right"), Type.Literal("wrong"), Type.Literal("unknown")]), text: Type.String() },
+  { title: "BackupFinding" },
+);
+export type BackupFinding = Static<typeof BackupFinding>;

@@ -2,12 +2,13 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { controlSocketPath } from "@earwitness/contract/control";
+import { controlSocketPath, type BackupFinding } from "@earwitness/contract/control";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
+import { checkServer, createBackups, forgetArchive, reportOf, type Backups } from "#backup";
 import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
 import { matchPerson, readAddress } from "#directory";
-import { messageOf } from "#errors";
+import { messageOf, Refusal } from "#errors";
 import { createSiprecServer, type SiprecStats } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
@@ -15,7 +16,7 @@ import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, sna
 import { peopleRoutes } from "#people";
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
-import { createControl, createPortal, readCredentials, sessionCookieName, type Credentials, type Portal, type SipReading } from "#portal";
+import { createControl, createPortal, readCredentials, sessionCookieName, type BackupAges, type Credentials, type Portal, type SipReading } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
@@ -80,7 +81,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const keyring = createFileKeyring(keyDir);
   const vault = open("vault", createVault({ store: createLocalStore(join(dataDir, "store")), keystore: createFileKeystore(join(dataDir, "keystore")), keyring }));
 
-  const url = config.database.url ?? open("database server", await createEmbeddedPostgres({ dataDir, log })).url;
+  const { url, backups } = config.database.url === null ? await openEmbedded(config, log, clock, open) : { url: config.database.url, backups: null };
   const db = open("database", createDb({ url, ...(config.database.poolUrl === null ? {} : { poolUrl: config.database.poolUrl }), log }));
   const notifier = open("change notices", createNotifier(db));
   const firstKnown = async () => (wanted === null ? null : await snapshotOf(wanted, ruleVersion, (tenantId) => keyring.ensure(tenantId)));
@@ -88,7 +89,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
 
   const tenantsContext = { db, clock, nodeId: node.nodeId, ensureKey: (tenantId: string) => keyring.ensure(tenantId) };
   const prepare = async (): Promise<void> => {
-    await migrate({ url, log });
+    await migrate({ url, log, version, beforeUpgrade: async (pending, schema) => await backups?.beforeUpgrade(pending, schema) });
     await makePartitionsAhead(db, clock.now());
     if (!config.sandbox) await refuseSandbox(db);
     if (wanted !== null && (await provision(tenantsContext, wanted)).changes > 0) notifier.announceDirectory();
@@ -169,7 +170,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -190,14 +191,49 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         create: (tenantId, { name, networks }, by) => trunks.create({ tenantId, by }, newTrunk(name, networks)),
         allow: (tenantId, trunkId, network, by) => trunks.allow({ tenantId, by }, trunkId, network),
       },
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      backups: {
+        report: () => reportOf(configured(config, backups)),
+        start: async () => await configured(config, backups).start("asked for on the command line"),
+        check: async () => await checkBackups(config, url, backups),
+      },
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? [])], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
   return { httpPort, sipPort: siprec?.address.port ?? config.sip.port, databaseAway: preparation.away, drain: () => recording.recorder.drain() };
 }
 
+/** The database of our own, and its backups. What it writes at its end is still archived. */
+async function openEmbedded(config: Config, log: Log, clock: Clock, open: Open): Promise<{ url: string; backups: Backups | null }> {
+  const { url, superuserUrl, close } = await createEmbeddedPostgres({ dataDir: config.dataDir, log });
+  let backups: Backups | null = null;
+  open("database server", {
+    close: async () => {
+      await Promise.all([close(), backups?.closeArchive()]);
+    },
+  });
+  if (config.backup === null) await forgetArchive(superuserUrl);
+  else backups = open("backups", await createBackups({ superuserUrl, databaseUrl: url, backupDir: config.backup.dir, everyHours: config.backup.everyHours, keepDays: config.backup.keepDays, version, clock, log }));
+  return { url, backups };
+}
+
+function configured({ database }: Config, backups: Backups | null): Backups {
+  if (backups !== null) return backups;
+  throw new Refusal("NO_BACKUPS", 409, database.url === null ? "No backups are set up: set EARWITNESS_BACKUP_DIR to a directory on another disk." : "The database is a server of your own (DATABASE_URL), which is backed up with its own means: docs/operate/backup.md. earwitness backup check says what can be seen of that.");
+}
+
+async function checkBackups(config: Config, url: string, backups: Backups | null): Promise<BackupFinding[]> {
+  if (config.database.url !== null) return await checkServer(url);
+  const { archive, newestBaseAt, warnings } = configured(config, backups).reading();
+  if (warnings.length > 0) return warnings.map((text) => ({ verdict: "wrong", text }));
+  return [
+    { verdict: "right", text: `The archive holds everything until ${archive.completeAt?.toISOString() ?? "the start"}.` },
+    newestBaseAt === null ? { verdict: "unknown", text: "The first base backup is still to come." } : { verdict: "right", text: `The newest base backup is of ${newestBaseAt.toISOString()}.` },
+  ];
+}
+
 interface PortalParts {
+  readonly backups: Backups | null;
   readonly sip: () => SipReading | null;
   readonly db: Db;
   readonly clock: Clock;
@@ -260,6 +296,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         },
         liveStreams: () => live.count(),
         sip: parts.sip,
+        backup: () => (parts.backups === null ? null : backupAges(parts.backups, clock.now())),
         ready: () => recording.recorder.ready().ready,
       },
       routes: [
@@ -278,6 +315,11 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       beforeClose: () => live.close(),
     }),
   );
+}
+
+function backupAges(backups: Backups, now: Date): BackupAges {
+  const { archive, openedAt, newestBaseAt, failures } = backups.reading();
+  return { archiveAgeMs: now.getTime() - (archive.completeAt ?? openedAt).getTime(), baseAgeMs: newestBaseAt === null ? null : now.getTime() - newestBaseAt.getTime(), failing: archive.failure !== null, failures };
 }
 
 function sipReading({ dialogs, malformed, transport, tls }: SiprecStats): SipReading {

@@ -15,6 +15,7 @@ const doors: Record<string, readonly string[]> = {
   db: [],
   evidence: ["db"],
   vault: ["db", "evidence"],
+  backup: ["db", "vault"],
   tenants: ["db", "evidence"],
   directory: ["db", "evidence", "tenants"],
   access: ["db", "evidence", "tenants", "directory"],

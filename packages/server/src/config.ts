@@ -18,6 +18,9 @@ export interface Config {
   /** Where everything else lies. The sandbox has a place of its own inside, so that a start without it is clean. */
   readonly dataDir: string;
   readonly database: { readonly url: string | null; readonly poolUrl: string | null };
+  /** Null: the embedded database is not backed up. */
+  readonly backup: { readonly dir: string; readonly everyHours: number; readonly keepDays: number } | null;
+  readonly keystoreBackup: { readonly dir: string; readonly keepDays: number } | null;
   readonly nodeId: string | null;
   readonly roles: readonly Role[];
   readonly logLevel: string;
@@ -49,6 +52,11 @@ export const keys = {
   EARWITNESS_DATA_DIR: { about: "Where everything lies: embedded database, keys, spool, store. With the sandbox, in its folder `sandbox`.", fallback: "./data, as root /var/lib/earwitness" },
   DATABASE_URL: { about: "A PostgreSQL server of your own (15 or newer) instead of the embedded one.", fallback: "the embedded PostgreSQL" },
   DATABASE_POOL_URL: { about: "The same database through a pooler in transaction mode, for short transactions.", fallback: "DATABASE_URL" },
+  EARWITNESS_BACKUP_DIR: { about: "Where backups of the embedded database go, on another disk than the data: docs/operate/backup.md.", fallback: "none: it is not backed up" },
+  EARWITNESS_BACKUP_HOURS: { about: "Hours from one base backup to the next; the database's log is archived all the time.", fallback: "24" },
+  EARWITNESS_BACKUP_KEEP_DAYS: { about: "Days back to any moment of which the database can be put; older backups are removed.", fallback: "14" },
+  EARWITNESS_KEYSTORE_BACKUP_DIR: { about: "Where backups of the keystore go: apart from all others, since a destroyed key lives on in them until they expire.", fallback: "none: it is not backed up" },
+  EARWITNESS_KEYSTORE_BACKUP_KEEP_DAYS: { about: "Days after which a backup of the keystore is removed, 30 at most.", fallback: "7" },
   EARWITNESS_NODE_ID: { about: "Name of this node, unique in the installation.", fallback: "made once and kept in the data directory" },
   EARWITNESS_ROLES: { about: "What this process does: portal, recorder, worker, separated by commas.", fallback: "portal,recorder,worker" },
   EARWITNESS_LOG_LEVEL: { about: "trace, debug, info, warn, error, fatal or silent.", fallback: "info" },
@@ -148,6 +156,17 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   if (issuer?.startsWith("http:") === true && !isLoopback(issuer)) mistakes.push("EARWITNESS_OIDC_ISSUER must use https:// unless it is on this machine.");
 
   const baseDir = resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data")));
+  const directory = (key: Key): string | null => {
+    const value = text(key);
+    return value === null ? null : resolve(value.replace(/^~(?=\/|$)/, homedir()));
+  };
+  const [backupDir, keystoreBackupDir] = [directory("EARWITNESS_BACKUP_DIR"), directory("EARWITNESS_KEYSTORE_BACKUP_DIR")];
+  if (backupDir !== null && text("DATABASE_URL") !== null) mistakes.push("EARWITNESS_BACKUP_DIR is for the embedded database; a server of your own (DATABASE_URL) is backed up with its own means: docs/operate/backup.md.");
+  if (backupDir !== null && overlap(backupDir, baseDir)) mistakes.push("EARWITNESS_BACKUP_DIR and EARWITNESS_DATA_DIR lie in each other: what takes the data would take its backups too.");
+  if (keystoreBackupDir !== null && overlap(keystoreBackupDir, baseDir)) mistakes.push("EARWITNESS_KEYSTORE_BACKUP_DIR and EARWITNESS_DATA_DIR lie in each other: what takes the data would take its backups too.");
+  if (backupDir !== null && keystoreBackupDir !== null && overlap(backupDir, keystoreBackupDir)) mistakes.push("EARWITNESS_KEYSTORE_BACKUP_DIR and EARWITNESS_BACKUP_DIR lie in each other: copies of keys must expire, and copies of the database are kept longer.");
+  const backup = { everyHours: whole("EARWITNESS_BACKUP_HOURS", 24, 1, 168), keepDays: whole("EARWITNESS_BACKUP_KEEP_DAYS", 14, 1, 3_650) };
+  const keystoreKeepDays = whole("EARWITNESS_KEYSTORE_BACKUP_KEEP_DAYS", 7, 1, 30);
   const config: Config = {
     http: { host: text("EARWITNESS_HTTP_HOST") ?? "127.0.0.1", port: httpPort, publicUrl: publicUrl.replace(/\/$/, ""), trustedProxies },
     sip: {
@@ -160,6 +179,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
     baseDir,
     dataDir: sandbox ? join(baseDir, "sandbox") : baseDir,
     database: { url: url("DATABASE_URL", ["postgres:", "postgresql:"]), poolUrl: url("DATABASE_POOL_URL", ["postgres:", "postgresql:"]) },
+    backup: backupDir === null ? null : { dir: backupDir, ...backup },
+    keystoreBackup: keystoreBackupDir === null ? null : { dir: keystoreBackupDir, keepDays: keystoreKeepDays },
     nodeId,
     roles: wantedRoles as Role[],
     logLevel: level,
@@ -186,6 +207,10 @@ function nearest(key: string): string {
   const words = key.split("_").slice(1);
   const close = Object.keys(keys).filter((known) => words.some((word) => word.length > 2 && known.includes(word)));
   return close.length > 0 ? `Did you mean ${close.join(" or ")}?` : "docs/configuration.md lists them.";
+}
+
+function overlap(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
 }
 
 /** An address, or one with the length of its prefix. */

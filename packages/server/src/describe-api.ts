@@ -34,6 +34,7 @@ export async function describeApi(): Promise<string> {
       facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
       liveStreams: () => 0,
       sip: () => null,
+      backup: () => null,
       ready: () => true,
     },
     routes: [

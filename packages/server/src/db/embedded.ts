@@ -10,6 +10,7 @@ import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { chooseAccount, firstClosed, letPass, type Account } from "./embedded-account.ts";
 import { locateBinaries, prepareBinaries, type Binaries } from "./embedded-binaries.ts";
+import { finishRestore } from "./put-in-place.ts";
 import { clearCluster, recordSupervisor, stopServer } from "./postmaster.ts";
 
 const run = promisify(execFile);
@@ -44,18 +45,9 @@ const longestSocketPath = process.platform === "darwin" ? 103 : 107;
  *   <dataDir>/postgres-bin/…          a copy of the programs, only where they cannot run from node_modules
  */
 export async function createEmbeddedPostgres({ dataDir: givenDir, log, settings = {} }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const dataDir = resolve(givenDir);
-  const home = join(dataDir, "postgres");
-  await mkdir(home, { recursive: true, mode: 0o711 });
+  const { dataDir, home, account } = await openHome(givenDir);
+  await finishRestore(home);
   const existing = await findCluster(home);
-  const account = await chooseAccount(existing ?? home);
-  if (account.change.uid !== undefined) {
-    await letPass(dataDir);
-    await letPass(home);
-    const closed = await firstClosed(home, account);
-    if (closed !== null) throw new Error(`the database's user (uid ${account.uid}) cannot enter ${closed}: allow it (chmod o+x), choose another data directory, start Earwitness as an ordinary user, or set DATABASE_URL`);
-  }
-
   const binaries = await prepareBinaries(await locateBinaries(), dataDir, account);
   const clusterDir = join(home, String(binaries.major));
   if (existing === null) await makeCluster(clusterDir, binaries, account, settings["fsync"] !== "off");
@@ -63,28 +55,61 @@ export async function createEmbeddedPostgres({ dataDir: givenDir, log, settings 
   await clearCluster(clusterDir, log);
   await recordSupervisor(clusterDir);
 
-  const socketDir = await makeSocketDir(join(home, "run"), account);
-  const superuserUrl = `postgres://postgres@${encodeURIComponent(socketDir)}/postgres`;
-  const server = supervise({ binaries, clusterDir, socketDir, account, settings, log });
+  const server = await startCluster({ home, clusterDir, binaries, account, settings, log, restarts: true });
   try {
-    await server.ready(superuserUrl);
-    await makeOwner(superuserUrl);
+    await makeOwner(server.superuserUrl);
   } catch (error) {
     await server.close();
     throw error;
   }
-  return {
-    url: `postgres://earwitness@${encodeURIComponent(socketDir)}/earwitness`,
-    superuserUrl,
-    close: async () => {
-      await server.close();
-      if (!socketDir.startsWith(home)) await rm(socketDir, { recursive: true, force: true });
-    },
+  return { url: server.superuserUrl.replace("postgres://postgres@", "postgres://earwitness@").replace(/\/postgres$/, "/earwitness"), superuserUrl: server.superuserUrl, close: server.close };
+}
+
+export interface EmbeddedHome {
+  readonly dataDir: string;
+  readonly home: string;
+  readonly account: Account;
+}
+
+/** The directory of the clusters, made if need be, and the account that they belong to, who can enter it. */
+export async function openHome(givenDir: string): Promise<EmbeddedHome> {
+  const dataDir = resolve(givenDir);
+  const home = join(dataDir, "postgres");
+  await mkdir(home, { recursive: true, mode: 0o711 });
+  const account = await chooseAccount((await findCluster(home)) ?? home);
+  if (account.change.uid !== undefined) {
+    await letPass(dataDir);
+    await letPass(home);
+    const closed = await firstClosed(home, account);
+    if (closed !== null) throw new Error(`the database's user (uid ${account.uid}) cannot enter ${closed}: allow it (chmod o+x), choose another data directory, start Earwitness as an ordinary user, or set DATABASE_URL`);
+  }
+  return { dataDir, home, account };
+}
+
+interface ClusterStart extends Omit<Supervised, "socketDir"> {
+  readonly home: string;
+}
+
+/** Starts a server on a cluster and waits until it takes connections. */
+export async function startCluster({ home, ...parts }: ClusterStart): Promise<{ readonly superuserUrl: string; close(): Promise<void> }> {
+  const socketDir = await makeSocketDir(join(home, "run"), parts.account);
+  const superuserUrl = `postgres://postgres@${encodeURIComponent(socketDir)}/postgres`;
+  const server = supervise({ ...parts, socketDir });
+  const close = async (): Promise<void> => {
+    await server.close();
+    if (!socketDir.startsWith(home)) await rm(socketDir, { recursive: true, force: true });
   };
+  try {
+    await server.ready(superuserUrl);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { superuserUrl, close };
 }
 
 /** The newest cluster in the directory. They are named for their PostgreSQL's major version. */
-async function findCluster(home: string): Promise<string | null> {
+export async function findCluster(home: string): Promise<string | null> {
   const majors = (await readdir(home)).filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(b) - Number(a));
   return majors[0] === undefined ? null : join(home, majors[0]);
 }
@@ -128,10 +153,12 @@ interface Supervised {
   readonly account: Account;
   readonly settings: Readonly<Record<string, string>>;
   readonly log: Log;
+  /** Whether it is started again when it ends by itself. */
+  readonly restarts: boolean;
 }
 
 /** Keeps one server process running until it is closed. */
-function supervise({ binaries, clusterDir, socketDir, account, settings, log }: Supervised) {
+function supervise({ binaries, clusterDir, socketDir, account, settings, log, restarts }: Supervised) {
   const options = Object.entries({
     listen_addresses: "",
     port: "5432",
@@ -141,6 +168,8 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log }: 
     shared_buffers: "128MB",
     work_mem: "16MB",
     max_wal_size: "512MB",
+    // An archive that does not come back (docs/operate/backup.md) must not fill the disk that the database lives on.
+    max_slot_wal_keep_size: "4GB",
     jit: "off",
     random_page_cost: "1.1",
     timezone: "UTC",
@@ -180,6 +209,7 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log }: 
   const ended = async (code: number | null, signal: string | null): Promise<void> => {
     if (closing !== null) return;
     ends++;
+    if (!restarts) return;
     log.error({ code, signal, lastWords }, "the database server ended by itself; starting it again");
     // At once after a long life. After a short one a second's pause, in which a dead server's children find out and go.
     await sleep(Date.now() - startedAt > 10_000 ? 0 : 1_000);
@@ -200,7 +230,7 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log }: 
         if (problem === null) return;
         const replaying = problem === "57P03"; // alive, and going through its log
         if (replaying) silentSince = Date.now();
-        if (ends >= 8 || Date.now() - silentSince > 60_000) throw new Error(`the database server does not start: ${lastWords || problem}`);
+        if (ends >= (restarts ? 8 : 1) || Date.now() - silentSince > 60_000) throw new Error(`the database server does not start: ${lastWords || problem}`);
         await sleep(replaying ? 200 : 25);
       }
     },

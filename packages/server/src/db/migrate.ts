@@ -17,14 +17,27 @@ interface Migration {
   readonly sha256: string;
 }
 
+export interface MigrateOptions {
+  readonly url: string;
+  readonly log: Log;
+  /** Of this program, for what people are told. */
+  readonly version?: string;
+  /** Called before a database that holds something is changed; while it runs no other process changes the schema. */
+  readonly beforeUpgrade?: (pending: readonly string[], schema: string) => Promise<void>;
+}
+
 /**
  * Brings the schema forward. Each file is one transaction; an applied file never changes (its digest is checked), and a
  * database that is ahead of this program is refused. Only one process at a time does it; others wait.
  */
-export async function migrate({ url, log }: { url: string; log: Log }, from: string = folder): Promise<void> {
+export async function migrate({ url, log, version = "unknown", beforeUpgrade }: MigrateOptions, from: string = folder): Promise<void> {
   await withDirect(url, "migrate", async (client) => {
     await checkServer(client);
     await client.query("select pg_advisory_lock($1)", [lockKey]); // released with the connection
+    const migrations = await readMigrations(from);
+    // Before anything is touched: a database that is ahead of this program stays as it is.
+    const applied = await readApplied(client);
+    refuseSurprises(migrations, applied, version);
     await ensureRoles(client);
     await checkRights(client, log);
     await client.query(
@@ -35,11 +48,10 @@ export async function migrate({ url, log }: { url: string; log: Log }, from: str
          applied_at  timestamptz not null default now()
        )`,
     );
-    const migrations = await readMigrations(from);
-    const applied = await readApplied(client);
-    refuseSurprises(migrations, applied);
-    for (const migration of migrations) {
-      if (applied.has(migration.version)) continue;
+    const pending = migrations.filter((migration) => !applied.has(migration.version));
+    const schema = newestOf(applied);
+    if (pending.length > 0 && schema !== null) await beforeUpgrade?.(pending.map(({ name }) => name), schema);
+    for (const migration of pending) {
       await apply(client, migration);
       log.info({ migration: migration.name }, "schema brought forward");
     }
@@ -71,16 +83,28 @@ export async function readMigrations(from: string): Promise<Migration[]> {
   );
 }
 
-async function readApplied(client: Client): Promise<Map<number, { name: string; sha256: string }>> {
-  const { rows } = await client.query("select version, name, sha256 from schema_migrations");
+type Applied = ReadonlyMap<number, { readonly name: string; readonly sha256: string }>;
+
+async function readApplied(client: Client): Promise<Applied> {
+  if (!(await client.query("select to_regclass('schema_migrations') is not null as there")).rows[0].there) return new Map();
+  const { rows } = await client.query("select version, name, sha256 from schema_migrations order by version");
   return new Map(rows.map((row) => [row.version, row]));
 }
 
-function refuseSurprises(migrations: readonly Migration[], applied: ReadonlyMap<number, { name: string; sha256: string }>): void {
-  for (const [version, row] of applied) {
-    const migration = migrations.find((candidate) => candidate.version === version);
-    if (migration === undefined) throw new Error(`the database is newer than this program: it has migration ${row.name}`);
-    if (migration.sha256 !== row.sha256) throw new Error(`migration ${migration.name} was changed after it was applied; write a new one instead`);
+const newestOf = (applied: Applied): string | null => [...applied.values()].at(-1)?.name ?? null;
+
+function refuseSurprises(migrations: readonly Migration[], applied: Applied, version: string): void {
+  const known = new Map(migrations.map((migration) => [migration.version, migration]));
+  const ahead = [...applied].filter(([number]) => !known.has(number)).map(([, { name }]) => name);
+  if (ahead.length > 0) {
+    throw new Error(
+      `the database is newer than this program: it has ${ahead.length === 1 ? "migration" : "migrations"} ${ahead.join(", ")}, and Earwitness ${version} knows up to ${migrations.at(-1)?.name ?? "none"}. ` +
+        "Nothing was changed. Start the version that brought the database forward, or put the database back to before that (docs/operate/backup.md, “Going back”)",
+    );
+  }
+  for (const [number, { name, sha256 }] of applied) {
+    const migration = known.get(number)!;
+    if (migration.sha256 !== sha256) throw new Error(`migration ${migration.name} was changed after it was applied${name === migration.name ? "" : ` as ${name}`}; write a new one instead`);
   }
 }
 

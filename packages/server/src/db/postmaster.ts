@@ -28,23 +28,37 @@ export async function recordSupervisor(clusterDir: string): Promise<void> {
 
 /** Afterwards a server can be started on the cluster. Throws when one is running that has a living supervisor. */
 export async function clearCluster(clusterDir: string, log: Log): Promise<void> {
-  const pidFile = join(clusterDir, "postmaster.pid");
-  // The first line is the server's pid, the second the directory, as its command line has it.
-  const [number = "", directory = clusterDir] = ((await read(pidFile)) ?? "").split("\n");
-  const pid = Number.parseInt(number, 10);
-  if (!(pid > 0)) return;
-  const running = await look(pid);
-  if (running === null) return; // PostgreSQL sees by itself that it is dead, and minds children that are not
-  if (!running.command.includes(directory)) {
+  const found = await findServer(clusterDir);
+  if (found.kind === "none") return; // PostgreSQL sees by itself that a process is dead, and minds children that are not
+  const { pidFile, running } = found;
+  if (found.kind === "foreign") {
     // After a power loss the number may be anybody's. PostgreSQL would take him for a server and refuse to start.
-    log.warn({ pid }, "removing a stale postmaster.pid: the process it names is another one");
+    log.warn({ pid: running.pid }, "removing a stale postmaster.pid: the process it names is another one");
     await rm(pidFile);
     return;
   }
   const supervisor = Number.parseInt((await read(supervisorFile(clusterDir))) ?? "", 10);
   if (running.parentPid === supervisor) throw new Error(`${clusterDir} is in use by another Earwitness process (${supervisor})`);
-  log.warn({ pid }, "stopping the database server of an Earwitness that died");
-  await stopServer(pid);
+  log.warn({ pid: running.pid }, "stopping the database server of an Earwitness that died");
+  await stopServer(running.pid);
+}
+
+/** Throws when a server runs on the cluster, whoever looks after it. */
+export async function refuseRunning(clusterDir: string): Promise<void> {
+  const found = await findServer(clusterDir);
+  if (found.kind === "ours") throw new Error(`a database server (process ${found.running.pid}) runs on ${clusterDir}: stop it first`);
+}
+
+type Found = { readonly kind: "none" } | { readonly kind: "ours" | "foreign"; readonly pidFile: string; readonly running: Running };
+
+async function findServer(clusterDir: string): Promise<Found> {
+  const pidFile = join(clusterDir, "postmaster.pid");
+  // The first line is the server's pid, the second the directory, as its command line has it.
+  const [number = "", directory = clusterDir] = ((await read(pidFile)) ?? "").split("\n");
+  const pid = Number.parseInt(number, 10);
+  const running = pid > 0 ? await look(pid) : null;
+  if (running === null) return { kind: "none" };
+  return { kind: running.command.includes(directory) ? "ours" : "foreign", pidFile, running };
 }
 
 /** Fast shutdown; harder when it does not come to an end. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { controlSocketPath } from "@earwitness/contract/control";
+import { controlSocketPath, type BackupFinding, type BackupReport } from "@earwitness/contract/control";
 import { createApiKeys, type ApiKeys } from "#access";
 import { systemClock } from "#clock";
 import { isConnectionError, withTenant } from "#db";
@@ -21,6 +21,9 @@ let apiKeys: ApiKeys;
 let control: Control;
 let ready = true;
 let tenantId: string;
+let report: BackupReport = { directory: "/backup", cluster: "77", archivedUntil: "2026-11-20T10:00:00.000Z", newestBaseAt: null, warnings: [], run: null };
+let outcome: Partial<NonNullable<BackupReport["run"]>> = { state: "done", step: "verifying", base: "20261120T100000Z" };
+let findings: BackupFinding[] = [];
 
 const info = ({ tenantId: id, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId: id, slug, name: displayName, m365TenantId, sandbox });
 
@@ -42,11 +45,20 @@ const openControl = (socketPath: string) => {
       create: (tenant, { name, networks }, by) => trunks().create({ tenantId: tenant, by }, newTrunk(name, networks)),
       allow: (tenant, trunkId, network, by) => trunks().allow({ tenantId: tenant, by }, trunkId, network),
     },
+    backups: {
+      report: () => report,
+      start: async () => {
+        report = { ...report, run: { reason: "asked for", startedAt: "2026-11-20T10:00:00.000Z", state: "running", step: "copying", doneBytes: 10_000_000, totalBytes: 40_000_000, base: null, failure: null } };
+        setTimeout(() => (report = { ...report, run: { ...report.run!, ...outcome } }), 700);
+      },
+      check: async () => findings,
+    },
     status: async () => ({
       version: "1.2.3",
       nodeId: "node-1",
       ready,
       reasons: ready ? [] : ["the spool is full"],
+      warnings: ["The newest base backup is of 2026-11-01."],
       runningCalls: 1,
       nodes: [{ nodeId: "node-1", roles: ["portal", "recorder"], version: "1.2.3", startedAt: "2026-11-20T10:00:00.000Z", seenAt: "2026-11-20T10:00:05.000Z" }],
     }),
@@ -177,10 +189,26 @@ test("status answers the question with its exit code", async () => {
   expect(good).toMatchObject({ code: 0, err: "" });
   expect(good.out).toContain("Ready to record: node node-1, version 1.2.3, 1 running call\n");
   expect(good.out).toContain("portal,recorder");
+  expect(good.out).toContain("  Warning: The newest base backup is of 2026-11-01.\n");
   ready = false;
   const bad = await earwitness(["status"]);
   expect([bad.code, bad.err]).toEqual([1, "earwitness: the server is not ready to record\n"]);
   expect(bad.out).toContain("the spool is full");
+});
+
+test("backup shows how far it is, prints the name of what it took, and fails aloud", async () => {
+  const good = await earwitness(["backup"]);
+  expect([good.code, good.out]).toEqual([0, "20261120T100000Z\n"]);
+  expect(good.err).toContain("copying: 10 of 40 MB");
+  outcome = { state: "failed", failure: "the disk is full" };
+  expect(await earwitness(["backup"])).toMatchObject({ code: 1, out: "", err: expect.stringMatching(/earwitness: the backup failed: the disk is full\n$/) });
+});
+
+test("backup check says what is right and wrong, and answers with its exit code", async () => {
+  findings = [{ verdict: "right", text: "wal_level is replica" }, { verdict: "unknown", text: "base backups are not visible from here" }];
+  expect(await earwitness(["backup", "check"])).toEqual({ code: 0, out: "right    wal_level is replica\nunknown  base backups are not visible from here\n", err: "" });
+  findings = [{ verdict: "wrong", text: "archive_mode is off" }];
+  expect(await earwitness(["backup", "check"])).toEqual({ code: 1, out: "wrong    archive_mode is off\n", err: "earwitness: 1 thing is wrong\n" });
 });
 
 test("where no server runs that is said, with the directory that was looked in", async () => {

@@ -9,7 +9,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
 import { Trunk } from "@earwitness/contract";
-import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
 import { commandLine } from "#evidence";
 import { Refusal } from "#errors";
@@ -30,6 +30,11 @@ export interface ControlOptions {
     list(tenantId: string, by: typeof commandLine): Promise<Trunk[]>;
     create(tenantId: string, wanted: TrunkRequest, by: typeof commandLine): Promise<Trunk>;
     allow(tenantId: string, trunkId: string, network: string, by: typeof commandLine): Promise<Trunk>;
+  };
+  readonly backups: {
+    report(): BackupReport;
+    start(): Promise<void>;
+    check(): Promise<BackupFinding[]>;
   };
   readonly status: () => Promise<Status>;
 }
@@ -104,6 +109,12 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     { schema: { params: Type.Object({ slug: Type.String(), trunkId: Type.String({ format: "uuid" }) }), body: NetworkRequest, response: { 200: Trunk } } },
     async (request) => await options.trunks.allow(await tenantIdOf(request.params.slug), request.params.trunkId, request.body.network, commandLine),
   );
+  app.get("/backups", { schema: { response: { 200: BackupReport } } }, async () => options.backups.report());
+  app.post("/backups", { schema: { response: { 202: BackupReport } } }, async (_request, reply) => {
+    await options.backups.start();
+    return await reply.code(202).send(options.backups.report());
+  });
+  app.get("/backups/check", { schema: { response: { 200: Type.Array(BackupFinding) } } }, async () => await options.backups.check());
   app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
 
   await makePrivate(dirname(socketPath));

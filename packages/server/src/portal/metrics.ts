@@ -21,8 +21,18 @@ export interface MetricSources {
   readonly liveStreams: () => number;
   /** Null where this node does not record. */
   readonly sip: () => SipReading | null;
+  /** Null where the embedded database is not backed up. */
+  readonly backup: () => BackupAges | null;
   /** Whether a call that came now would be recorded. */
   readonly ready: () => boolean;
+}
+
+export interface BackupAges {
+  /** How old what the archive holds is; how old the newest base backup that leads to now is, null when there is none. */
+  readonly archiveAgeMs: number;
+  readonly baseAgeMs: number | null;
+  readonly failing: boolean;
+  readonly failures: number;
 }
 
 export interface SipReading {
@@ -42,6 +52,7 @@ function readings(sources: MetricSources): Reading[] {
   const uploads = sources.uploads();
   const facts = sources.facts();
   const sip = sources.sip();
+  const backup = sources.backup();
   return [
     ["earwitness_ready", "1 while a call that came now would be recorded; GET /api/v1/health says why not.", sources.ready() ? 1 : 0],
     ["earwitness_calls", "Running calls of this node.", recorder.calls],
@@ -67,6 +78,11 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_sip_dropped_total", "SIP messages over their source's share, dropped unread.", sip?.dropped ?? 0],
     ["earwitness_sip_connections_refused_total", "SIP connections over the limits.", sip?.connectionsRefused ?? 0],
     ["earwitness_sip_certificate_expires_seconds", "When the SIP certificate expires, in seconds since 1970; 0 without TLS.", (sip?.certificateExpiresAtMs ?? 0) / 1000],
+    ["earwitness_backup_enabled", "1 where the embedded database is backed up.", backup === null ? 0 : 1],
+    ["earwitness_backup_archive_age_seconds", "How old the newest moment is that the archived log leads to: what would be lost now.", (backup?.archiveAgeMs ?? 0) / 1000],
+    ["earwitness_backup_base_age_seconds", "Age of the newest base backup that leads to now; -1 without one.", backup === null ? 0 : backup.baseAgeMs === null ? -1 : backup.baseAgeMs / 1000],
+    ["earwitness_backup_archive_failing", "1 while the database's log is not being archived.", backup?.failing === true ? 1 : 0],
+    ["earwitness_backup_failures_total", "Attempts to archive or to take a base backup that failed.", backup?.failures ?? 0],
     ["earwitness_live_streams", "Open streams of live events.", sources.liveStreams()],
   ];
 }
@@ -121,5 +137,6 @@ const zero: MetricSources = {
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
   liveStreams: () => 0,
   sip: () => null,
+  backup: () => null,
   ready: () => false,
 };

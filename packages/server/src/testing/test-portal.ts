@@ -92,6 +92,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
       liveStreams: () => live.count(),
       sip: () => null,
+      backup: () => null,
       ready: () => true,
     },
     routes: [

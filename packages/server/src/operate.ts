@@ -1,0 +1,28 @@
+/** What the command line does on this machine without the running server: it reads backups, and restores while nothing runs. */
+import { join } from "node:path";
+import { openCluster, restoreDatabase, verifyBackups, type ClusterBackups, type Restored, type Verification } from "#backup";
+import { systemClock } from "#clock";
+import { createLog } from "#log";
+import { takeRunLock } from "./run-lock.ts";
+
+export { openCluster, verifyBackups, type ClusterBackups, type Restored, type Verification };
+
+export interface RestoreRequest {
+  readonly baseDir: string;
+  readonly sandbox: boolean;
+  readonly backupDir: string;
+  readonly systemIdentifier: string | null;
+  readonly to: string;
+  readonly timeline: number | null;
+  readonly progress: (text: string) => void;
+}
+
+/** Holds the lock of the server meanwhile: neither runs while the other does. */
+export async function restore({ baseDir, sandbox, ...request }: RestoreRequest): Promise<Restored> {
+  const lock = await takeRunLock(baseDir, 0);
+  try {
+    return await restoreDatabase({ ...request, dataDir: sandbox ? join(baseDir, "sandbox") : baseDir, clock: systemClock, log: createLog("silent") });
+  } finally {
+    await lock.release();
+  }
+}
