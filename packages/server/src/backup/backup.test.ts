@@ -39,7 +39,7 @@ async function filesUnder(dir: string): Promise<string[]> {
   return (await readdir(dir, { recursive: true, withFileTypes: true })).map((entry) => join(entry.parentPath, entry.name));
 }
 
-describe("what is stored", { timeout: 90_000 }, () => {
+describe("what is stored", { timeout: 180_000 }, () => {
   test("is for nobody else's eyes", async () => {
     await cluster.backUp();
     for (const path of await filesUnder(cluster.backupDir)) {
@@ -103,7 +103,7 @@ describe("what is stored", { timeout: 90_000 }, () => {
   });
 });
 
-describe("when something fails", { timeout: 90_000 }, () => {
+describe("when something fails", { timeout: 180_000 }, () => {
   test("kill -9 of the database during a base backup leaves no backup that looks whole, and the next one is", async () => {
     await cluster.backUp();
     const known = (await listBases(cluster.clusterDir())).length;

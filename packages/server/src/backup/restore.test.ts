@@ -19,7 +19,7 @@ afterEach(() => cluster.close());
 
 const verify = async () => await verifyBackups(await openCluster(cluster.backupDir, null), () => undefined);
 
-describe("after the machine died", { timeout: 90_000 }, () => {
+describe("after the machine died", { timeout: 180_000 }, () => {
   test("everything that was archived is back, the former database lies beside, and it is said what is missing", async () => {
     await cluster.backUp();
     await cluster.add(1_000);
@@ -95,7 +95,7 @@ describe("after the machine died", { timeout: 90_000 }, () => {
   });
 });
 
-describe("to a moment", { timeout: 90_000 }, () => {
+describe("to a moment", { timeout: 180_000 }, () => {
   test("a time between two commits, a backup as it was taken, and the newer history by its number", async () => {
     await cluster.backUp();
     await cluster.add(100);
