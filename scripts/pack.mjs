@@ -15,13 +15,13 @@ must(node, [join(projectDir, "node_modules/typescript/bin/tsc"), "-p", join(proj
 describe(verify, { exports: { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" } } });
 pack(verify);
 
-// Bundled, so that an auditor installs one file and nothing else.
+// Bundled, so that an auditor installs one file and nothing else. What restores a database needs the server, and says so.
 const cli = stage("cli");
 const bundling = `
   import { build } from "vite";
   await build({
-    configFile: false, root: ${JSON.stringify(projectDir)}, logLevel: "warn", ssr: { noExternal: true },
-    build: { ssr: "packages/cli/src/main.ts", target: "node20", outDir: ${JSON.stringify(cli.folder)}, emptyOutDir: false, rollupOptions: { output: { entryFileNames: "earwitness.js", codeSplitting: false, banner: "#!/usr/bin/env node" } } },
+    configFile: false, root: ${JSON.stringify(projectDir)}, logLevel: "warn", ssr: { noExternal: true, external: ["@earwitness/server"] },
+    build: { ssr: "packages/cli/src/main.ts", target: "node20", outDir: ${JSON.stringify(cli.folder)}, emptyOutDir: false, rollupOptions: { external: ["@earwitness/server/operate"], output: { entryFileNames: "earwitness.js", codeSplitting: false, banner: "#!/usr/bin/env node" } } },
   });`;
 must(node, ["--input-type=module", "--eval", bundling]);
 chmodSync(join(cli.folder, "earwitness.js"), 0o755);

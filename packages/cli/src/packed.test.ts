@@ -51,6 +51,11 @@ test("PLT-14 the packed command checks a bundle, and its exit codes are the docu
   expect(verify(at("good.zip"), "--shout").status).toBe(2);
 });
 
+test("the packed command brings no server, and says so where one is needed", () => {
+  const asked = spawnSync(oldestNode(), [at("installed/node_modules/.bin/earwitness"), "restore", "--from", dir, "--to", "latest"], { encoding: "utf8", env: {} });
+  expect([asked.status, asked.stderr]).toEqual([1, "earwitness: the server's package is not installed here. Run this where the server is.\n"]);
+});
+
 test("the packed library is a module without dependencies, with its types", async () => {
   const use = `import { verifyBundle, sha256Here } from "@earwitness/verify"; console.log(JSON.stringify(await verifyBundle(new Map(), { sha256: sha256Here, key: null, witnesses: [], sound: null, timestamp: null })));`;
   await writeFile(at("installed/use.mjs"), use);

@@ -24,7 +24,7 @@ afterAll(() => rm(dir, { recursive: true }));
 async function run(...args: string[]): Promise<{ lines: string; code: number; error: string }> {
   const lines: string[] = [];
   const server = { call: () => Promise.reject(new Error("verify asks no server")) };
-  const program = createProgram(server, (line) => void lines.push(line));
+  const program = createProgram(server, dir, (line) => void lines.push(line), () => undefined);
   program.configureOutput({ writeErr: () => undefined });
   try {
     await program.parseAsync(["verify", ...args], { from: "user" });
