@@ -13,7 +13,7 @@ let platform: Platform;
 beforeAll(async () => {
   backupRoot = await mkdtemp(join(tmpdir(), "earwitness-backups-"));
   await chmod(backupRoot, 0o711);
-  platform = await startPlatform({ EARWITNESS_BACKUP_DIR: join(backupRoot, "database") });
+  platform = await startPlatform({ EARWITNESS_BACKUP_DIR: join(backupRoot, "database"), EARWITNESS_KEYSTORE_BACKUP_DIR: join(backupRoot, "keys") });
 });
 afterAll(async () => {
   await platform.close();
@@ -38,8 +38,8 @@ async function call(): Promise<string> {
 /** As the page has it, on this test's directories. */
 const earwitness = async (line: string): Promise<string> => {
   asked.push(line);
-  const args = line.replace("/backup/earwitness", join(backupRoot, "database")).split(" ");
-  return await command(platform.dataDir, args[0] === "restore" ? [...args, "--sandbox"] : args);
+  const args = line.replace("/keys-backup/earwitness", join(backupRoot, "keys")).replace("/backup/earwitness", join(backupRoot, "database")).split(" ");
+  return await command(platform.dataDir, args[0]!.startsWith("restore") ? [...args, "--sandbox"] : args);
 };
 const asked: string[] = [];
 
@@ -70,9 +70,11 @@ test("a database that is lost with its machine comes back with every call, by th
   await platform.kill();
   process.kill(databasePid, "SIGKILL");
   await rm(join(platform.dataDir, "sandbox/postgres"), { recursive: true });
+  await rm(join(platform.dataDir, "sandbox/keystore"), { recursive: true });
   const said = await earwitness("restore --from /backup/earwitness --to latest");
   expect(said).toMatch(/^Restored to .*\nEverything that was committed until .* is there\./);
   expect(said).toContain("The schema is at ");
+  expect(await earwitness("restore-keystore --from /keys-backup/earwitness")).toMatch(/^[1-9]\d* keys were put back/);
   await platform.restart();
   for (const callId of [before, after]) {
     const [interaction] = await platform.settled(callId);

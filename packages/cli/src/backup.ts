@@ -15,7 +15,7 @@ export interface BackupCommands {
 const fromOption = ["--from <dir>", "the backup directory (default: the one of the running server)"] as const;
 const clusterOption = ["--cluster <id>", "which database, where the directory holds backups of several"] as const;
 
-/** `earwitness backup …` and `earwitness restore`. */
+/** `earwitness backup …`, `earwitness restore` and `earwitness restore-keystore`. */
 export function addBackupCommands(program: Command, { server, dataDir, print, note }: BackupCommands): void {
   const backup = program.command("backup").description("Take a base backup of the embedded database now, while it runs, and check it; print its name.");
 
@@ -57,8 +57,8 @@ export function addBackupCommands(program: Command, { server, dataDir, print, no
       const { verifyBackups } = await operate();
       const { bases, segments, faults } = await verifyBackups(await open(options), note);
       for (const fault of faults) print(fault);
-      if (faults.length > 0) throw new Failure(`${faults.length} ${faults.length === 1 ? "thing is" : "things are"} wrong`);
-      print(`${bases} base ${bases === 1 ? "backup" : "backups"} and ${segments} segments of the log are whole.`);
+      if (faults.length > 0) throw new Failure(`${count(faults.length, "thing is", "things are")} wrong`);
+      print(`${count(bases, "base backup", "base backups")} and ${count(segments, "segment", "segments")} of the log are whole.`);
     });
 
   backup
@@ -70,7 +70,7 @@ export function addBackupCommands(program: Command, { server, dataDir, print, no
       if (json) print(JSON.stringify(findings, null, 2));
       else for (const { verdict, text } of findings) print(`${verdict.padEnd(7)}  ${text}`);
       const wrong = findings.filter(({ verdict }) => verdict === "wrong").length;
-      if (wrong > 0) throw new Failure(`${wrong} ${wrong === 1 ? "thing is" : "things are"} wrong`);
+      if (wrong > 0) throw new Failure(`${count(wrong, "thing is", "things are")} wrong`);
     });
 
   program
@@ -89,6 +89,19 @@ export function addBackupCommands(program: Command, { server, dataDir, print, no
       if (restored.schema !== null) print(`The schema is at ${restored.schema}.`);
       if (restored.former !== null) print(`The database that was there is kept in ${restored.former}; remove it when you are sure.`);
       print("Keys, keystore, spool and store were not touched: docs/operate/backup.md says what to do with them.");
+    });
+
+  program
+    .command("restore-keystore")
+    .description("Put keys that are missing back into the keystore, while the server is stopped. What is there, and what was destroyed, stays so.")
+    .requiredOption("--from <dir>", "the directory of the keystore's backups")
+    .option("--sandbox", "the sandbox's keystore")
+    .action(async ({ from, sandbox }: { from: string; sandbox?: true }) => {
+      const { restoreKeys } = await operate();
+      const { from: begunAt, restored, present, destroyed, damaged } = await restoreKeys({ baseDir: dataDir, sandbox: sandbox === true, backupDir: from }).catch(inWords);
+      print(`${count(restored, "key was", "keys were")} put back from the copy that was begun at ${begunAt.toISOString()}; ${count(present, "was", "were")} there, ${count(destroyed, "is", "are")} known to be destroyed.`);
+      for (const line of damaged) print(`Damaged: ${line}`);
+      if (damaged.length > 0) throw new Failure(`${count(damaged.length, "line is", "lines are")} damaged`);
     });
 
   async function open({ from, cluster }: { from?: string; cluster?: string }) {
@@ -110,5 +123,7 @@ async function operate(): Promise<typeof Operate> {
 function inWords(error: unknown): never {
   throw new Failure(error instanceof Error ? error.message : String(error));
 }
+
+const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`;
 
 const megabytes = (bytes: number): number => Math.ceil(bytes / 1_000_000);

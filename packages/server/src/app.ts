@@ -20,7 +20,7 @@ import { createControl, createPortal, readCredentials, sessionCookieName, type B
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
-import { createFileKeyring, createFileKeystore, createLocalStore, createVault, readOrMakeSecret, type Vault } from "#vault";
+import { createFileKeyring, createFileKeystore, createKeystoreBackup, createLocalStore, createVault, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -79,7 +79,9 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const keyDir = join(dataDir, "keys");
   await mkdir(keyDir, { recursive: true, mode: 0o700 });
   const keyring = createFileKeyring(keyDir);
-  const vault = open("vault", createVault({ store: createLocalStore(join(dataDir, "store")), keystore: createFileKeystore(join(dataDir, "keystore")), keyring }));
+  const keystoreDir = join(dataDir, "keystore");
+  const keystoreBackup = config.keystoreBackup === null ? null : open("keystore backup", await createKeystoreBackup({ ...config.keystoreBackup, keystoreDir, clock, log }));
+  const vault = open("vault", createVault({ store: createLocalStore(join(dataDir, "store")), keystore: keystoreBackup?.keystore ?? createFileKeystore(keystoreDir), keyring }));
 
   const { url, backups } = config.database.url === null ? await openEmbedded(config, log, clock, open) : { url: config.database.url, backups: null };
   const db = open("database", createDb({ url, ...(config.database.poolUrl === null ? {} : { poolUrl: config.database.poolUrl }), log }));
@@ -170,7 +172,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -196,7 +198,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         start: async () => await configured(config, backups).start("asked for on the command line"),
         check: async () => await checkBackups(config, url, backups),
       },
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? [])], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup)], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
@@ -222,6 +224,11 @@ function configured({ database }: Config, backups: Backups | null): Backups {
   throw new Refusal("NO_BACKUPS", 409, database.url === null ? "No backups are set up: set EARWITNESS_BACKUP_DIR to a directory on another disk." : "The database is a server of your own (DATABASE_URL), which is backed up with its own means: docs/operate/backup.md. earwitness backup check says what can be seen of that.");
 }
 
+function keystoreWarnings(backup: KeystoreBackup | null): string[] {
+  const failure = backup?.failure() ?? null;
+  return failure === null ? [] : [`The keystore has not been backed up since ${failure.since.toISOString()}: ${failure.message}`];
+}
+
 async function checkBackups(config: Config, url: string, backups: Backups | null): Promise<BackupFinding[]> {
   if (config.database.url !== null) return await checkServer(url);
   const { archive, newestBaseAt, warnings } = configured(config, backups).reading();
@@ -234,6 +241,7 @@ async function checkBackups(config: Config, url: string, backups: Backups | null
 
 interface PortalParts {
   readonly backups: Backups | null;
+  readonly keystoreFailing: () => boolean;
   readonly sip: () => SipReading | null;
   readonly db: Db;
   readonly clock: Clock;
@@ -296,6 +304,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         },
         liveStreams: () => live.count(),
         sip: parts.sip,
+        keystoreBackupFailing: parts.keystoreFailing,
         backup: () => (parts.backups === null ? null : backupAges(parts.backups, clock.now())),
         ready: () => recording.recorder.ready().ready,
       },

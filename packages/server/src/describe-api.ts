@@ -35,6 +35,7 @@ export async function describeApi(): Promise<string> {
       liveStreams: () => 0,
       sip: () => null,
       backup: () => null,
+      keystoreBackupFailing: () => false,
       ready: () => true,
     },
     routes: [

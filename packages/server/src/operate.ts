@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openCluster, restoreDatabase, verifyBackups, type ClusterBackups, type Restored, type Verification } from "#backup";
 import { systemClock } from "#clock";
 import { createLog } from "#log";
+import { restoreKeystore, type RestoredKeys } from "#vault";
 import { takeRunLock } from "./run-lock.ts";
 
 export { openCluster, verifyBackups, type ClusterBackups, type Restored, type Verification };
@@ -17,11 +18,29 @@ export interface RestoreRequest {
   readonly progress: (text: string) => void;
 }
 
+export interface KeystoreRestoreRequest {
+  readonly baseDir: string;
+  readonly sandbox: boolean;
+  readonly backupDir: string;
+}
+
+/** Puts back the keys that are missing. */
+export async function restoreKeys({ baseDir, sandbox, backupDir }: KeystoreRestoreRequest): Promise<RestoredKeys> {
+  const lock = await takeRunLock(baseDir, 0);
+  try {
+    return await restoreKeystore(backupDir, join(dataDirOf(baseDir, sandbox), "keystore"));
+  } finally {
+    await lock.release();
+  }
+}
+
+const dataDirOf = (baseDir: string, sandbox: boolean): string => (sandbox ? join(baseDir, "sandbox") : baseDir);
+
 /** Holds the lock of the server meanwhile: neither runs while the other does. */
 export async function restore({ baseDir, sandbox, ...request }: RestoreRequest): Promise<Restored> {
   const lock = await takeRunLock(baseDir, 0);
   try {
-    return await restoreDatabase({ ...request, dataDir: sandbox ? join(baseDir, "sandbox") : baseDir, clock: systemClock, log: createLog("silent") });
+    return await restoreDatabase({ ...request, dataDir: dataDirOf(baseDir, sandbox), clock: systemClock, log: createLog("silent") });
   } finally {
     await lock.release();
   }

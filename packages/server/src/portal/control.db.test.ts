@@ -152,6 +152,9 @@ test("MON-22 every command is one that leaves a row, as above, or tells nothing 
   expect([...control.routes].toSorted()).toEqual(
     [
       "GET /status", // of this machine
+      "GET /backups",
+      "GET /backups/check",
+      "POST /backups", // the whole installation's, read by nobody
       "GET /tenants",
       "GET /tenants/:slug/api-keys",
       "GET /tenants/:slug/trunks",

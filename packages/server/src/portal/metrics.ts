@@ -23,6 +23,7 @@ export interface MetricSources {
   readonly sip: () => SipReading | null;
   /** Null where the embedded database is not backed up. */
   readonly backup: () => BackupAges | null;
+  readonly keystoreBackupFailing: () => boolean;
   /** Whether a call that came now would be recorded. */
   readonly ready: () => boolean;
 }
@@ -83,6 +84,7 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_backup_base_age_seconds", "Age of the newest base backup that leads to now; -1 without one.", backup === null ? 0 : backup.baseAgeMs === null ? -1 : backup.baseAgeMs / 1000],
     ["earwitness_backup_archive_failing", "1 while the database's log is not being archived.", backup?.failing === true ? 1 : 0],
     ["earwitness_backup_failures_total", "Attempts to archive or to take a base backup that failed.", backup?.failures ?? 0],
+    ["earwitness_keystore_backup_failing", "1 while new keys are not being copied to the keystore's backup.", sources.keystoreBackupFailing() ? 1 : 0],
     ["earwitness_live_streams", "Open streams of live events.", sources.liveStreams()],
   ];
 }
@@ -138,5 +140,6 @@ const zero: MetricSources = {
   liveStreams: () => 0,
   sip: () => null,
   backup: () => null,
+  keystoreBackupFailing: () => false,
   ready: () => false,
 };

@@ -93,6 +93,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       liveStreams: () => live.count(),
       sip: () => null,
       backup: () => null,
+      keystoreBackupFailing: () => false,
       ready: () => true,
     },
     routes: [
