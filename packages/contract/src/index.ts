@@ -1,3 +1,4 @@
+export * from "./audit.ts";
 export * from "./audit-words.ts";
 export * from "./directory.ts";
 export * from "./health.ts";

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { controlSocketPath, type BackupFinding } from "@earwitness/contract/control";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
+import { auditRoutes } from "#audit";
 import { checkServer, createBackups, forgetArchive, reportOf, type Backups } from "#backup";
 import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
@@ -311,6 +312,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       routes: [
         accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
         interactionRoutes({ db, clock, nodeId, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+        auditRoutes({ db, clock, nodeId }),
         peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
         trunkRoutes({
           db,

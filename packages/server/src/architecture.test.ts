@@ -25,12 +25,13 @@ const doors: Record<string, readonly string[]> = {
   policy: ["db", "evidence", "directory"],
   recorder: ["db", "evidence", "vault", "policy", "access", "nodes"],
   interactions: ["db", "evidence", "access", "recorder"],
+  audit: ["db", "evidence", "access"],
   playback: ["db", "evidence", "vault", "access", "recorder", "interactions"],
   transparency: ["db", "evidence", "access"],
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "playback", "portal", "recorder"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "portal", "recorder"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

@@ -1,5 +1,6 @@
 /** The API's description, from the routes as the portal registers them. Nothing is opened, listened on or asked for it. */
 import { accessRoutes, createSessions } from "#access";
+import { auditRoutes } from "#audit";
 import { systemClock } from "#clock";
 import { createDb } from "#db";
 import { createLive, interactionRoutes } from "#interactions";
@@ -41,6 +42,7 @@ export async function describeApi(): Promise<string> {
     routes: [
       accessRoutes({ db, clock, nodeId: "none", sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),
       interactionRoutes({ db, clock, nodeId: "none", live, recheck: async () => null }),
+      auditRoutes({ db, clock, nodeId: "none" }),
       peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),
       trunkRoutes({ db, clock, nodeId: "none", trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
       playbackRoutes({ db, clock, nodeId: "none", vault: {} as Vault, openReader: () => Promise.reject(new Error("nothing is played here")) }),

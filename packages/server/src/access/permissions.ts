@@ -8,6 +8,7 @@ export const permissions = [
   "recording.download",
   "evidence.read",
   "evidence.export", // many at once, recordings included: a right of its own (core decision 17)
+  "audit.read", // Audit Trail Access/Export (ACC-09)
   "metrics.read",
   "access.manage", // API keys and profiles
   "tenant.manage", // people, trunks, settings

@@ -17,14 +17,17 @@ export async function appendOnce(tx: TenantTransaction, entry: EvidenceEntry): P
   const act = createHash("sha256").update(JSON.stringify([action, item, subject, detail])).digest("base64url");
   const now = entry.occurredAt;
   const over = new Date(now.getTime() - oneActMs);
+  const ahead = new Date(now.getTime() + oneActMs);
   const opened = await tx
     .insertInto("recent_acts")
     .values({ tenant_id: tx.tenantId, principal, act, opened_at: now })
-    // A clock that was set back leaves acts of the future behind: they are over.
-    .onConflict((conflict) => conflict.columns(["tenant_id", "principal", "act"]).doUpdateSet({ opened_at: now }).where(sql<boolean>`recent_acts.opened_at <= ${over} or recent_acts.opened_at > ${now}`))
+    // Requests of one moment may come in any order. What is further ahead was left behind by a clock that was set back: it is over.
+    .onConflict((conflict) => conflict.columns(["tenant_id", "principal", "act"]).doUpdateSet({ opened_at: now }).where(sql<boolean>`recent_acts.opened_at <= ${over} or recent_acts.opened_at >= ${ahead}`))
     .returning("act")
     .executeTakeFirst();
   if (opened === undefined) return;
   await append(tx, entry);
-  await tx.deleteFrom("recent_acts").where("principal", "=", principal).where("opened_at", "<=", over).execute();
+  // What another transaction is opening again at this moment is left alone: the two would wait for each other.
+  const isOver = tx.selectFrom("recent_acts").select("act").where("principal", "=", principal).where("opened_at", "<=", over).forUpdate().skipLocked();
+  await tx.deleteFrom("recent_acts").where("principal", "=", principal).where("act", "in", isOver).execute();
 }

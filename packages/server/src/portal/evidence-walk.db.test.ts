@@ -36,6 +36,7 @@ interface Subjects {
   readonly person: string;
   readonly group: string;
   readonly invitation: string;
+  readonly entry: string;
 }
 interface Row {
   readonly action: Action;
@@ -67,6 +68,11 @@ const walk: Readonly<Record<string, Step>> = {
   "POST /api/v1/interactions/:id/plays": { status: 201, evidence: { action: "Play", item: "Call" }, call: ({ call }) => ({ method: "POST", url: `/api/v1/interactions/${call}/plays`, payload: { track: 1 } }) },
   "GET /api/v1/interactions/:id/media": { status: 200, evidence: { action: "Play", item: "Call" }, once: true, call: ({ call }) => get(`/api/v1/interactions/${call}/media`) },
   "GET /api/v1/interactions/:id/media/:track": { status: 200, evidence: { action: "Play", item: "Call" }, once: true, call: ({ call }) => get(`/api/v1/interactions/${call}/media/1`) },
+  "GET /api/v1/audit": { status: 200, evidence: { action: "Access", item: "Audit Trail" }, once: true, call: () => get("/api/v1/audit") },
+  "GET /api/v1/audit?name": { status: 200, evidence: { action: "Search", item: "Audit Trail" }, once: true, call: () => get("/api/v1/audit?name=adele&action=View") },
+  "GET /api/v1/audit/:id": { status: 200, evidence: { action: "View", item: "Audit Trail" }, once: true, call: ({ entry }) => get(`/api/v1/audit/${entry}`) },
+  "POST /api/v1/audit/export": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: ({ entry }) => ({ method: "POST", url: "/api/v1/audit/export", payload: { ids: [entry] } }) },
+  "POST /api/v1/audit/export?filter": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: () => ({ method: "POST", url: "/api/v1/audit/export", payload: { filter: { item: ["Trunk"] } } }) },
   "POST /api/v1/sign-out": { status: 204, evidence: { action: "Logout", item: "Session" }, call: () => ({ method: "POST", url: "/api/v1/sign-out" }) },
   "GET /api/v1/trunks": { status: 200, evidence: { action: "Access", item: "Trunk" }, once: true, call: () => get("/api/v1/trunks") },
   "GET /api/v1/trunks/:id": { status: 200, evidence: { action: "View", item: "Trunk" }, once: true, call: ({ trunk }) => get(`/api/v1/trunks/${trunk}`) },
@@ -112,7 +118,7 @@ const routes = () => stage.portal.routes().filter((route) => !route.startsWith("
 const routeOf = (step: string) => step.split("?")[0]!;
 
 const evidence = () =>
-  withTenant(stage.db, tenantId, (tx) => tx.selectFrom("evidence").select(["evidence_id", "action", "item", "actor_kind", "actor_id", "remote_address", "detail"]).orderBy("recorded_at").execute());
+  withTenant(stage.db, tenantId, (tx) => tx.selectFrom("evidence").select(["evidence_id", "recorded_at", "action", "item", "actor_kind", "actor_id", "remote_address", "detail"]).orderBy("recorded_at").execute());
 
 async function newSession(): Promise<string> {
   const { personId } = await addPerson(stage.db, tenantId, `${crypto.randomUUID()}@contoso.example`, "Global Admin");
@@ -146,7 +152,8 @@ async function newSubjects(): Promise<Subjects> {
     const invited = { at: new Date(), node_id: "n1", remote_address: "192.0.2.7:5060", transport: "udp", sip_call_id: "1@sbc", client: null, status: 403, outcome: "refused", reason: "SOURCE_NOT_ALLOWED", explanation: "", recording_id: null } as const;
     await tx.insertInto("trunk_invitations").values({ tenant_id: tenantId, invitation_id: invitation, trunk_id: trunk, ...invited, trace: gzipSync("INVITE") }).execute();
   });
-  return { call: await newCall(), trunk, group, person: personId, invitation };
+  const { evidence_id, recorded_at } = (await evidence())[0]!;
+  return { call: await newCall(), trunk, group, person: personId, invitation, entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
 }
 
 const send = ({ method, url, payload, type }: Call, headers: Record<string, string> = { cookie, "sec-fetch-site": "same-origin" }) =>
@@ -170,7 +177,7 @@ test.for(Object.entries(walk))("MON-22 %s leaves exactly one new row, with actor
     const answer = await send(step.call(on));
     expect(answer.statusCode, answer.body).toBe(step.status);
   });
-  const wanted = [step.evidence, ...(step.more ?? [])].map((row) => ({ evidence_id: expect.any(String), detail: expect.any(Object), ...row, actor_kind: "person", actor_id: personId, remote_address: "127.0.0.1" }));
+  const wanted = [step.evidence, ...(step.more ?? [])].map((row) => ({ evidence_id: expect.any(String), recorded_at: expect.any(Date), detail: expect.any(Object), ...row, actor_kind: "person", actor_id: personId, remote_address: "127.0.0.1" }));
   expect(rows).toHaveLength(wanted.length);
   expect(rows).toEqual(expect.arrayContaining(wanted));
   if (step.once) expect(await leaves(() => Promise.all([send(step.call(on)), send(step.call(on))])), "looking again is the same act").toEqual([]);

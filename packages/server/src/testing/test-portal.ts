@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { accessRoutes, createApiKeys, createSessions, type ApiKeys, type OidcSettings, type Sessions } from "#access";
+import { auditRoutes } from "#audit";
 import { systemClock, type Clock } from "#clock";
 import { isConnectionError, pingDb, withTenant, type Change, type Database, type Db } from "#db";
 import type { KnownPeople } from "#directory";
@@ -99,6 +100,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     routes: [
       accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
       interactionRoutes({ db, clock, nodeId, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+      auditRoutes({ db, clock, nodeId }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
       peopleRoutes({ db, clock, nodeId, announce: () => void directoryChanges.push(clock.now()) }),
       trunkRoutes({
