@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import type { Trunk } from "@earwitness/contract";
-import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import type { Checkpoint, LogState, Trunk } from "@earwitness/contract";
+import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import { addBackupCommands } from "./backup.ts";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
@@ -139,6 +139,43 @@ export function createProgram(server: ControlClient, dataDir: string, print: (li
       const { id } = await findTrunk(tenant, wanted);
       const changed = await server.call<Trunk>("POST", `${trunksOf(tenant)}/${id}/networks`, { network } satisfies NetworkRequest);
       print(changed.settings.sourceNetworks.join(", "));
+    });
+
+  const logs = program.command("log").description("The signed log of a tenant's evidence.");
+  const logOf = (tenant: string): string => `/tenants/${encodeURIComponent(tenant)}/log`;
+
+  logs
+    .command("show")
+    .description("How far the log is, the keys to check it with, and why it is stopped, if it is.")
+    .requiredOption(...tenantOption)
+    .option("--json", "as JSON")
+    .action(async ({ tenant, json }: { tenant: string; json?: true }) => {
+      const state = await server.call<LogState>("GET", logOf(tenant));
+      if (json) return print(JSON.stringify(state, null, 2));
+      const { origin, size, waiting, keys, checkpoint, stopped } = state;
+      const lines = [
+        ["Log", origin ?? "none yet: it begins with the tenant's first row of evidence"],
+        ["Rows", `${size}, ${waiting.rows} waiting`],
+        ...keys.map(({ vkey, retiredAt }) => [retiredAt === null ? "Key" : `Key until ${retiredAt}`, vkey]),
+        ["Checkpoint", checkpoint === null ? "none yet" : `of ${checkpoint.size} rows, kept ${checkpoint.keptAt}${checkpoint.cosignatures.length === 0 ? "" : `, cosigned by ${checkpoint.cosignatures.join(", ")}`}`],
+        ...(stopped === null ? [] : [["Stopped", stopped]]),
+      ];
+      print(table(lines[0]!, lines.slice(1)));
+    });
+
+  logs
+    .command("checkpoint")
+    .description("Keep a checkpoint that covers everything until now, and print it.")
+    .requiredOption(...tenantOption)
+    .action(async ({ tenant }: { tenant: string }) => print((await server.call<Checkpoint>("POST", `${logOf(tenant)}/checkpoints`)).note.replace(/\n$/, "")));
+
+  logs
+    .command("resume")
+    .description("Let a log go on that was stopped because the database is not the one that was signed last, such as after restoring a backup.")
+    .requiredOption(...tenantOption)
+    .requiredOption("--reason <text>", "why; it stays in the evidence, with what was signed and what the database has")
+    .action(async ({ tenant, reason }: { tenant: string; reason: string }) => {
+      await server.call("POST", `${logOf(tenant)}/resume`, { reason } satisfies ResumeRequest);
     });
 
   program

@@ -139,3 +139,6 @@ export const BackupFinding = Type.Object(
   { title: "BackupFinding" },
 );
 export type BackupFinding = Static<typeof BackupFinding>;
+
+export const ResumeRequest = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 1_000, description: "Why the log goes on from what the database has; it stays in the evidence." }) }, { title: "ResumeRequest", additionalProperties: false });
+export type ResumeRequest = Static<typeof ResumeRequest>;

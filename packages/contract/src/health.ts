@@ -5,6 +5,7 @@ export const Health = Type.Object(
   {
     ready: Type.Boolean({ description: "True when a call sent now would be recorded; with `of=portal`, when people can be served." }),
     reasons: Type.Array(Type.String(), { description: "Why not, in words; empty when ready." }),
+    warnings: Type.Array(Type.String(), { description: "What keeps no call from being recorded and still has to be looked at, in words." }),
   },
   { title: "Health" },
 );

@@ -4,6 +4,7 @@ export * from "./directory.ts";
 export * from "./health.ts";
 export * from "./interaction.ts";
 export * from "./live.ts";
+export * from "./log.ts";
 export * from "./play.ts";
 export * from "./problem.ts";
 export * from "./query.ts";

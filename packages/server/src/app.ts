@@ -7,9 +7,10 @@ import { accessRoutes, createApiKeys, createSessions, profileNames } from "#acce
 import { auditRoutes } from "#audit";
 import { checkServer, createBackups, forgetArchive, reportOf, type Backups } from "#backup";
 import { systemClock, type Clock } from "#clock";
-import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, type Db, type Notifier } from "#db";
+import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, withTenant, type Db, type Notifier } from "#db";
 import { matchPerson, readAddress } from "#directory";
 import { messageOf, Refusal } from "#errors";
+import { createSequencer, type Sequencer } from "#evidence";
 import { createSiprecServer, type SiprecStats } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
@@ -21,7 +22,8 @@ import { createControl, createPortal, readCredentials, sessionCookieName, type B
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
-import { createFileKeyring, createFileKeystore, createKeystoreBackup, createLocalStore, createVault, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
+import { createCheckpointKeeper, describeCheckpoint, readLogState, transparencyRoutes, type CheckpointKeeper } from "#transparency";
+import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createKeystoreBackup, createLocalStore, createVault, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -104,6 +106,25 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const partitions = setInterval(() => void makePartitionsAhead(db, clock.now()).catch((error: unknown) => log.warn({ err: messageOf(error) }, "partitions were not made ahead; trying again")), 6 * 3_600_000);
   closers.push(["partitions", async () => clearInterval(partitions)]);
 
+  // The logs: rows of evidence get their place, and what is signed of them is kept.
+  const sequencer = config.roles.includes("worker")
+    ? open(
+        "sequencer",
+        createSequencer({
+          db,
+          clock,
+          log,
+          nodeId: node.nodeId,
+          seeds: createFileLogSeeds(join(keyDir, "log")),
+          heads: createFileLogHeads(join(dataDir, "log")),
+          originOf: (tenantId) => `${new URL(config.http.publicUrl).host}/log/${tenantId}`,
+          ready: preparation.done,
+        }),
+      )
+    : null;
+  const keeper = sequencer === null ? null : open("checkpoints", createCheckpointKeeper({ db, sequencer, log, everyMs: config.checkpointMs, afterKept: [], ready: preparation.done }));
+  const stopped = (tenantId: string): string | null => sequencer?.state().stopped.get(tenantId) ?? null;
+
   const jobs = open("jobs", createJobs({ url, log, queues }));
 
   // The recording path.
@@ -173,7 +194,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, keeper, stopped, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -199,7 +220,12 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         start: async () => await configured(config, backups).start("asked for on the command line"),
         check: async () => await checkBackups(config, url, backups),
       },
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup)], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      logs: {
+        state: (tenantId) => withTenant(db, tenantId, (tx) => readLogState(tx, stopped(tenantId))),
+        keep: async (tenantId, by) => describeCheckpoint(await keeperHere(keeper).keepFor(tenantId, { actor: by, occurredAt: clock.now(), nodeId: node.nodeId })),
+        resume: async (tenantId, reason, by) => await keeperHere(sequencer).resume(tenantId, reason, by),
+      },
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...(sequencer?.warnings() ?? [])], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
@@ -240,7 +266,15 @@ async function checkBackups(config: Config, url: string, backups: Backups | null
   ];
 }
 
+function keeperHere<T>(keeper: T | null): T {
+  if (keeper === null) throw new Refusal("LOG_NOT_HERE", 503, "This node keeps no logs: ask one with the role worker.");
+  return keeper;
+}
+
 interface PortalParts {
+  readonly sequencer: Sequencer | null;
+  readonly keeper: CheckpointKeeper | null;
+  readonly stopped: (tenantId: string) => string | null;
   readonly backups: Backups | null;
   readonly keystoreFailing: () => boolean;
   readonly sip: () => SipReading | null;
@@ -292,6 +326,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
       portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
+      warnings: () => parts.sequencer?.warnings() ?? [],
       metrics: {
         recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
         uploads: () => {
@@ -302,6 +337,11 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         facts: () => {
           const { facts, oldestMs, rejected } = recording.facts();
           return { facts, oldestMs: oldestMs === null ? 0 : clock.now().getTime() - oldestMs, rejected };
+        },
+        logs: () => {
+          if (parts.sequencer === null) return null;
+          const state = parts.sequencer.state();
+          return { ...state, stopped: state.stopped.size };
         },
         liveStreams: () => live.count(),
         sip: parts.sip,
@@ -322,6 +362,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
         }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
+        transparencyRoutes({ db, clock, nodeId, keeper: parts.keeper, stopped: parts.stopped }),
       ],
       beforeClose: () => live.close(),
     }),

@@ -31,7 +31,7 @@ const doors: Record<string, readonly string[]> = {
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "portal", "recorder"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "portal", "recorder", "transparency"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

@@ -27,6 +27,8 @@ export interface Config {
   readonly provisionFile: string | null;
   readonly oidc: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string | null } | null;
   readonly limits: { readonly calls: number; readonly spoolFreeBytes: number; readonly uploadQuotaBytes: number };
+  /** How often checkpoints of the logs are kept, while they grow. */
+  readonly checkpointMs: number;
   readonly sandbox: boolean;
 }
 
@@ -67,6 +69,7 @@ export const keys = {
   EARWITNESS_MAX_CALLS: { about: "Calls this node records at once before it answers 503.", fallback: "2000" },
   EARWITNESS_SPOOL_FREE_MB: { about: "Free space of the spool's disk below which no new call is taken.", fallback: "512" },
   EARWITNESS_UPLOAD_QUOTA_MB: { about: "Spool that one tenant may fill while its store cannot be reached.", fallback: "10240" },
+  EARWITNESS_CHECKPOINT_SECONDS: { about: "How often a checkpoint of each tenant's log of evidence is kept, witnessed and published, while the log grows.", fallback: "60" },
   EARWITNESS_SANDBOX: { about: "1 where the sandbox runs beside; set by npm start.", fallback: "0" },
 } as const;
 
@@ -191,6 +194,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
       spoolFreeBytes: whole("EARWITNESS_SPOOL_FREE_MB", 512, 1, 10_000_000) * 1_000_000,
       uploadQuotaBytes: whole("EARWITNESS_UPLOAD_QUOTA_MB", 10_240, 1, 100_000_000) * 1_000_000,
     },
+    checkpointMs: whole("EARWITNESS_CHECKPOINT_SECONDS", 60, 1, 86_400) * 1_000,
     sandbox,
   };
   if (config.database.poolUrl !== null && config.database.url === null) mistakes.push("DATABASE_POOL_URL needs DATABASE_URL beside it: migrations and notifications cannot go through a pooler.");

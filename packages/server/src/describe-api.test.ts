@@ -16,6 +16,7 @@ test("PLT-20 the description holds every operation with its answers, and every r
     "/api/v1/audit",
     "/api/v1/audit/{id}",
     "/api/v1/audit/export",
+    "/api/v1/evidence/{id}/proof",
     "/api/v1/groups",
     "/api/v1/groups/{id}",
     "/api/v1/health",
@@ -27,6 +28,9 @@ test("PLT-20 the description holds every operation with its answers, and every r
     "/api/v1/interactions/{id}/peaks",
     "/api/v1/interactions/{id}/plays",
     "/api/v1/live",
+    "/api/v1/log",
+    "/api/v1/log/checkpoints",
+    "/api/v1/log/consistency",
     "/api/v1/metrics",
     "/api/v1/openapi.json",
     "/api/v1/people",
@@ -44,6 +48,9 @@ test("PLT-20 the description holds every operation with its answers, and every r
     "/api/v1/trunks/invitations",
     "/api/v1/trunks/invitations/{id}/trace",
     "/api/v1/trunks/try",
+    "/log/{tenantId}/checkpoint",
+    "/log/{tenantId}/keys",
+    "/log/{tenantId}/tile/{path}",
   ]);
   for (const [path, methods] of Object.entries<Record<string, { summary: string; parameters: { name: string; in: string }[]; responses: object }>>(document.paths)) {
     for (const operation of Object.values(methods)) {

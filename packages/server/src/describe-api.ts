@@ -9,6 +9,7 @@ import { peopleRoutes } from "#people";
 import { playbackRoutes } from "#playback";
 import { createPortal, formatOpenApi, sessionCookieName } from "#portal";
 import { createTrunkStore, trunkRoutes } from "#trunks";
+import { transparencyRoutes } from "#transparency";
 import type { Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 
@@ -33,6 +34,7 @@ export async function describeApi(): Promise<string> {
       recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
       uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
       facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
+      logs: () => null,
       liveStreams: () => 0,
       sip: () => null,
       backup: () => null,
@@ -45,6 +47,7 @@ export async function describeApi(): Promise<string> {
       auditRoutes({ db, clock, nodeId: "none" }),
       peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),
       trunkRoutes({ db, clock, nodeId: "none", trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
+      transparencyRoutes({ db, clock, nodeId: "none", keeper: null, stopped: () => null }),
       playbackRoutes({ db, clock, nodeId: "none", vault: {} as Vault, openReader: () => Promise.reject(new Error("nothing is played here")) }),
     ],
     beforeClose: () => live.close(),

@@ -94,7 +94,8 @@ async function certificatesOf(tx: TenantTransaction, rows: readonly StoredRow[])
   for (const stored of found) {
     if (stored.treeIndex === null || stored.erasedBy !== null || stored.flaw !== null) continue;
     const { entries } = await readHashesOf(tx, stored.treeIndex, stored.treeIndex + 1);
-    if (entries[0] != null && Buffer.compare(rowCommitment(sha256, stored.row, stored.salt!), entries[0]) === 0) intact.push(stored);
+    const [entry] = entries;
+    if (entry !== null && entry !== undefined && Buffer.compare(rowCommitment(sha256, stored.row, stored.salt!), entry) === 0) intact.push(stored);
   }
   return new Map(intact.map((stored) => [stored.row.evidenceId, stored]));
 }

@@ -19,12 +19,11 @@ export async function readTiles(tx: TenantTransaction, tiles: readonly Tile[]): 
 export const readEntries = (tx: TenantTransaction, index: number, width: number): Promise<Uint8Array> =>
   readTiles(tx, [{ level: entryLevel, index, width }]).then(([hashes]) => hashes!);
 
-/** Reads hashes of the tenant's tree, for proofs: what is asked for together is one query. */
-export function readHashes(tx: TenantTransaction): ReadHashes {
+/** Reads hashes of the tenant's tree, for proofs: what is asked for together is one query. `size`: as the tree was then. */
+export function readHashes(tx: TenantTransaction, size?: number): ReadHashes {
   let reading: Promise<ReadHashes> | null = null;
   async function open(): Promise<ReadHashes> {
-    const log = await tx.selectFrom("logs").select("size").executeTakeFirst();
-    return readFromTiles(sha256, log?.size ?? 0, gathered(tx));
+    return readFromTiles(sha256, size ?? (await tx.selectFrom("logs").select("size").executeTakeFirst())?.size ?? 0, gathered(tx));
   }
   return async (subtrees: readonly Subtree[]) => (await (reading ??= open()))(subtrees);
 }

@@ -279,7 +279,7 @@ describe("a database that is not the one that was signed", () => {
       ["root", "update logs set root = sha256('x') where tenant_id = $1", /not the one that this node signed|rewritten/],
       ["vanished", "delete from log_tiles where tenant_id = $1", /tiles/],
       ["tiles", "update log_tiles set hashes = set_byte(hashes, 40, 255 - get_byte(hashes, 40)) where tenant_id = $1 and level = 0", /do not make up/],
-      ["size", "update logs set size = size + 1 where tenant_id = $1", /rewritten|signed at/],
+      ["size", "update logs set size = size + 1 where tenant_id = $1", /signed at/],
       ["head", "update logs set head = replace(head, 'earwitness', 'earwitnesz') where tenant_id = $1", /cannot be trusted/],
     ];
     for (const [name, wreck, why] of wrecks) {

@@ -75,7 +75,7 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
   const told = new Map<string, string>();
   const toCheck = new Set<string>();
   let [placed, longestMs, setBack] = [0, 0, 0];
-  let closed = false;
+  const closed = new AbortController();
   let wake: () => void = () => undefined;
   let isWoken = false;
 
@@ -91,9 +91,9 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
   }
 
   async function run(): Promise<void> {
-    await ready;
+    await Promise.race([ready, aborted(closed.signal)]);
     let isAway = true; // at the start every remembered head is held against the database, as after each absence
-    while (!closed) {
+    while (!closed.signal.aborted) {
       const startedMs = performance.now();
       let isMore = false;
       isWoken = false;
@@ -107,9 +107,9 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
         isAway = true;
         for (const one of logs.values()) one.mistrust();
       }
-      if (isMore || closed) continue;
+      if (isMore) continue;
       const pauseMs = isAway ? Math.max(beatMs, 500) : Math.max(0, beatMs - (performance.now() - startedMs));
-      if (!isWoken) await pause(pauseMs);
+      if (!isWoken && !closed.signal.aborted) await pause(pauseMs);
     }
   }
 
@@ -124,7 +124,7 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
   async function round(): Promise<boolean> {
     const pending = await pendingTenants(db);
     measure(pending.map(({ tenantId, oldest }) => ({ tenantId, oldest: oldest.getTime() })));
-    for (const tenantId of [...toCheck]) {
+    for (const tenantId of toCheck) {
       await logOf(tenantId).check();
       toCheck.delete(tenantId);
       tell(tenantId);
@@ -134,7 +134,7 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
     const failures: unknown[] = [];
     await Promise.all(
       Array.from({ length: lanes }, async () => {
-        for (let next = queue.shift(); next !== undefined && !closed; next = queue.shift()) {
+        for (let next = queue.shift(); next !== undefined && !closed.signal.aborted; next = queue.shift()) {
           try {
             if (await placeOf(next.tenantId)) isMore = true;
           } catch (error) {
@@ -217,7 +217,7 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
       wakeUp();
       const waiting = await withTenant(db, tenantId, (tx) => tx.selectFrom("evidence").select("evidence_id").where(hasId(evidenceIds)).where("tree_index", "is", null).limit(1).executeTakeFirst());
       if (waiting === undefined) return;
-      if (closed || performance.now() > untilMs) throw new Refusal("LOG_IS_LATE", 503, "The log has not taken these rows yet. Try again in a moment.");
+      if (closed.signal.aborted || performance.now() > untilMs) throw new Refusal("LOG_IS_LATE", 503, "The log has not taken these rows yet. Try again in a moment.");
       await sleep(20);
     }
   }
@@ -248,12 +248,14 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
     },
     close: () =>
       (closing ??= (async () => {
-        closed = true;
+        closed.abort();
         clearInterval(remembering);
         clearInterval(rechecking);
         wakeUp();
-        await Promise.race([running, ready.then(() => running)]);
+        await running;
         await Promise.all(rememberAll());
       })()),
   };
 }
+
+const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { hashBytes, rowCommitment, treeRoot } from "@earwitness/verify";
 import type { Clock } from "#clock";
-import { withLog, withTenant, type Db, type LogTransaction } from "#db";
+import { isConnectionError, withLog, withTenant, type Db, type LogTransaction } from "#db";
 import { messageOf, Refusal } from "#errors";
 import { append, type Actor } from "./append.ts";
 import { keepCheckpoint, type KeptCheckpoint } from "./checkpoints.ts";
@@ -115,11 +115,11 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
   /** Throws Stopped unless the database continues what this node knows, and its tiles make up its head. */
   async function examine(tx: LogTransaction, log: LogRow): Promise<TreeEdge> {
     if (edge !== null && isHead(edge, log)) return edge;
-    known ??= await readKnown(log.origin, log.vkeys);
-    if (known !== null && known !== undefined) {
-      const { size, root } = known.head;
+    if (known === undefined) known = await readKnown(log.origin, log.vkeys);
+    if (known !== null) {
+      const { size } = known.head;
       if (log.size < size) throw new Stopped(`The log in the database has ${log.size} rows, and this node signed ${size}: the database was set back.`);
-      const then = log.size === size ? log.root : await treeRoot(sha256, size, readHashes(tx)).catch(() => null);
+      const then = log.size === size ? log.root : await treeRoot(sha256, size, readHashes(tx, size)).catch(tilesMissing);
       if (then === null || !isHead({ size, root: then }, known.head)) throw new Stopped(`The log in the database is not the one that this node signed at ${size} rows: it was rewritten, or comes from another copy.`);
     }
     if ((log.head === null) !== (log.size === 0)) throw new Stopped(`The log in the database says ${log.size} rows and ${log.head === null ? "has no signed head" : "has a signed head"}.`);
@@ -279,7 +279,7 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
       // without it is noticed. A crash between the two leaves a head remembered that the database has as well.
       const head = await onLog(false, async (tx, log) => {
         await examine(tx, log);
-        if (log.head !== null && !(known != null && isHead(known.head, log))) know(log, log.head);
+        if (log.head !== null && (known === null || known === undefined || !isHead(known.head, log))) know(log, log.head);
         return log;
       });
       if (head === "stopped") throw new Refusal("LOG_STOPPED", 409, `${whyStopped} Nothing is signed until it is resumed.`);
@@ -304,6 +304,12 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
       whyStopped = null;
     },
   };
+}
+
+/** Tiles that are gone or short make no root; a database that does not answer is another matter. */
+function tilesMissing(error: unknown): null {
+  if (isConnectionError(error)) throw error;
+  return null;
 }
 
 const isHead = (a: LogHead, b: LogHead): boolean => a.size === b.size && Buffer.compare(a.root, b.root) === 0;

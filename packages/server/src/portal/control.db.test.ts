@@ -3,13 +3,16 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
+import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { controlSocketPath, type BackupFinding, type BackupReport } from "@earwitness/contract/control";
 import { createApiKeys, type ApiKeys } from "#access";
 import { systemClock } from "#clock";
 import { isConnectionError, withTenant } from "#db";
 import { createTenant, listTenants, newTrunk, viewTenants, type Tenant } from "#tenants";
-import { createTestDatabase, quietLog, type TestDatabase } from "#testing";
+import type { Sequencer } from "#evidence";
+import { createTestDatabase, createTestLogs, quietLog, type TestDatabase, type TestLogs } from "#testing";
+import { createCheckpointKeeper, describeCheckpoint, readLogState, type CheckpointKeeper } from "#transparency";
 import { createTrunkStore } from "#trunks";
 import { createControl, type Control } from "./control.ts";
 
@@ -19,6 +22,9 @@ let dataDir: string;
 let database: TestDatabase;
 let apiKeys: ApiKeys;
 let control: Control;
+let logs: TestLogs;
+let sequencer: Sequencer;
+let keeper: CheckpointKeeper;
 let ready = true;
 let tenantId: string;
 let report: BackupReport = { directory: "/backup", cluster: "77", archivedUntil: "2026-11-20T10:00:00.000Z", newestBaseAt: null, warnings: [], run: null };
@@ -53,6 +59,11 @@ const openControl = (socketPath: string) => {
       },
       check: async () => findings,
     },
+    logs: {
+      state: (tenant) => withTenant(db, tenant, (tx) => readLogState(tx, sequencer.state().stopped.get(tenant) ?? null)),
+      keep: async (tenant, by) => describeCheckpoint(await keeper.keepFor(tenant, { actor: by, occurredAt: new Date(), nodeId: "node-1" })),
+      resume: (tenant, reason, by) => sequencer.resume(tenant, reason, by),
+    },
     status: async () => ({
       version: "1.2.3",
       nodeId: "node-1",
@@ -69,10 +80,15 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "earwitness-control-"));
   database = await createTestDatabase();
   apiKeys = createApiKeys({ db: database.db, clock: systemClock, nodeId: "node-1" });
+  logs = createTestLogs();
+  sequencer = logs.sequencer(database.db);
+  keeper = createCheckpointKeeper({ db: database.db, sequencer, log: quietLog, everyMs: 3_600_000, afterKept: [] });
   control = await openControl(controlSocketPath(dataDir));
 });
 afterAll(async () => {
   await control.close();
+  await keeper.close();
+  await sequencer.close();
   await database.close();
   await rm(dataDir, { recursive: true });
 });
@@ -133,6 +149,23 @@ test("a trunk is made, shown with what to configure, and given an address", asyn
   expect(await earwitness(["trunk", "show", "nobody", "--tenant", "contoso"])).toEqual({ code: 1, out: "", err: "earwitness: there is no trunk “nobody”; there is SBC Berlin\n" });
 });
 
+test("a checkpoint of the log is kept and printed; the log is shown; one that was stopped goes on with a reason", async () => {
+  const kept = await earwitness(["log", "checkpoint", "--tenant", "contoso"]);
+  expect(kept).toMatchObject({ code: 0, err: "" });
+  const shown = await earwitness(["log", "show", "--tenant", "contoso"]);
+  const [, size] = kept.out.split("\n");
+  expect(shown.out).toMatch(new RegExp(`Log +earwitness\\.example/log/${tenantId}\nRows +${size}, 0 waiting\nKey +earwitness\\.example/log/${tenantId}\\+[0-9a-f]{8}\\+[A-Za-z0-9+/=]+\nCheckpoint +of ${size} rows, kept `));
+  expect(JSON.parse((await earwitness(["log", "show", "--tenant", "contoso", "--json"])).out)).toMatchObject({ size: Number(size), stopped: null, checkpoint: { note: kept.out } });
+  expect((await earwitness(["log", "resume", "--tenant", "contoso", "--reason", "Because"])).err).toBe("earwitness: The log goes on: there is nothing to resume.\n");
+
+  const superuser = new Client({ connectionString: database.superuserUrl });
+  await superuser.connect();
+  await superuser.query("update logs set size = size + 1 where tenant_id = $1", [tenantId]);
+  await superuser.end();
+  await earwitness(["log", "resume", "--tenant", "contoso", "--reason", "A test broke it"]); // what it goes on from is broken as well
+  expect((await earwitness(["log", "show", "--tenant", "contoso"])).out).toMatch(/Stopped +The head of the log in the database was signed at /);
+});
+
 test("MON-22 MON-28 what was done or looked at here is evidence, once each, by the command line of this machine", async () => {
   const rows = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("evidence").select(["action", "item", "actor_kind", "actor_name"]).orderBy("recorded_at").execute());
   const actor = { actor_kind: "machine", actor_name: "Command line of this machine" };
@@ -145,6 +178,8 @@ test("MON-22 MON-28 what was done or looked at here is evidence, once each, by t
     { action: "Add", item: "Trunk", ...actor },
     { action: "Access", item: "Trunk", ...actor },
     { action: "Modify", item: "Trunk", ...actor },
+    { action: "Add", item: "Log", ...actor },
+    { action: "Resume", item: "Log", ...actor },
   ]);
 });
 
@@ -157,10 +192,13 @@ test("MON-22 every command is one that leaves a row, as above, or tells nothing 
       "POST /backups", // the whole installation's, read by nobody
       "GET /tenants",
       "GET /tenants/:slug/api-keys",
+      "GET /tenants/:slug/log", // how far it is, and its public keys
       "GET /tenants/:slug/trunks",
       "POST /api-keys",
       "POST /tenants",
       "POST /tenants/:slug/api-keys/:apiKeyId/revoke",
+      "POST /tenants/:slug/log/checkpoints",
+      "POST /tenants/:slug/log/resume",
       "POST /tenants/:slug/trunks",
       "POST /tenants/:slug/trunks/:trunkId/networks",
     ].toSorted(),

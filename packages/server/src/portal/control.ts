@@ -8,8 +8,8 @@ import { dirname } from "node:path";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
-import { Trunk } from "@earwitness/contract";
-import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, NetworkRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import { Checkpoint, LogState, Trunk } from "@earwitness/contract";
+import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
 import { commandLine } from "#evidence";
 import { Refusal } from "#errors";
@@ -35,6 +35,11 @@ export interface ControlOptions {
     report(): BackupReport;
     start(): Promise<void>;
     check(): Promise<BackupFinding[]>;
+  };
+  readonly logs: {
+    state(tenantId: string): Promise<LogState>;
+    keep(tenantId: string, by: typeof commandLine): Promise<Checkpoint>;
+    resume(tenantId: string, reason: string, by: typeof commandLine): Promise<void>;
   };
   readonly status: () => Promise<Status>;
 }
@@ -115,6 +120,14 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     return await reply.code(202).send(options.backups.report());
   });
   app.get("/backups/check", { schema: { response: { 200: Type.Array(BackupFinding) } } }, async () => await options.backups.check());
+  app.get("/tenants/:slug/log", { schema: { params: ofTenant, response: { 200: LogState } } }, async (request) => await options.logs.state(await tenantIdOf(request.params.slug)));
+  app.post("/tenants/:slug/log/checkpoints", { schema: { params: ofTenant, response: { 201: Checkpoint } } }, async (request, reply) =>
+    await reply.code(201).send(await options.logs.keep(await tenantIdOf(request.params.slug), commandLine)),
+  );
+  app.post("/tenants/:slug/log/resume", { schema: { params: ofTenant, body: ResumeRequest, response: { 204: Type.Null() } } }, async (request, reply) => {
+    await options.logs.resume(await tenantIdOf(request.params.slug), request.body.reason, commandLine);
+    return await reply.code(204).send(null);
+  });
   app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
 
   await makePrivate(dirname(socketPath));

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Action, Item } from "@earwitness/contract";
 import { withTenant } from "#db";
+import { append } from "#evidence";
 import { mintedAt } from "#ids";
 import { addInteraction, addPerson, addRecording, addSealingTenant, createTestPortal, type TestPortal } from "../testing/test-portal.ts";
 
@@ -17,6 +18,7 @@ let cookie: string;
 
 beforeAll(async () => {
   stage = await createTestPortal({
+    keepsLogs: true,
     openReader: async () => ({ durationMs: 1_000, sampleRate: 8_000, tracks: [1], readPcm: async (_track, _from, count) => new Int16Array(count), close: async () => undefined }),
   });
   tenantId = await addSealingTenant(stage, "contoso");
@@ -37,6 +39,8 @@ interface Subjects {
   readonly group: string;
   readonly invitation: string;
   readonly entry: string;
+  /** A row of evidence that a checkpoint covers. */
+  readonly evidence: string;
 }
 interface Row {
   readonly action: Action;
@@ -104,14 +108,27 @@ const walk: Readonly<Record<string, Step>> = {
   "GET /api/v1/groups/:id": { status: 200, evidence: { action: "View", item: "Group" }, once: true, call: ({ group }) => get(`/api/v1/groups/${group}`) },
   "POST /api/v1/groups": { status: 201, evidence: { action: "Add", item: "Group" }, call: () => ({ method: "POST", url: "/api/v1/groups", payload: { name: unique() } }) },
   "PUT /api/v1/groups/:id": { status: 200, evidence: { action: "Modify", item: "Group" }, call: ({ group }) => ({ method: "PUT", url: `/api/v1/groups/${group}`, payload: { name: unique() } }) },
+  "POST /api/v1/log/checkpoints": { status: 201, evidence: { action: "Add", item: "Log" }, call: () => ({ method: "POST", url: "/api/v1/log/checkpoints" }) },
+  "GET /api/v1/evidence/:id/proof": { status: 200, evidence: { action: "View", item: "Evidence" }, once: true, call: ({ evidence: row }) => get(`/api/v1/evidence/${row}/proof`) },
   "DELETE /api/v1/groups/:id": { status: 204, evidence: { action: "Delete", item: "Group" }, call: ({ group }) => ({ method: "DELETE", url: `/api/v1/groups/${group}` }) },
 };
 
 /** Rows of their own, in tests of their own: the stream's below, those of signing in with a provider in access/sign-in.db.test.ts. */
 const elsewhere = ["GET /api/v1/live", "GET /api/v1/sign-in", "GET /api/v1/sign-in/callback"];
 
-/** They tell nothing of a tenant: probes, counters, the caller's own session, what the API looks like. */
-const silent = ["GET /api/v1/health", "GET /api/v1/metrics", "GET /api/v1/openapi.json", "GET /api/v1/session"];
+/** They tell nothing of a tenant: probes, counters, the caller's own session, what the API looks like; of its log how long it is, and hashes. */
+const silent = [
+  "GET /api/v1/health",
+  "GET /api/v1/log",
+  "GET /api/v1/log/checkpoints",
+  "GET /api/v1/log/consistency",
+  "GET /api/v1/metrics",
+  "GET /api/v1/openapi.json",
+  "GET /api/v1/session",
+  "GET /log/:tenantId/checkpoint",
+  "GET /log/:tenantId/keys",
+  "GET /log/:tenantId/tile/*",
+];
 
 /** A HEAD lets nobody see or hear anything. */
 const routes = () => stage.portal.routes().filter((route) => !route.startsWith("HEAD "));
@@ -143,6 +160,13 @@ async function newCall(): Promise<string> {
   return id;
 }
 
+async function newEvidence(): Promise<string> {
+  const id = await withTenant(stage.db, tenantId, (tx) => append(tx, { actor: { kind: "job", id: "t", name: "t" }, action: "View", item: "Call", occurredAt: new Date(), nodeId: "node-1" }));
+  await stage.sequencer!.place(tenantId, [id]);
+  await stage.sequencer!.keep(tenantId);
+  return id;
+}
+
 async function newSubjects(): Promise<Subjects> {
   const [trunk, group, invitation, { personId }] = [unique(), unique(), unique(), await addPerson(stage.db, tenantId, `${unique()}@contoso.example`)];
   await withTenant(stage.db, tenantId, async (tx) => {
@@ -153,7 +177,7 @@ async function newSubjects(): Promise<Subjects> {
     await tx.insertInto("trunk_invitations").values({ tenant_id: tenantId, invitation_id: invitation, trunk_id: trunk, ...invited, trace: gzipSync("INVITE") }).execute();
   });
   const { evidence_id, recorded_at } = (await evidence())[0]!;
-  return { call: await newCall(), trunk, group, person: personId, invitation, entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
+  return { call: await newCall(), trunk, group, person: personId, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
 }
 
 const send = ({ method, url, payload, type }: Call, headers: Record<string, string> = { cookie, "sec-fetch-site": "same-origin" }) =>

@@ -18,6 +18,8 @@ export interface MetricSources {
   };
   readonly uploads: () => { readonly pieces: number; readonly bytes: number; readonly oldestMs: number };
   readonly facts: () => { readonly facts: number; readonly oldestMs: number; readonly rejected: number };
+  /** The logs of evidence; null where this node keeps none. */
+  readonly logs: () => LogReading | null;
   readonly liveStreams: () => number;
   /** Null where this node does not record. */
   readonly sip: () => SipReading | null;
@@ -34,6 +36,15 @@ export interface BackupAges {
   readonly baseAgeMs: number | null;
   readonly failing: boolean;
   readonly failures: number;
+}
+
+export interface LogReading {
+  readonly placed: number;
+  readonly oldestMs: number;
+  readonly late: number;
+  readonly stopped: number;
+  readonly unplaceable: number;
+  readonly setBack: number;
 }
 
 export interface SipReading {
@@ -54,6 +65,7 @@ function readings(sources: MetricSources): Reading[] {
   const facts = sources.facts();
   const sip = sources.sip();
   const backup = sources.backup();
+  const logs = sources.logs();
   return [
     ["earwitness_ready", "1 while a call that came now would be recorded; GET /api/v1/health says why not.", sources.ready() ? 1 : 0],
     ["earwitness_calls", "Running calls of this node.", recorder.calls],
@@ -73,6 +85,12 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_facts_waiting", "Facts of calls that are on disk and not yet in the database.", facts.facts],
     ["earwitness_facts_lag_seconds", "Age of the oldest fact that is not yet in the database.", facts.oldestMs / 1000],
     ["earwitness_facts_rejected_total", "Facts that the database refused for their own sake.", facts.rejected],
+    ["earwitness_log_placed_total", "Rows of evidence that got their place in a log.", logs?.placed ?? 0],
+    ["earwitness_log_lag_seconds", "Age of the oldest row of evidence that has no place in its log.", (logs?.oldestMs ?? 0) / 1000],
+    ["earwitness_log_late_tenants", "Tenants with rows of evidence that have waited more than 5 s for their place.", logs?.late ?? 0],
+    ["earwitness_log_stopped", "Logs that are not signed, because the database is not the one that was signed last.", logs?.stopped ?? 0],
+    ["earwitness_log_unplaceable_rows", "Rows of evidence that were not written by Earwitness.", logs?.unplaceable ?? 0],
+    ["earwitness_log_clock_set_back_total", "Times that rows of evidence were recorded earlier than those before them.", logs?.setBack ?? 0],
     ["earwitness_sip_dialogs", "Recording sessions that are open.", sip?.dialogs ?? 0],
     ["earwitness_sip_connections", "SIP connections over TCP and TLS.", sip?.connections ?? 0],
     ["earwitness_sip_malformed_total", "SIP messages that could not be read.", sip?.malformed ?? 0],
@@ -137,6 +155,7 @@ const zero: MetricSources = {
   recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
   uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
+  logs: () => null,
   liveStreams: () => 0,
   sip: () => null,
   backup: () => null,

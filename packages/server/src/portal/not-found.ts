@@ -7,10 +7,10 @@ export function createNotFound(routes: readonly DescribedRoute[]) {
   const patterns = new Map<string, RegExp>();
 
   function isAt(url: string, path: string): boolean {
-    // The web application takes every address but the API's.
+    // The web application takes every address but the API's and the logs'.
     if (url === "/*") return !isOfApi(path);
     let pattern = patterns.get(url);
-    if (pattern === undefined) patterns.set(url, (pattern = new RegExp(`^${url.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+")}$`)));
+    if (pattern === undefined) patterns.set(url, (pattern = new RegExp(`^${url.replaceAll(".", "\\.").replace(/:\w+/g, "[^/]+").replace(/\*$/, ".+")}$`)));
     return pattern.test(path);
   }
 
@@ -22,6 +22,7 @@ export function createNotFound(routes: readonly DescribedRoute[]) {
   };
 }
 
+/** What programs read: where nothing is, they are told so, and not given a page. */
 export function isOfApi(path: string): boolean {
-  return path === "/api" || path.startsWith("/api/");
+  return path === "/api" || path.startsWith("/api/") || path.startsWith("/log/");
 }

@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { RouteOptions } from "fastify";
 import { Problem } from "@earwitness/contract";
 import type { RouteAccess } from "#access";
+import { isOfApi } from "./not-found.ts";
 
 /** As much of a route as the description needs. */
 export type DescribedRoute = Pick<RouteOptions, "method" | "url" | "schema" | "config">;
@@ -20,8 +21,8 @@ export function describeRoutes(routes: readonly DescribedRoute[], version: strin
   const schemas: JsonObject = {};
   const paths: { [path: string]: JsonObject } = {};
   for (const route of routes.toSorted((a, b) => (a.url < b.url ? -1 : a.url > b.url ? 1 : 0))) {
-    if (!route.url.startsWith("/api/v1/")) continue;
-    const path = route.url.replace(/:(\w+)/g, "{$1}");
+    if (!isOfApi(route.url)) continue;
+    const path = route.url.replace(/:(\w+)/g, "{$1}").replace(/\*$/, "{path}");
     for (const method of [route.method].flat()) {
       if (method === "HEAD" && [route.method].flat().includes("GET")) continue; // goes without saying
       (paths[path] ??= {})[method.toLowerCase()] = operation(route, schemas);
@@ -81,7 +82,7 @@ function parameters(place: "path" | "query" | "header", schema: JsonObject | und
   return Object.entries(properties).map(([name, property]) => {
     const { description: text, ...rest } = property as JsonObject;
     return {
-      name,
+      name: name === "*" ? "path" : name, // the rest of an address
       in: place,
       required: place === "path" || required.includes(name),
       ...(text === undefined ? {} : { description: text }),

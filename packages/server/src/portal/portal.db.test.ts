@@ -26,6 +26,7 @@ beforeAll(async () => {
   await writeFile(join(webRoot, ".env"), "SECRET=1");
   stage = await createTestPortal({
     webRoot,
+    keepsLogs: true,
     routes: [
       (app) => {
         app.get("/api/v1/test/defect", { config: { access: "public" }, schema: { summary: "Fails" } }, async () => {
@@ -84,6 +85,9 @@ describe("the guard", () => {
       "/api/v1/health",
       "/api/v1/sign-in",
       "/api/v1/sign-in/callback",
+      "/log/{tenantId}/checkpoint",
+      "/log/{tenantId}/keys",
+      "/log/{tenantId}/tile/{path}",
     ]);
   });
 
@@ -118,7 +122,7 @@ describe("the guard", () => {
       expect([url, partial.statusCode === 403]).toEqual([url, !own.has(permission!)]);
       const admitted = await stage.portal.app.inject({ method, url, headers: bearer(adminKey), ...(method === "POST" ? { payload: {} } : {}) });
       // There is nothing of this id, and an empty form is none: but whoever may not come in is not told so.
-      expect([200, 404, ...(method === "GET" && !url.includes("0123456789abcdef") ? [] : [400, 415])], `${method} ${url}`).toContain(admitted.statusCode);
+      expect([200, 201, 404, ...(method === "GET" && !url.includes("0123456789abcdef") ? [] : [400, 415])], `${method} ${url}`).toContain(admitted.statusCode);
     }
   });
 
@@ -133,7 +137,7 @@ describe("the guard", () => {
       isDatabaseAway: () => false,
       ready: () => ({ ready: true, reasons: [] }),
       portalReady: async () => ({ ready: true, reasons: [] }),
-      metrics: { recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }), uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }), facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }), liveStreams: () => 0, sip: () => null, backup: () => null, keystoreBackupFailing: () => false, ready: () => true },
+      metrics: { recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }), uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }), facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }), logs: () => null, liveStreams: () => 0, sip: () => null, backup: () => null, keystoreBackupFailing: () => false, ready: () => true },
       routes: [(portal) => void portal.get("/api/v1/open", async () => "for everyone")],
     });
     await expect(app).rejects.toThrow("GET /api/v1/open does not declare config.access");
@@ -305,10 +309,10 @@ describe("operation", () => {
     const other = await createTestPortal({ ready: () => ({ ready: reasons.length === 0, reasons }) });
     try {
       const ready = await other.portal.app.inject({ url: "/api/v1/health" });
-      expect([ready.statusCode, ready.json()]).toEqual([200, { ready: true, reasons: [] }]);
+      expect([ready.statusCode, ready.json()]).toEqual([200, { ready: true, reasons: [], warnings: [] }]);
       reasons = ["the spool is full"];
       const full = await other.portal.app.inject({ url: "/api/v1/health" });
-      expect([full.statusCode, full.json()]).toEqual([503, { ready: false, reasons: ["the spool is full"] }]);
+      expect([full.statusCode, full.json()]).toEqual([503, { ready: false, reasons: ["the spool is full"], warnings: [] }]);
       expect((await other.portal.app.inject({ method: "HEAD", url: "/api/v1/health" })).statusCode).toBe(503);
     } finally {
       await other.close();

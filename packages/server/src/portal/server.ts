@@ -36,6 +36,8 @@ export interface PortalOptions {
   readonly ready: () => Readiness;
   /** Whether people and scripts can be served: the database answers. */
   readonly portalReady: () => Promise<Readiness>;
+  /** What keeps no call from being recorded and still has to be looked at. */
+  readonly warnings?: () => readonly string[];
   readonly metrics: MetricSources;
   /** Routes of the rooms. */
   readonly routes: readonly ((app: PortalApp) => void)[];
@@ -100,7 +102,7 @@ export async function createPortal(options: PortalOptions): Promise<Portal> {
     if (request.url.startsWith("/api/") && !reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
   });
 
-  addHealth(app, options.ready, options.portalReady);
+  addHealth(app, options);
   addMetrics(app, options.metrics);
   const describe = () => describeRoutes(routes, options.version);
   let description: string | null = null; // complete once all routes are there
@@ -147,7 +149,7 @@ async function closeWithin(app: PortalApp, graceMs: number): Promise<void> {
 /** Query strings hold what people search for; the log has no business with it. */
 const describeRequest = (request: { method: string; url: string; ip: string }) => ({ method: request.method, path: request.url.split("?")[0], remoteAddress: request.ip });
 
-function addHealth(app: PortalApp, ready: PortalOptions["ready"], portalReady: PortalOptions["portalReady"]): void {
+function addHealth(app: PortalApp, { ready, portalReady, warnings = () => [] }: Pick<PortalOptions, "ready" | "portalReady" | "warnings">): void {
   app.route({
     method: ["GET", "HEAD"],
     url: "/api/v1/health",
@@ -161,7 +163,7 @@ function addHealth(app: PortalApp, ready: PortalOptions["ready"], portalReady: P
     },
     handler: async (request, reply) => {
       const { ready: isReady, reasons } = request.query.of === "portal" ? await portalReady() : ready();
-      return reply.code(isReady ? 200 : 503).send({ ready: isReady, reasons: [...reasons] });
+      return reply.code(isReady ? 200 : 503).send({ ready: isReady, reasons: [...reasons], warnings: [...warnings()] });
     },
   });
 }

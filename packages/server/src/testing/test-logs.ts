@@ -18,7 +18,7 @@ export function createTestLogs(clock: Clock = systemClock): TestLogs {
   const logs: TestLogs = {
     remembered,
     seeds: {
-      read: async (tenantId) => [...(seeds.has(tenantId) ? [seeds.get(tenantId)!] : [])],
+      read: async (tenantId) => (seeds.has(tenantId) ? [seeds.get(tenantId)!] : []),
       make: async (tenantId) => {
         const seed = seeds.get(tenantId) ?? randomBytes(32);
         seeds.set(tenantId, seed);

@@ -7,6 +7,7 @@ import { auditRoutes } from "#audit";
 import { systemClock, type Clock } from "#clock";
 import { isConnectionError, pingDb, withTenant, type Change, type Database, type Db } from "#db";
 import type { KnownPeople } from "#directory";
+import { createSequencer, type Sequencer } from "#evidence";
 import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
@@ -15,7 +16,8 @@ import { playbackRoutes, type OpenReader } from "#playback";
 import { createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { partyText } from "#recorder";
 import { createTrunkStore, recordingAddresses, trunkRoutes } from "#trunks";
-import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
+import { createCheckpointKeeper, transparencyRoutes } from "#transparency";
+import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createLocalStore, createVault, type Vault } from "#vault";
 import type { Insertable } from "kysely";
 import { createTestDatabase, type TestDatabase } from "./test-database.ts";
 
@@ -29,6 +31,8 @@ export interface TestPortal {
   readonly apiKeys: ApiKeys;
   readonly sessions: Sessions;
   readonly sessionCookie: string;
+  /** Where `keepsLogs` was asked for. */
+  readonly sequencer: Sequencer | null;
   /** What the log said, one JSON line each. */
   readonly logged: readonly string[];
   /** When a change of the directory was announced. */
@@ -45,6 +49,8 @@ export interface TestPortalOptions {
   readonly openReader?: OpenReader;
   readonly webRoot?: string;
   readonly ready?: () => { ready: boolean; reasons: string[] };
+  /** Gives evidence its place in the logs, signs and keeps them, as a node with the role worker does. */
+  readonly keepsLogs?: boolean;
   readonly routes?: Parameters<typeof createPortal>[0]["routes"];
 }
 
@@ -75,6 +81,11 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       onActivity: (listener) => (hearers.add(listener), () => hearers.delete(listener)),
     },
   });
+  const sequencer =
+    options.keepsLogs === true
+      ? createSequencer({ db, clock, log, nodeId, seeds: createFileLogSeeds(join(dir, "keys", "log")), heads: createFileLogHeads(join(dir, "log")), originOf: (tenantId) => `${publicUrl.host}/log/${tenantId}`, beatMs: 20 })
+      : null;
+  const keeper = sequencer === null ? null : createCheckpointKeeper({ db, sequencer, log, everyMs: 3_600_000, afterKept: [] });
   const authenticate = async ({ apiKey, session }: Credentials, remoteAddress?: string) =>
     apiKey !== null ? await apiKeys.verify(apiKey, remoteAddress === undefined ? undefined : { remoteAddress }) : session !== null ? await sessions.verify(session, remoteAddress !== undefined) : null;
   const portal = await createPortal({
@@ -91,6 +102,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       recorder: () => ({ calls: 2, recordings: 2, tracks: 4, packets: 1000, packetsLost: 3, packetsDropped: 1, packetsRefusedSrtp: 0, gaps: 1, journalBytes: 4096, journalLagMs: 150, lastSyncMs: 2 }),
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
+      logs: () => null,
       liveStreams: () => live.count(),
       sip: () => null,
       backup: () => null,
@@ -110,6 +122,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
         trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses({ host: "sip.example", port: 5060, tlsPort: null }, user), announce: () => void directoryChanges.push(clock.now()) }),
         peopleOf: (tenantId) => readPeople(db, tenantId),
       }),
+      transparencyRoutes({ db, clock, nodeId, keeper, stopped: (tenantId) => sequencer?.state().stopped.get(tenantId) ?? null }),
       ...(options.routes ?? []),
     ],
     beforeClose: () => live.close(),
@@ -123,12 +136,15 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     apiKeys,
     sessions,
     sessionCookie,
+    sequencer,
     logged,
     directoryChanges,
     announce: (change) => changes.forEach((listener) => listener(change)),
     hear: (recordings) => hearers.forEach((listener) => listener(recordings)),
     async close() {
       await portal.close();
+      await keeper?.close();
+      await sequencer?.close();
       await vault.close();
       await database.close();
       await rm(dir, { recursive: true, force: true });

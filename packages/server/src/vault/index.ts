@@ -4,6 +4,7 @@ export { createOpeningKey, createSealingKey, deriveSubkey, NotAuthentic, nonceBy
 export { createFileKeyring } from "./keyring-file.ts";
 export { createKeystoreBackup, restoreKeystore, type KeystoreBackup, type RestoredKeys } from "./keystore-backup.ts";
 export { createFileKeystore } from "./keystore-file.ts";
+export { createFileLogHeads, createFileLogSeeds } from "./log-files.ts";
 export { KeyMissing, ObjectConflict, ObjectMissing } from "./missing.ts";
 export { readOrMakeSecret } from "./secret-file.ts";
 export { createLocalStore } from "./store-local.ts";
