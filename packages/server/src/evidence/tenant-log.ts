@@ -58,6 +58,11 @@ export interface TenantLog {
   mistrust(): void;
 }
 
+interface Known {
+  readonly head: LogHead;
+  readonly note: string;
+}
+
 /** Thrown inside of a transaction: nothing of it is kept. */
 class Stopped extends Error {}
 
@@ -77,7 +82,7 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
   /** The tree as this process last saw it whole; null when it has to be looked at again. */
   let edge: TreeEdge | null = null;
   /** The last head that this node signed or saw; undefined as long as the file was not read. */
-  let known: { readonly head: LogHead; readonly note: string } | null | undefined;
+  let known: Known | null | undefined;
   let isRemembered = true;
   let remembering: Promise<void> = Promise.resolve();
   let whyStopped: string | null = null;
@@ -102,7 +107,7 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
     return signer;
   }
 
-  async function readKnown(origin: string, vkeys: readonly string[]): Promise<typeof known> {
+  async function readKnown(origin: string, vkeys: readonly string[]): Promise<Known | null> {
     const note = await heads.read(tenantId);
     if (note === null) return null;
     try {
@@ -115,12 +120,13 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
   /** Throws Stopped unless the database continues what this node knows, and its tiles make up its head. */
   async function examine(tx: LogTransaction, log: LogRow): Promise<TreeEdge> {
     if (edge !== null && isHead(edge, log)) return edge;
-    if (known === undefined) known = await readKnown(log.origin, log.vkeys);
-    if (known !== null) {
-      const { size } = known.head;
+    const last = known === undefined ? await readKnown(log.origin, log.vkeys) : known;
+    known = last;
+    if (last !== null) {
+      const { size } = last.head;
       if (log.size < size) throw new Stopped(`The log in the database has ${log.size} rows, and this node signed ${size}: the database was set back.`);
       const then = log.size === size ? log.root : await treeRoot(sha256, size, readHashes(tx, size)).catch(tilesMissing);
-      if (then === null || !isHead({ size, root: then }, known.head)) throw new Stopped(`The log in the database is not the one that this node signed at ${size} rows: it was rewritten, or comes from another copy.`);
+      if (then === null || !isHead({ size, root: then }, last.head)) throw new Stopped(`The log in the database is not the one that this node signed at ${size} rows: it was rewritten, or comes from another copy.`);
     }
     if ((log.head === null) !== (log.size === 0)) throw new Stopped(`The log in the database says ${log.size} rows and ${log.head === null ? "has no signed head" : "has a signed head"}.`);
     if (log.head !== null) {
