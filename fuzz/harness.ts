@@ -40,6 +40,18 @@ export const hex = (string: string): Uint8Array => new Uint8Array(Buffer.from(st
 export const taken = (name: string, input: Uint8Array | string): Seed => ({ name, bytes: typeof input === "string" ? bytes(input) : input, verdict: "taken" });
 export const refused = (name: string, input: Uint8Array | string): Seed => ({ name, bytes: typeof input === "string" ? bytes(input) : input, verdict: "refused" });
 
+/** As many units as fit into so many bytes: the dearest inputs say one thing over and over. */
+export function filled(size: number, head: string, unit: (index: number) => string, tail = ""): Uint8Array {
+  const parts = [head];
+  let room = size - bytes(head + tail).length;
+  for (let index = 0; ; index += 1) {
+    const next = unit(index);
+    room -= bytes(next).length;
+    if (room < 0) return bytes([...parts, tail].join(""));
+    parts.push(next);
+  }
+}
+
 /** Throws unless it holds. `what` must not quote the input: failures are told apart by it. */
 export function demand(holds: boolean, what: string): void {
   if (!holds) throw new Error(what);

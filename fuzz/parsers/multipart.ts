@@ -1,5 +1,5 @@
 import { parseMultipart, splitBody } from "@earwitness/media";
-import { demand, demandInside, demandSameAnywhere, harness, refused, taken, text } from "../harness.ts";
+import { demand, demandInside, demandSameAnywhere, filled, harness, refused, taken, text } from "../harness.ts";
 import type { Verdict } from "../harness.ts";
 
 const sdpPart = "Content-Type: application/sdp\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\n";
@@ -53,6 +53,10 @@ export const multipart = harness({
     refused("a boundary that does not occur", mixed.replaceAll("--b 1", "--c")),
     refused("no boundary", "multipart/mixed\r\n--b\r\n"),
     refused("too many parts", `multipart/mixed;boundary=b\r\n${"--b\r\n\r\nx\r\n".repeat(80)}--b--`),
+    refused("a nest of parts", Array.from({ length: 60 }, (_, at) => `${at === 0 ? "multipart/mixed;boundary=a\r\n" : ""}--a\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n${"--b\r\n\r\n".repeat(500)}`).join("\r\n")),
+    refused("a part of headers alone", filled(256 * 1024, "multipart/mixed;boundary=b\r\n--b\r\n", () => "a:b\n")),
+    refused("a type of thousands of parameters", filled(256 * 1024, "multipart/mixed;boundary=b\r\n--b\r\nContent-Type: a/b", (at) => `;${at}`)),
+    taken("nearly a boundary on every line", filled(256 * 1024, `multipart/mixed;boundary=${"b".repeat(199)}\r\n--${"b".repeat(199)}\r\n${sdpPart}`, () => `--${"b".repeat(198)}\n`)),
     refused("neither of ours", "text/plain\r\nhello"),
   ],
 });

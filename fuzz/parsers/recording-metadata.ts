@@ -1,6 +1,6 @@
 import { mergeRecordingMetadata, parseRecordingMetadata } from "@earwitness/media";
 import type { RecordingMetadata } from "@earwitness/media";
-import { demand, demandSameAnywhere, harness, refused, sayAll, taken } from "../harness.ts";
+import { demand, demandSameAnywhere, filled, harness, refused, sayAll, taken } from "../harness.ts";
 import type { Verdict } from "../harness.ts";
 
 const complete = `<?xml version="1.0" encoding="UTF-8"?>
@@ -60,6 +60,8 @@ function run(input: Uint8Array): Verdict {
   return "taken";
 }
 
+const worst = (head: string, unit: (at: number) => string, tail = ""): Uint8Array => filled(256 * 1024, `<recording>${head}`, unit, `${tail}</recording>`);
+
 export const metadata = harness({
   name: "recording-metadata",
   words,
@@ -74,6 +76,17 @@ export const metadata = harness({
     taken("windows-1252", Uint8Array.from(Buffer.from(complete.replace("Ann", "J\u00f6rg"), "latin1"))),
     refused("a document type with an entity", `<!DOCTYPE a [<!ENTITY b "c">]>${complete.slice(complete.indexOf("\n") + 1)}`),
     refused("another root", "<html/>"),
+    // As long as a message may be, and each as dear as its kind gets.
+    taken("a full conference", worst("", (at) => `<participant participant_id="${24_000_000 + at}"><nameID aor="sip:p${at}@x"/></participant><stream stream_id="s${at}"><label>${at}</label></stream><participantstreamassoc participant_id="${24_000_000 + at}"><send>s${at}</send></participantstreamassoc>`)),
+    taken("thousands of people", worst("", (at) => `<participant id="${at}" session="s"/>`)),
+    taken("thousands of holders of names", worst("<participant id='p'><aor>x</aor>", () => "<nameID>a</nameID>", "</participant>")),
+    taken("thousands of sessions with somebody inside", worst("", (at) => `<session id="${at}"><participant id="p${at}"><send>${at}</send></participant></session>`)),
+    taken("thousands of streams of one participant", worst("<participant id='p'>", (at) => `<send>${at}</send>`, "</participant>")),
+    taken("elements of many attributes", worst("", () => `<a ${Array.from({ length: 200 }, (_, at) => `a${at}=''`).join(" ")}/>`)),
+    taken("a bare ampersand in every place", worst("", () => "&")),
+    taken("references", worst("", () => "&#9;")),
+    refused("more elements than there may be", worst("", () => "<a b='c'/>")),
+    refused("longer than a message may be", `<recording>${" ".repeat(256 * 1024)}</recording>`),
     refused("too deep", "<recording>".repeat(40)),
     refused("no XML", "v=0\r\n"),
   ],

@@ -1,6 +1,6 @@
 import { answerSdp, isSending, mediaAddress, parseSdp } from "@earwitness/media";
 import type { SdpDecision } from "@earwitness/media";
-import { demand, harness, refused, sayAll, taken, text } from "../harness.ts";
+import { demand, filled, harness, refused, sayAll, taken, text } from "../harness.ts";
 import type { Verdict } from "../harness.ts";
 
 const offer = [
@@ -77,5 +77,10 @@ export const sdp = harness({
     refused("a media line without a port", offer.replace("30000", "x")),
     refused("too many media lines", `v=0\r\n${"m=audio 1 RTP/AVP 0\r\n".repeat(129)}`),
     refused("nothing", ""),
+    // As long as a message may be, and each as dear as its kind gets.
+    taken("as many lines as there may be", `v=0\r\n${"m=audio 1 RTP/AVP 0\r\n".repeat(128)}${"a=crypto:1 x\r\n".repeat(4_870)}`),
+    taken("formats without end, and a long map", filled(256 * 1024, `v=0\r\nm=audio 1 RTP/AVP${" 0".repeat(128)}\r\na=rtpmap:0 `, () => "/ ")),
+    taken("empty lines", filled(256 * 1024, "v=0\r\n", () => "\r\n")),
+    refused("one line more", filled(256 * 1024, "v=0\n", () => "a=b\n")),
   ],
 });

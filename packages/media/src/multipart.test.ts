@@ -116,6 +116,14 @@ describe("what a message carries", () => {
 });
 
 describe("hostile bytes", () => {
+  test("of a part, 16 KiB are read as headers; of a nest, no part is opened beyond the limit", () => {
+    const split = splitBody(MIXED, bytes(`--ew0\r\nContent-Type: application/sdp\r\nX: ${"x".repeat(16 * 1024)}\r\nContent-Disposition: session\r\n\r\nv=0\r\n`));
+    expect(split.ok && [split.value.sdp?.disposition, text(split.value.sdp!.body)]).toEqual([null, "v=0\r\n"]);
+    const nest = "--ew0\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n";
+    expect(splitBody(MIXED, bytes(nest.repeat(64) + "--ew0--")).ok).toBe(true);
+    expect(splitBody(MIXED, bytes(nest.replace("x\r\n--b--", "x\r\n--b\r\n\r\ny\r\n--b--").repeat(40) + "--ew0--"))).toEqual({ ok: false, reason: "too many body parts" });
+  });
+
   test("any body is read or refused", () => {
     const line = fc.oneof(fc.constantFrom("--ew0", "--ew0--", "", "Content-Type:multipart/mixed;boundary=ew0", "Content-Type: application/sdp", " ", "\r"), fc.string());
     fc.assert(

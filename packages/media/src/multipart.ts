@@ -19,7 +19,10 @@ export interface BodyPart {
 
 const MAX_PARTS = 64;
 const MAX_NESTING = 3;
+/** What goes beyond is not read; real ones have a few hundred bytes. */
+const MAX_PART_HEAD = 16 * 1024;
 const MAX_BOUNDARY = 200;
+const decoder = new TextDecoder();
 const LF = 10;
 const CR = 13;
 const DASH = 45;
@@ -94,7 +97,7 @@ function readPart(bytes: Uint8Array): BodyPart {
   const leading = bytes[0] === LF ? 1 : bytes[0] === CR && bytes[1] === LF ? 2 : 0;
   if (leading > 0) return describePart(new SipHeaders(), bytes.subarray(leading));
   const end = findHeadEnd(bytes, 0);
-  const head = new TextDecoder().decode(bytes.subarray(0, end?.headEnd ?? bytes.length));
+  const head = decoder.decode(bytes.subarray(0, Math.min(end?.headEnd ?? bytes.length, MAX_PART_HEAD)));
   return describePart(readHeaderLines(head) ?? new SipHeaders(), bytes.subarray(end?.bodyStart ?? bytes.length));
 }
 
@@ -128,26 +131,26 @@ const METADATA_TYPES: ReadonlySet<string> = new Set(["application/rs-metadata+xm
 export function splitBody(contentType: string | undefined, body: Uint8Array): Parsed<SplitBody> {
   if (body.length === 0) return parsed({ sdp: null, metadata: null, other: [] });
   const headers = new SipHeaders(contentType === undefined ? [] : [["Content-Type", contentType]]);
-  const parts = flatten(describePart(headers, body), 0);
-  if (!parts.ok) return parts;
-  if (parts.value.length > MAX_PARTS) return refused("too many body parts");
+  const whole = describePart(headers, body);
+  const parts: BodyPart[] = [];
+  const refusal = flatten(whole, 0, parts);
+  if (refusal !== null) return refused(refusal);
+  if (parts.length > MAX_PARTS) return refused("too many body parts");
 
-  const sdp = parts.value.find((part) => part.contentType === "application/sdp") ?? null;
+  const sdp = parts.find((part) => part.contentType === "application/sdp") ?? null;
   const metadata =
-    parts.value.find((part) => METADATA_TYPES.has(part.contentType)) ??
-    parts.value.find((part) => part !== sdp && part.disposition === "recording-session") ??
+    parts.find((part) => METADATA_TYPES.has(part.contentType)) ??
+    parts.find((part) => part !== sdp && part.disposition === "recording-session") ??
     null;
-  return parsed({ sdp, metadata, other: parts.value.filter((part) => part !== sdp && part !== metadata) });
+  return parsed({ sdp, metadata, other: parts.filter((part) => part !== sdp && part !== metadata) });
 }
 
-function flatten(part: BodyPart, depth: number): Parsed<BodyPart[]> {
-  if (!part.contentType.startsWith("multipart/") || depth === MAX_NESTING) return parsed([part]);
-  const parts = parseMultipart(part.headers.get("Content-Type") ?? "", part.body);
-  if (!parts.ok) return parts;
-  return parsed(
-    parts.value.flatMap((inner) => {
-      const leaves = flatten(inner, depth + 1);
-      return leaves.ok ? leaves.value : [inner];
-    }),
-  );
+/** Adds the parts that have none inside; says why where the body is none of parts. Parts of parts count with all others, and beyond the limit none is opened. */
+function flatten(part: BodyPart, depth: number, leaves: BodyPart[]): string | null {
+  const opened = part.contentType.startsWith("multipart/") && depth < MAX_NESTING && leaves.length <= MAX_PARTS;
+  const parts = opened ? parseMultipart(part.headers.get("Content-Type") ?? "", part.body) : parsed([]);
+  if (!parts.ok && depth === 0) return parts.reason;
+  if (!opened || !parts.ok) leaves.push(part);
+  else for (const inner of parts.value) flatten(inner, depth + 1, leaves);
+  return null;
 }

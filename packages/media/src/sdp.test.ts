@@ -74,6 +74,13 @@ describe("reading", () => {
     expect(result.ok && result.value.media[0]).toMatchObject({ port: 5000, label: "7" });
   });
 
+  test("as many lines as 128 media lines could need, and a format that is said twice counts once", () => {
+    const result = parseSdp(`v=0\r\nm=audio 1 RTP/AVP ${"0 8 ".repeat(60)}\r\na=rtpmap:0 PCMU/8000/1/${"/".repeat(100_000)}\r\n${"a=b\r\n".repeat(4_990)}`);
+    expect(result.ok && result.value.media[0]!.attributes).toHaveLength(4_991);
+    expect(result.ok && result.value.media[0]!.payloads.map(({ number }) => number)).toEqual([0, 8]);
+    expect(parseSdp(`v=0\n${"a=b\n".repeat(5_000)}`)).toEqual({ ok: false, reason: "SDP of more than 5000 lines" });
+  });
+
   test.each([
     ["nothing", ""],
     ["no version", "o=x\r\nm=audio 1 RTP/AVP 0"],

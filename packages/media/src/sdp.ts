@@ -63,6 +63,8 @@ export interface SdpSession {
 }
 
 const MAX_SDP_CHARACTERS = 256 * 1024;
+/** Some 40 for each media line of as many as there may be; real ones have 5 to 20. */
+const MAX_LINES = 5_000;
 const MAX_MEDIA_LINES = 128;
 const MAX_FORMATS = 128;
 
@@ -78,6 +80,8 @@ const STATIC_PAYLOADS: ReadonlyMap<number, readonly [encoding: string, clockRate
   [18, ["G729", 8000]],
 ]);
 
+const decoder = new TextDecoder();
+
 interface Section {
   readonly mediaLine: string | null;
   connection: SdpConnection | null;
@@ -86,8 +90,9 @@ interface Section {
 
 export function parseSdp(input: string | Uint8Array): Parsed<SdpSession> {
   if (input.length > MAX_SDP_CHARACTERS) return refused("SDP too large");
-  const text = typeof input === "string" ? input : new TextDecoder().decode(input);
-  const lines = text.split(/[\r\n]/).map((line) => line.trim());
+  const text = typeof input === "string" ? input : decoder.decode(input);
+  const lines = text.split(/[\r\n]+/, MAX_LINES + 1).map((line) => line.trim());
+  if (lines.length > MAX_LINES) return refused(`SDP of more than ${MAX_LINES} lines`);
   if (lines.find((line) => line !== "") !== "v=0") return refused("SDP does not begin with v=0");
 
   const session: Section = { mediaLine: null, connection: null, attributes: [] };
@@ -171,9 +176,10 @@ function readPayloads(formats: readonly string[], attributes: readonly SdpAttrib
   const payloads: SdpPayload[] = [];
   for (const format of formats) {
     const number = parseWhole(format, 127);
-    if (number === null) continue;
+    // Said twice it is the same; each costs as much as its rtpmap is long.
+    if (number === null || payloads.some((one) => one.number === number)) continue;
     const known = STATIC_PAYLOADS.get(number);
-    const [encoding = "", clock = "", channels = ""] = (mapped.get(format) ?? "").split("/").map((piece) => piece.trim());
+    const [encoding = "", clock = "", channels = ""] = (mapped.get(format) ?? "").split("/", 3).map((piece) => piece.trim());
     payloads.push({
       number,
       encoding: encoding === "" ? (known?.[0] ?? "") : encoding.toUpperCase(),

@@ -18,7 +18,7 @@ export function parseVia(value: string): Parsed<Via> {
   const semicolon = value.indexOf(";");
   const sent = (semicolon < 0 ? value : value.slice(0, semicolon)).trim();
   // "SIP / 2.0 / UDP host" with spaces around the slashes is legal (RFC 4475 3.1.1.1).
-  const [name = "", version = "", transportAndHost = ""] = sent.split("/").map((piece) => piece.trim());
+  const [name = "", version = "", transportAndHost = ""] = sent.split("/", 3).map((piece) => piece.trim());
   // Another version is answered 505, and the answer needs this Via (RFC 4475 3.1.2.16).
   if (name.toUpperCase() !== "SIP" || !isToken(version)) return refused("Via of an unknown protocol");
   const space = transportAndHost.search(/\s/);

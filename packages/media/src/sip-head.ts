@@ -2,8 +2,9 @@
 import { isToken, parseWhole } from "./header-text.ts";
 import { SipHeaders } from "./sip-headers.ts";
 
-/** Header lines of real calls are below 100. */
+/** Header lines of real calls are below 100, and all of them together some kilobytes. */
 const MAX_HEADER_LINES = 1000;
+export const MAX_HEAD_BYTES = 64 * 1024;
 
 const LF = 10;
 const CR = 13;
@@ -13,9 +14,11 @@ export interface SipHead {
   readonly headers: SipHeaders;
 }
 
-/** Start line and headers; null when there are too many lines. */
+const decoder = new TextDecoder();
+
+/** Start line and headers; null when there are too many lines. Of a head that is too large, the beginning: enough to answer it by. */
 export function readHead(bytes: Uint8Array): SipHead | null {
-  const text = new TextDecoder().decode(bytes);
+  const text = decoder.decode(bytes.subarray(0, MAX_HEAD_BYTES));
   const lineFeed = text.indexOf("\n");
   const headers = lineFeed < 0 ? new SipHeaders() : readHeaderLines(text.slice(lineFeed + 1));
   return headers && { startLine: text.slice(0, lineFeed < 0 ? text.length : lineFeed).trimEnd(), headers };

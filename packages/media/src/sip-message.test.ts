@@ -126,6 +126,29 @@ describe("Content-Length of a datagram (RFC 3261 18.3)", () => {
   });
 });
 
+/** What is counted here is what time grows with. */
+describe("bounds", () => {
+  const request = (...more: readonly string[]): Uint8Array =>
+    new TextEncoder().encode([`OPTIONS sip:a@b SIP/2.0`, "From: <sip:a@b>;tag=1", "To: <sip:c@d>", "Call-ID: 1", "CSeq: 1 OPTIONS", "Content-Length: 0", ...more, "", ""].join("\r\n"));
+  const via = "SIP/2.0/UDP h;branch=z9hG4bK1";
+
+  test("a request may come over 200 hops", () => {
+    expect(parseSipMessage(request(`Via: ${Array.from({ length: 200 }, () => via).join(",")}`)).ok).toBe(true);
+    expect(parseSipMessage(request(`Via: ${Array.from({ length: 201 }, () => via).join(",")}`))).toEqual({ ok: false, reason: "more than 200 Via" });
+  });
+
+  test("a head has at most 64 KiB and 1,000 lines; one that is too large can be answered", () => {
+    const head = (length: number): Uint8Array => {
+      const rest = request(`Via: ${via}`, "Subject: ").length;
+      return request(`Via: ${via}`, `Subject: ${"x".repeat(length - rest + 2)}`);
+    };
+    expect(parseSipMessage(head(65_536)).ok).toBe(true);
+    expect(parseSipMessage(head(65_537))).toMatchObject({ ok: false, reason: "head of more than 65536 bytes", partial: { method: "OPTIONS" } });
+    expect(parseSipMessage(request(`Via: ${via}`, ...Array.from({ length: 990 }, () => "a:b"))).ok).toBe(true);
+    expect(parseSipMessage(request(`Via: ${via}`, ...Array.from({ length: 1_000 }, () => "a:b")))).toEqual({ ok: false, reason: "too many header lines" });
+  });
+});
+
 describe("what is refused", () => {
   test.each([
     ["no version", "INVITE sip:a@b"],

@@ -1,6 +1,6 @@
 import { isToken, parseWhole } from "./header-text.ts";
 import { parseCSeq, parseVia } from "./sip-fields.ts";
-import { findHeadEnd, readContentLength, readHead, skipLineEnds } from "./sip-head.ts";
+import { findHeadEnd, MAX_HEAD_BYTES, readContentLength, readHead, skipLineEnds } from "./sip-head.ts";
 import type { SipHeaders } from "./sip-headers.ts";
 
 export interface SipRequest {
@@ -37,6 +37,9 @@ type Refusal = Extract<SipParseResult, { ok: false }>;
 /** Metadata of a large conference is some 100 kB. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
+/** A request comes over 70 hops as a rule (RFC 3261 8.1.1.6), and each adds one. */
+const MAX_VIAS = 200;
+
 /** Each of these stands exactly once in every message (RFC 3261 8.1.1); Via at least once. */
 const REQUIRED_ONCE = ["From", "To", "Call-ID", "CSeq"];
 
@@ -44,7 +47,7 @@ const REQUIRED_ONCE = ["From", "To", "Call-ID", "CSeq"];
 export function parseSipMessage(bytes: Uint8Array): SipParseResult {
   if (bytes.length > MAX_MESSAGE_BYTES) return { ok: false, reason: "message too large" };
   const start = skipLineEnds(bytes, 0);
-  const end = findHeadEnd(bytes, start);
+  const end = findHeadEnd(bytes.subarray(0, start + MAX_HEAD_BYTES + 3), start);
   const head = readHead(bytes.subarray(start, end?.headEnd ?? bytes.length));
   if (head === null) return { ok: false, reason: "too many header lines" };
   const { startLine, headers } = head;
@@ -59,10 +62,13 @@ export function parseSipMessage(bytes: Uint8Array): SipParseResult {
 
   if (line === "other version") return { ...fail("SIP version not supported"), otherVersion: true };
   if (line === null) return fail("malformed start line");
+  if ((end?.headEnd ?? bytes.length) - start > MAX_HEAD_BYTES) return fail(`head of more than ${MAX_HEAD_BYTES} bytes`);
   if (end === null) return fail("headers are not ended by an empty line");
-  if (!headers.has("Via")) return fail("no Via");
+  const vias = headers.list("Via");
+  if (vias.length === 0) return fail(headers.has("Via") ? "malformed Via" : "no Via");
+  if (vias.length > MAX_VIAS) return { ok: false, reason: `more than ${MAX_VIAS} Via` };
   // Every one: an answer repeats them all, and the next to read it would refuse it (RFC 4475 3.1.2.1).
-  if (!headers.list("Via").every((via) => parseVia(via).ok)) return fail("malformed Via");
+  if (!vias.every((via) => parseVia(via).ok)) return fail("malformed Via");
   for (const name of REQUIRED_ONCE) {
     const count = headers.all(name).length;
     if (count === 0) return fail(`no ${name}`);

@@ -68,6 +68,14 @@ describe("where the next message is not known", () => {
   });
 });
 
+test("a head has at most 64 KiB, however long a message may be; what it begins with can be answered", () => {
+  const [event] = createSipStreamFramer().push(bytes(`${OPTIONS.slice(0, -2)}X: ${"x".repeat(70_000)}`));
+  expect(event).toEqual({ kind: "error", reason: "head too large", head: null });
+  const [ended] = createSipStreamFramer().push(bytes(`${OPTIONS.slice(0, -2)}X: ${"x".repeat(70_000)}\r\n\r\n`));
+  expect(ended).toMatchObject({ kind: "error", reason: "head too large" });
+  expect(ended?.kind === "error" && ended.head).toHaveLength(65_536);
+});
+
 test("any bytes in any pieces are framed or refused", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 30 }), (pieces) => {

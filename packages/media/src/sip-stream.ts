@@ -1,4 +1,4 @@
-import { findHeadEnd, readContentLength, readHead } from "./sip-head.ts";
+import { findHeadEnd, MAX_HEAD_BYTES, readContentLength, readHead } from "./sip-head.ts";
 
 export type SipStreamEvent =
   | { readonly kind: "message"; readonly bytes: Uint8Array }
@@ -57,7 +57,9 @@ export function createSipStreamFramer({ maxMessageBytes = 1 << 20 }: { maxMessag
   function measure(start: number): number | null | { reason: string; head: Uint8Array | null } {
     const end = findHeadEnd(pending.subarray(0, pendingLength), Math.max(start, searched - 3));
     searched = pendingLength;
-    if (end === null) return pendingLength - start > maxMessageBytes ? { reason: "head too large", head: null } : null;
+    const headLength = (end?.headEnd ?? pendingLength) - start;
+    if (headLength > Math.min(maxMessageBytes, MAX_HEAD_BYTES)) return { reason: "head too large", head: end === null ? null : pending.slice(start, start + MAX_HEAD_BYTES) };
+    if (end === null) return null;
     const head = readHead(pending.subarray(start, end.headEnd));
     if (head === null) return { reason: "too many header lines", head: null };
     const length = readContentLength(head.headers);
