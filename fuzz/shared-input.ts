@@ -4,6 +4,7 @@ export interface WorkerTask {
   readonly seed: number;
   readonly forMs: number;
   readonly shared: SharedArrayBuffer;
+  readonly corpus: readonly Uint8Array[];
 }
 
 const headerBytes = 8;

@@ -9,10 +9,10 @@ const early = startBlockCoverage([]);
 const { parsers } = await import("./parsers.ts");
 const { search } = await import("./search.ts");
 
-const { parser, seed, forMs, shared } = workerData as WorkerTask;
+const { parser, seed, forMs, shared, corpus } = workerData as WorkerTask;
 const harness = parsers.find(({ name }) => name === parser);
 if (harness === undefined) throw new Error(`no parser ${parser}`);
-const result = search(harness, { seed, forMs, before: (input) => writeInput(shared, input) });
+const result = search(harness, { seed, forMs, corpus, before: (input) => writeInput(shared, input) });
 early.stop();
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
 parentPort?.postMessage(result);
