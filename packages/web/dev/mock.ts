@@ -10,6 +10,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { parseArgs } from "node:util";
 import type { Interaction, LiveEvent, Problem, SessionInfo } from "@earwitness/contract";
+import { findAudit, listAudit } from "./audit.ts";
 import { answerSettings } from "./settings.ts";
 import { Refused, type Mistake } from "./refused.ts";
 import { playOn } from "./trunks.ts";
@@ -129,7 +130,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       person: { name: "Megan Bowen", upn: "MeganB@contoso.example" },
       tenant: { id: "2f0c7a34-0d1b-4d43-9d0a-6f3f6a4a8a11", name: "Contoso", slug: "contoso" },
       profile: "Global Admin",
-      permissions: ["interaction.list", "recording.listen", "tenant.manage"].filter((one) => one !== options.without),
+      permissions: ["interaction.list", "recording.listen", "tenant.manage", "audit.read"].filter((one) => one !== options.without),
       sandbox: true,
     };
     return json(response, session);
@@ -142,6 +143,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return;
   }
   if (await answerSettings(request, response, url)) return;
+  if (path === "audit") return json(response, listAudit(url.searchParams));
+  if (path === "audit/export") return void response.writeHead(200, { "content-type": "text/csv", "content-disposition": 'attachment; filename="audit-trail.csv"' }).end("Report Header\r\n");
+  if (path.startsWith("audit/")) {
+    const entry = findAudit(path.slice("audit/".length));
+    return entry ? json(response, entry) : problem(response, 404, "NOT_FOUND", "Not found", "There is no such entry.");
+  }
   if (path === "interactions") return list(url, response);
   const match = /^interactions\/([0-9a-f]{24})(?:\/(plays|peaks|media))?$/.exec(path);
   const found = interactions.find((one) => one.id === match?.[1]);

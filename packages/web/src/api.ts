@@ -1,4 +1,7 @@
 import type {
+  AuditEntry,
+  AuditExport,
+  AuditPage,
   DigestSecret,
   Group,
   GroupPage,
@@ -87,6 +90,12 @@ export const api = {
     (await send(apiPaths.plays(id), { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })).json() as Promise<Play>,
   /** 503 is an answer too: it says why. */
   health: async (signal?: AbortSignal): Promise<Health> => (await fetch(apiPaths.health, { ...(signal && { signal }) })).json() as Promise<Health>,
+  audit: (query: Parameters<typeof apiPaths.audit>[0], signal?: AbortSignal) => get<AuditPage>(apiPaths.audit(query), signal),
+  auditEntry: (id: string, signal?: AbortSignal) => get<AuditEntry>(apiPaths.auditEntry(id), signal),
+  exportAudit: async (wanted: AuditExport): Promise<{ file: Blob; name: string }> => {
+    const response = await send(apiPaths.exportAudit, { method: "POST", headers: { "content-type": "application/json", accept: "text/csv" }, body: JSON.stringify(wanted) });
+    return { file: await response.blob(), name: /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "audit-trail.csv" };
+  },
   trunks: (signal?: AbortSignal) => get<TrunkPage>(apiPaths.trunks, signal),
   trunk: (id: string, signal?: AbortSignal) => getVersioned<Trunk>(apiPaths.trunk(id), signal),
   createTrunk: (settings: TrunkSettings) => writeVersioned<Trunk>("POST", apiPaths.trunks, settings),

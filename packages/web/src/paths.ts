@@ -1,4 +1,5 @@
 /** Every address of the portal and of its API, so that a typo is a compile error. */
+import type { AuditFilter } from "@earwitness/contract";
 
 const api = "/api/v1";
 
@@ -17,6 +18,25 @@ export interface InvitationsSearch {
   readonly open?: string | undefined;
 }
 
+/** What the address of the audit trail holds; several values of one filter are separated by commas. */
+export interface AuditSearch {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly action?: string | undefined;
+  readonly item?: string | undefined;
+  /** Kinds of actors, `provider`, or `all`; absent: people and their programs. */
+  readonly by?: string | undefined;
+  /** Days, such as 2026-11-27, in the reader's zone. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** Id of the thing it was done to. */
+  readonly subject?: string | undefined;
+  /** Id of who did it. */
+  readonly actor?: string | undefined;
+  /** The entry that is open. */
+  readonly open?: string | undefined;
+}
+
 export const pages = {
   interactions: (search: ListSearch = {}) => ({ to: "/interactions", search }) as const,
   interaction: (id: string) => ({ to: "/interactions/$id", params: { id } }) as const,
@@ -29,6 +49,7 @@ export const pages = {
   importPeople: () => ({ to: "/settings/people/import" }) as const,
   person: (id: string) => ({ to: "/settings/people/$id", params: { id } }) as const,
   groups: () => ({ to: "/settings/groups" }) as const,
+  audit: (search: AuditSearch = {}) => ({ to: "/audit", search }) as const,
   signIn: (search: { returnTo?: string; error?: string; signedOut?: string } = {}) => ({ to: "/sign-in", search }) as const,
 };
 
@@ -45,6 +66,14 @@ export const apiPaths = {
     if (query.after) search.set("after", query.after);
     return `${api}/interactions?${search}`;
   },
+  audit: (query: { filter: AuditFilter; after?: string | null; limit: number }) => {
+    const search = new URLSearchParams({ limit: String(query.limit) });
+    for (const [name, value] of Object.entries(query.filter)) for (const one of [value].flat()) search.append(name, String(one));
+    if (query.after) search.set("after", query.after);
+    return `${api}/audit?${search}`;
+  },
+  auditEntry: (id: string) => `${api}/audit/${encodeURIComponent(id)}`,
+  exportAudit: `${api}/audit/export`,
   trunks: `${api}/trunks`,
   trunk: (id: string) => `${api}/trunks/${encodeURIComponent(id)}`,
   invitations: (query: { trunk?: string | undefined; after?: string | undefined; limit: number }) => `${api}/trunks/invitations?${present(query)}`,

@@ -5,7 +5,7 @@ import { Frame } from "./frame/frame.tsx";
 import { InteractionsPage } from "./pages/interactions.tsx";
 import { NotFoundPage } from "./pages/not-found.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
-import { pages, type InvitationsSearch, type ListSearch } from "./paths.ts";
+import { pages, type AuditSearch, type InvitationsSearch, type ListSearch } from "./paths.ts";
 import { createQueryClient, filterOf, interactionQuery, interactionsQuery, sessionQuery } from "./queries.ts";
 import { FaultPage } from "./pages/fault.tsx";
 import type * as Settings from "./settings/index.ts";
@@ -64,6 +64,8 @@ const interactions = createRoute({
   component: InteractionsPage,
 });
 
+const auditKeys = ["name", "description", "action", "item", "by", "from", "to", "subject", "actor", "open"] as const satisfies readonly (keyof AuditSearch)[];
+
 const interactionPage = lazyRouteComponent(() => import("./pages/interaction.tsx"), "InteractionPage");
 const call = {
   validateSearch: (search: SearchInput) => present({ t: text(search, "t") }),
@@ -80,6 +82,13 @@ const callLink = createRoute({ getParentRoute: () => signedIn, path: "/ui/intera
 
 /** Few people ever open the settings: they come when asked for. */
 const settingsPage = <Name extends keyof typeof Settings>(name: Name) => lazyRouteComponent(() => import("./settings/index.ts"), name);
+
+const audit = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/audit",
+  validateSearch: (search: SearchInput): AuditSearch => present(Object.fromEntries(auditKeys.map((key) => [key, text(search, key)]))),
+  component: lazyRouteComponent(() => import("./audit/audit-page.tsx"), "AuditPage"),
+});
 
 const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: settingsPage("SettingsFrame") });
 const settingsHome = createRoute({
@@ -109,7 +118,7 @@ export const queryClient = createQueryClient(() => {
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([home, interactions, interaction, callLink, settings.addChildren([settingsHome, ...settingsPages])])]),
+  routeTree: root.addChildren([signIn, signedIn.addChildren([home, interactions, interaction, callLink, audit, settings.addChildren([settingsHome, ...settingsPages])])]),
   context: { queryClient },
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatCallDuration, formatClock, formatDate, formatDuration, formatMoment, formatPosition, formatZone, runningDurationMs } from "./time.ts";
+import { formatAuditTime, formatCallDuration, formatClock, formatDate, formatDuration, formatMoment, formatPosition, formatZone, runningDurationMs } from "./time.ts";
 
 const berlin = { locale: "en-US", timeZone: "Europe/Berlin" };
 const athens = { locale: "en-US", timeZone: "Europe/Athens" };
@@ -12,6 +12,11 @@ test("CAP-20 a time stored in UTC is shown in the reader's zone, on 24 hours", (
 test("CAP-20 the date is that of the reader's zone", () => {
   expect(formatDate("2024-06-19T22:30:00.000Z", berlin)).toBe("Jun 20, 2024");
   expect(formatDate("2024-06-19T22:30:00.000Z", { locale: "en-US", timeZone: "UTC" })).toBe("Jun 19, 2024");
+});
+
+test("MON-20 CON-16 the audit trail alone writes 12 hours, with the day in two digits", () => {
+  expect(formatAuditTime("2024-07-04T14:16:10.900Z", berlin)).toBe("Jul 04, 2024 04:16:10 PM");
+  expect(formatAuditTime("2024-07-03T22:05:00.000Z", berlin)).toBe("Jul 04, 2024 12:05:00 AM");
 });
 
 test("CAP-21 duration is written HH:MM:SS", () => {

@@ -26,6 +26,14 @@ export const formatLongDate = (iso: string, reader: Reader): string =>
 export const formatClock = (iso: string, reader: Reader): string =>
   format("clock", reader.locale, { timeZone: reader.timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(new Date(iso));
 
+/** `Jul 04, 2024 04:16:10 PM` (MON-20, CON-16): the one place with 12 hours. */
+export function formatAuditTime(iso: string, reader: Reader): string {
+  const at = new Date(iso);
+  const date = format("audit date", reader.locale, { timeZone: reader.timeZone, year: "numeric", month: "short", day: "2-digit" }).format(at);
+  const time = format("audit time", reader.locale, { timeZone: reader.timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: true }).format(at);
+  return `${date} ${time}`.replaceAll("\u202f", " ");
+}
+
 /** As short as it stays clear: the time today, the day with it in this year, the year beyond. */
 export function formatMoment(iso: string, reader: Reader, now: Date): string {
   const clock = formatClock(iso, reader);

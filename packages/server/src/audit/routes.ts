@@ -142,9 +142,10 @@ async function* withHead(head: string, lines: AsyncGenerator<string>): AsyncGene
   yield* lines;
 }
 
+/** The page opens on what people and programs do: whose doing is shown is no search. */
 function lookOf(filter: AuditFilter, origin: Origin): EvidenceEntry {
   const asked = filterOf(filter);
-  return Object.keys(asked).length === 0 ? { ...origin, action: "Access", item: "Audit Trail" } : { ...origin, action: "Search", item: "Audit Trail", detail: { filter: asked } };
+  return Object.keys(asked).every((name) => name === "actor") ? { ...origin, action: "Access", item: "Audit Trail" } : { ...origin, action: "Search", item: "Audit Trail", detail: { filter: asked } };
 }
 
 /** In one order and without what was not asked, so that the same question is the same act. */

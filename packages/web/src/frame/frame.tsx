@@ -1,6 +1,7 @@
 import { Tooltip } from "@fluentui/react-components";
 import { CallFilled, CallRegular } from "@fluentui/react-icons/svg/call";
 import { QuestionCircleRegular } from "@fluentui/react-icons/svg/question-circle";
+import { ShieldTaskFilled, ShieldTaskRegular } from "@fluentui/react-icons/svg/shield-task";
 import { SettingsFilled, SettingsRegular } from "@fluentui/react-icons/svg/settings";
 import { SignOutRegular } from "@fluentui/react-icons/svg/sign-out";
 import { useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
@@ -25,6 +26,7 @@ export function Frame() {
   const { data: session } = useSuspenseQuery(sessionQuery);
   const [helping, setHelping] = useState(false);
   const inSettings = useRouterState({ select: (state) => state.location.pathname.startsWith("/settings") });
+  const inAudit = useRouterState({ select: (state) => state.location.pathname === "/audit" });
   const inList = useRouterState({ select: (state) => state.location.pathname.includes("/interactions") });
 
   useEffect(() => {
@@ -72,6 +74,14 @@ export function Frame() {
             <span className={s.label}>{text("frame.interactions")}</span>
           </Link>
         </Tooltip>
+        {session.permissions.includes("audit.read") && (
+          <Tooltip content={text("audit.page")} relationship="label" positioning="after">
+            <Link {...pages.audit()} className={s.item} data-current={inAudit || undefined} activeOptions={{ exact: false, includeSearch: false }}>
+              {inAudit ? <ShieldTaskFilled fontSize={20} /> : <ShieldTaskRegular fontSize={20} />}
+              <span className={s.label}>{text("audit.page")}</span>
+            </Link>
+          </Tooltip>
+        )}
         <Tooltip content={text("frame.settings")} relationship="label" positioning="after">
           <Link {...pages.trunks()} className={s.item} data-current={inSettings || undefined}>
             {inSettings ? <SettingsFilled fontSize={20} /> : <SettingsRegular fontSize={20} />}

@@ -26,7 +26,7 @@ export const directionIcons: Readonly<Record<Direction, ReactElement>> = {
 export const answeringName = (call: Interaction, text: Text): string =>
   isConference(call) && call.answeredAt ? text("party.conference") : partyName(call.answering);
 
-interface RowProps {
+export interface RowProps {
   readonly row: Row;
   /** Whether Tab reaches this row; the others are reached with j and k. */
   readonly current: boolean;

@@ -4,7 +4,7 @@ import { TipRegion } from "../frame/tip.tsx";
 import { isTyping } from "../keyboard.ts";
 import { useMedia } from "../media.ts";
 import { useText } from "../text.ts";
-import { CardRow, columns, TableRow } from "./row.tsx";
+import { CardRow, columns, TableRow, type RowProps } from "./row.tsx";
 import type { Row } from "./rows.ts";
 import s from "./table.module.css";
 
@@ -14,10 +14,24 @@ const cardPx = 66;
 /** Where each list was left, so that coming back shows what was being read. */
 const leftAtPx = new Map<string, number>();
 
-interface TableProps {
+export interface Column {
+  readonly key: string;
+  readonly label: string;
+  /** In place of the label. */
+  readonly head?: ReactNode;
+}
+
+interface TableProps<R extends { readonly id: string }> {
   /** Names the list whose place is remembered. */
   readonly name: string;
-  readonly rows: readonly Row[];
+  readonly label: string;
+  /** How wide the columns are (table.module.css). */
+  readonly layout: "interactions" | "audit";
+  readonly columns: readonly Column[];
+  readonly rows: readonly R[];
+  readonly statusOf?: (row: R) => string | undefined;
+  /** Cells of a row, or the card that stands for it. `current`: whether Tab reaches it; the others are reached with j and k. */
+  readonly children: (row: R, cards: boolean, current: boolean, onFocus: (id: string) => void) => ReactNode;
   readonly total: number | null;
   readonly hasMore: boolean;
   readonly onNeedMore: () => void;
@@ -27,8 +41,25 @@ interface TableProps {
   readonly pill: ReactNode;
 }
 
-export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRest, footer, pill }: TableProps) {
+export function InteractionTable(props: Pick<TableProps<Row>, "name" | "rows" | "total" | "hasMore" | "onNeedMore" | "onRest" | "footer" | "pill">) {
   const text = useText();
+  return (
+    <ListTable {...props} label={text("list.page")} layout="interactions" columns={useInteractionColumns()} statusOf={statusOf}>
+      {interactionCells}
+    </ListTable>
+  );
+}
+
+const statusOf = (row: Row): string => row.mediaStatus;
+const interactionCells = (row: Row, cards: boolean, current: boolean, onFocus: RowProps["onFocus"]) => (cards ? <CardRow row={row} current={current} onFocus={onFocus} /> : <TableRow row={row} current={current} onFocus={onFocus} />);
+
+function useInteractionColumns(): readonly Column[] {
+  const text = useText();
+  return columns.map((key) => ({ key, label: text(`list.column.${key}`) }));
+}
+
+/** A list of any length: only what is in sight is drawn, and the keyboard moves from row to row. */
+export function ListTable<R extends { readonly id: string }>({ name, label, layout, columns: shown, rows, statusOf: stateOf, children: cells, total, hasMore, onNeedMore, onRest, footer, pill }: TableProps<R>) {
   const cards = useMedia("(max-width: 900px)");
   const scroller = useRef<HTMLDivElement>(null);
   const [currentId, setCurrentId] = useState<string | null>(null);
@@ -103,24 +134,23 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
 
   const currentIndex = rows.findIndex((row) => row.id === currentId);
   const tabStop = items.some((item) => item.index === currentIndex) ? currentIndex : (items.find((item) => item.start >= (virtualizer.scrollOffset ?? 0))?.index ?? 0);
-  const RowContent = cards ? CardRow : TableRow;
 
   return (
-    <div className={s.frame}>
+    <div className={s.frame} data-layout={layout}>
       {pill}
       <TipRegion className={s.region}>
         <div ref={scroller} className={s.scroller} data-list-scroller>
-          <div role="table" aria-label={text("list.page")} aria-rowcount={total === null ? -1 : total + 1} aria-colcount={cards ? 1 : columns.length} className={s.table}>
+          <div role="table" aria-label={label} aria-rowcount={total === null ? -1 : total + 1} aria-colcount={cards ? 1 : shown.length} className={s.table}>
             <div role="rowgroup" className={s.head}>
               <div role="row" aria-rowindex={1} className={s.headRow}>
                 {cards ? (
                   <div role="columnheader" className="unseen">
-                    {text("list.page")}
+                    {label}
                   </div>
                 ) : (
-                  columns.map((column) => (
-                    <div key={column} role="columnheader" className={s.headCell} data-column={column} data-tip={text(`list.column.${column}`)}>
-                      {text(`list.column.${column}`)}
+                  shown.map((column) => (
+                    <div key={column.key} role="columnheader" className={s.headCell} data-column={column.key} data-tip={column.head === undefined ? column.label : undefined}>
+                      {column.head ?? column.label}
                     </div>
                   ))
                 )}
@@ -137,10 +167,10 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
                     aria-rowindex={item.index + 2}
                     className={s.row}
                     data-cards={cards || undefined}
-                    data-status={row.mediaStatus}
+                    data-status={stateOf?.(row)}
                     style={{ height: item.size, transform: `translateY(${item.start}px)` }}
                   >
-                    <RowContent row={row} current={item.index === tabStop} onFocus={setCurrentId} />
+                    {cells(row, cards, item.index === tabStop, setCurrentId)}
                   </div>
                 );
               })}
@@ -155,17 +185,21 @@ export function InteractionTable({ name, rows, total, hasMore, onNeedMore, onRes
 
 /** The shape of what comes. */
 export function TableSkeleton() {
+  return <ListSkeleton layout="interactions" columns={useInteractionColumns()} />;
+}
+
+export function ListSkeleton({ layout, columns: shown }: { layout: TableProps<Row>["layout"]; columns: readonly Column[] }) {
   const text = useText();
   const cards = useMedia("(max-width: 900px)");
   return (
-    <div className={s.frame} role="status" aria-label={text("list.loading")}>
+    <div className={s.frame} data-layout={layout} role="status" aria-label={text("list.loading")}>
       <div className={s.scroller} data-still aria-hidden="true">
         <div className={s.head}>
           <div className={s.headRow}>
             {!cards &&
-              columns.map((column) => (
-                <div key={column} className={s.headCell} data-column={column}>
-                  {text(`list.column.${column}`)}
+              shown.map((column) => (
+                <div key={column.key} className={s.headCell} data-column={column.key}>
+                  {column.label}
                 </div>
               ))}
           </div>
@@ -178,9 +212,9 @@ export function TableSkeleton() {
                 <span className={s.bone} style={{ width: `${30 + ((n * 11) % 25)}%` }} />
               </div>
             ) : (
-              columns.map((column, m) => (
-                <div key={column} className={s.boneCell} data-column={column}>
-                  <span className={s.bone} style={{ width: column === "status" ? 18 : `${55 + ((n * 13 + m * 29) % 35)}%` }} />
+              shown.map((column, m) => (
+                <div key={column.key} className={s.boneCell} data-column={column.key}>
+                  <span className={s.bone} style={{ width: column.key === "status" || column.key === "tick" ? 18 : `${55 + ((n * 13 + m * 29) % 35)}%` }} />
                 </div>
               ))
             )}

@@ -7,6 +7,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef } from "react";
 import { problemOf } from "../api.ts";
+import { History } from "../audit/history.tsx";
 import { Facts } from "../call/facts.tsx";
 import type { OwnCall } from "../call/own-time.ts";
 import { Back } from "../frame/back.tsx";
@@ -126,6 +127,7 @@ function Call({ call }: { call: OwnCall & { seenAtMs: number } }) {
       <div className={s.columns}>
         <div className={s.main}>
           <Player call={call} engine={engine} state={state} onPosition={onPosition} onNeighbor={goTo} />
+          <History subject={call.id} />
         </div>
         <Facts call={call} />
       </div>

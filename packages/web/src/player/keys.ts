@@ -72,6 +72,7 @@ export const keyMap: readonly { readonly title: MessageId; readonly keys: readon
     keys: [
       { keys: ["j", "k"], does: "help.keys.rows" },
       { keys: ["Enter"], does: "help.keys.open" },
+      { keys: ["x"], does: "help.keys.select" },
       { keys: ["/"], does: "help.keys.search" },
     ],
   },

@@ -3,6 +3,7 @@ import type { Person, PersonSettings } from "@earwitness/contract";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { api, type Versioned } from "../api.ts";
+import { History } from "../audit/history.tsx";
 import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
@@ -51,6 +52,7 @@ function PersonHere({ person: { id, settings }, etag }: { person: Person; etag: 
   return (
     <Page title={settings.displayName} back={<Back to={pages.people()} label={text("people.page")} />} note={text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}>
       <Edit id={id} current={{ value: settings, etag }} />
+      <History subject={id} />
       <DangerZone>
         <DeleteRow
           title={text("person.delete.title")}

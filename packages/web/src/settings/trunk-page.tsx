@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Versioned } from "../api.ts";
+import { History } from "../audit/history.tsx";
 import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
@@ -80,6 +81,7 @@ function TrunkHere({ id, trunk, etag }: { id: string; trunk: Trunk; etag: string
         <Invitations trunk={id} open={open} onOpen={(next) => void navigate({ ...pages.trunk(id, { open: next }), replace: true, resetScroll: false })} atMost={5} />
       </Section>
       <Edit id={id} current={{ value: settings, etag }} onSaved={() => undefined} />
+      <History subject={id} />
       <DangerZone>
         <DangerRow title={text(settings.enabled ? "trunk.off.title" : "trunk.on.title")} detail={text(settings.enabled ? "trunk.off.detail" : "trunk.on.detail")} failure={turn.error}>
           <Button disabled={turn.isPending} onClick={() => turn.mutate(!settings.enabled)}>
