@@ -14,5 +14,6 @@ import { sdp } from "./parsers/sdp.ts";
 import { sipDigest } from "./parsers/sip-digest.ts";
 import { sipFields, sipMessage, sipStream } from "./parsers/sip.ts";
 import { sdes, srtcp, srtp } from "./parsers/srtp.ts";
+import { timestamp } from "./parsers/timestamp.ts";
 
-export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sipDigest, sdp, sdes, multipart, metadata, rtp, rtcp, rtpArrivals, srtp, srtcp, g722, oggOpus, opusPacket, wav, addCheckpoint, handover, zip, bundleIndex, manifest, derivation, evidenceLine, trackFile, packetLog];
+export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sipDigest, sdp, sdes, multipart, metadata, rtp, rtcp, rtpArrivals, srtp, srtcp, g722, oggOpus, opusPacket, wav, addCheckpoint, handover, zip, bundleIndex, manifest, derivation, evidenceLine, trackFile, packetLog, timestamp];

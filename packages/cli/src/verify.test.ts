@@ -50,6 +50,10 @@ describe("earwitness verify", () => {
     expect([other.code, other.lines]).toEqual([1, expect.stringContaining("The witness x.example has not co-signed")]);
   });
 
+  test("authorities for timestamps come from a file that must be one", async () => {
+    expect(await run(at("good.zip"), "--key", at("key"), "--tsa-ca", at("key"))).toMatchObject({ code: 2, error: expect.stringContaining("there is no certificate in PEM") as string });
+  });
+
   test("a folder is checked as the archive is, and a touched one fails by name", async () => {
     for (const [path, bytes] of bundle.files) {
       await mkdir(dirname(at(`folder/${path}`)), { recursive: true });

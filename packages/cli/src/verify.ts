@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { createRecordedSound } from "@earwitness/media";
-import { Malformed, noteTypes, parseVkey, verifyBundle, type BundleReport, type NoteKey, type Sha256, type Statement, type StatementKind } from "@earwitness/verify";
+import { checkpointTimestamp, Malformed, noteTypes, parseVkey, readPemCertificates, verifyBundle, type BundleReport, type NoteKey, type Sha256, type Statement, type StatementKind } from "@earwitness/verify";
 import { withBundle } from "./bundle-on-disk.ts";
 import { Failure } from "./control-client.ts";
 import { printable } from "./table.ts";
@@ -19,6 +19,7 @@ const sha256: Sha256 = {
 interface VerifyOptions {
   readonly key: string;
   readonly witness: readonly string[];
+  readonly tsaCa?: string;
   readonly json?: true;
 }
 
@@ -29,12 +30,14 @@ export function addVerify(program: Command, print: (line: string) => void): void
     .argument("<bundle>", "the .zip, or the folder that it was unpacked into")
     .requiredOption("--key <vkey>", "public key of the log as it was given to you (name+hash+base64), or a file with it; not the one in the bundle")
     .option("--witness <vkey...>", "public keys of witnesses that must have co-signed, or files with them", [])
+    .option("--tsa-ca <file>", "PEM file with the certificates of timestamp authorities that you trust")
     .option("--json", "the report as JSON")
     .addHelpText("after", "\nExit codes: 0 everything that was checked holds; 1 something does not hold; 2 the bundle or a key could not be read, or wrong usage.\nRead what was not checked, too: it is part of the answer.")
     .action(async (path: string, options: VerifyOptions) => {
       const key = await readKey(options.key, noteTypes.ed25519, "--key");
       const witnesses = await Promise.all(options.witness.map((given) => readKey(given, noteTypes.cosignature, "--witness")));
-      const report = await withBundle(path, (files) => verifyBundle(files, { sha256, key, witnesses, sound: createRecordedSound(null), timestamp: null })).catch((error: unknown) => {
+      const timestamp = options.tsaCa === undefined ? null : checkpointTimestamp(await readAuthorities(options.tsaCa));
+      const report = await withBundle(path, (files) => verifyBundle(files, { sha256, key, witnesses, sound: createRecordedSound(null), timestamp })).catch((error: unknown) => {
         throw new Failure(`${path} could not be read: ${error instanceof Error ? error.message : String(error)}`, 2);
       });
       if (options.json) print(JSON.stringify(report, null, 2));
@@ -51,6 +54,14 @@ async function readKey(given: string, type: number, option: string): Promise<Not
   if (key === null) throw new Failure(`${option}: “${given.slice(0, 80)}” is neither a public key (name+hash+base64) nor a file with one`, 2);
   if (key.type !== type) throw new Failure(`${option}: this is the key of a ${key.type === noteTypes.cosignature ? "witness" : "log"}`, 2);
   return key;
+}
+
+async function readAuthorities(path: string): Promise<readonly Uint8Array[]> {
+  try {
+    return readPemCertificates(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new Failure(`--tsa-ca: ${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`, 2);
+  }
 }
 
 /** Null where it does not look like a key at all; Malformed where it is a wrong one. */

@@ -56,3 +56,6 @@ export type { BundleTrust, SoundOf, TimedPackets, TimestampCheck, Voice } from "
 export { mixedSpan, secondsOf, voicesOf } from "./verify-audio.ts";
 export { encoded, pageData, pageFiles } from "./verify-page.ts";
 export { time as mediaTime } from "./verify-interaction.ts";
+export { readPemCertificates } from "./pem.ts";
+export { formatTimestampRequest, isOid, readTimestampResponse, type TimestampRequest } from "./timestamp-exchange.ts";
+export { checkpointTimestamp, readTimestampUnsafe, stampedDigest, verifyTimestamp, type Timestamp, type TimestampExpectation } from "./timestamp.ts";
