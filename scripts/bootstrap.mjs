@@ -31,15 +31,25 @@ export function modernNode() {
   return fail(`Earwitness needs Node ${oldestNode.join(".")} or newer here: for this machine (${process.platform} ${process.arch}) none comes with the packages. Install one and start again.`);
 }
 
-/** Builds the portal's pages when their sources have changed. */
+/** Builds the portal's pages, and the one that goes into evidence bundles, when their sources have changed. */
 export function buildPortal(node) {
-  const dist = join(projectDir, "packages/web/dist");
+  buildPages(node, "The portal", "web", ["packages/contract/src"]);
+  buildEvidencePage(node);
+}
+
+export function buildEvidencePage(node) {
+  buildPages(node, "The page of evidence bundles", "evidence-page", ["packages/media/src", "packages/verify/src"]);
+}
+
+function buildPages(node, what, name, uses) {
+  const own = `packages/${name}`;
+  const dist = join(projectDir, own, "dist");
   const stamp = join(dist, ".built-from");
-  const wanted = hashOf(["packages/web/src", "packages/web/public", "packages/web/index.html", "packages/web/vite.config.ts", "packages/contract/src", "package-lock.json"]);
+  const wanted = hashOf([`${own}/src`, `${own}/public`, `${own}/index.html`, `${own}/vite.config.ts`, ...uses, "package-lock.json"]);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  say("Building the portal …");
-  const vite = spawnSync(node, [join(projectDir, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"], { cwd: join(projectDir, "packages/web"), env: { ...process.env, NODE_ENV: "production" }, encoding: "utf8" });
-  if (vite.status !== 0) fail(`The portal could not be built:\n${vite.stdout}${vite.stderr}`);
+  say(`Building: ${what} …`);
+  const vite = spawnSync(node, [join(projectDir, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"], { cwd: join(projectDir, own), env: { ...process.env, NODE_ENV: "production" }, encoding: "utf8" });
+  if (vite.status !== 0) fail(`${what} could not be built:\n${vite.stdout}${vite.stderr}`);
   mkdirSync(dist, { recursive: true });
   writeFileSync(stamp, wanted);
 }

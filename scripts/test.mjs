@@ -30,7 +30,7 @@ const notRun = [];
 const counts = [];
 let failed = 0;
 
-if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/tsc"), "-p", "."], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/web"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "tests/browser"]);
+if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/tsc"), "-p", "."], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/web"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/evidence-page"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "tests/browser"]);
 if (wants("lint")) await check("lint", [node, join(projectDir, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"], [node, "scripts/coverage.mjs", "--check"]);
 if (wants("unit")) await suite("unit", "unit");
 if (wants("database")) {

@@ -4,6 +4,7 @@ import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, ResumeRe
 import { addBackupCommands } from "./backup.ts";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
+import { addExport } from "./export.ts";
 import { table } from "./table.ts";
 import { addVerify } from "./verify.ts";
 import { witness } from "./witness.ts";
@@ -203,6 +204,7 @@ export function createProgram(server: ControlClient, dataDir: string, print: (li
     .action(async (given: string[]) => await witness(given, print));
 
   addVerify(program, print);
+  addExport(program, print);
   addBackupCommands(program, { server, dataDir, print, note });
 
   return program;

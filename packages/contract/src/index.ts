@@ -1,6 +1,7 @@
 export * from "./audit.ts";
 export * from "./audit-words.ts";
 export * from "./directory.ts";
+export * from "./evidence-bundle.ts";
 export * from "./health.ts";
 export * from "./interaction.ts";
 export * from "./live.ts";

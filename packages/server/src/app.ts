@@ -11,6 +11,7 @@ import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnect
 import { matchPerson, readAddress } from "#directory";
 import { messageOf, Refusal } from "#errors";
 import { createSequencer, type Sequencer } from "#evidence";
+import { exportRoutes } from "#export";
 import { createSiprecServer, type SiprecStats } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
@@ -43,6 +44,7 @@ export const queues = { compact_recording: { expireInSeconds: 3_600, prompt: fal
 
 const { version } = manifest;
 const webRoot = resolve(import.meta.dirname, "../../web/dist");
+const evidencePage = resolve(import.meta.dirname, "../../evidence-page/dist/index.html");
 
 export async function startApp(config: Config): Promise<App> {
   const log = createLog(config.logLevel);
@@ -271,6 +273,16 @@ function keeperHere<T>(keeper: T | null): T {
   return keeper;
 }
 
+/** Built by npm start; a server that was started otherwise exports no bundles, and says so. */
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
 interface PortalParts {
   readonly sequencer: Sequencer | null;
   readonly keeper: CheckpointKeeper | null;
@@ -362,6 +374,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
         }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
+        exportRoutes({ db, clock, nodeId, vault: parts.vault, log: parts.sequencer, pageHtml: await readIfThere(evidencePage) }),
         transparencyRoutes({ db, clock, nodeId, keeper: parts.keeper, stopped: parts.stopped }),
       ],
       beforeClose: () => live.close(),

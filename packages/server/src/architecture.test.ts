@@ -28,10 +28,11 @@ const doors: Record<string, readonly string[]> = {
   audit: ["db", "evidence", "access"],
   playback: ["db", "evidence", "vault", "access", "recorder", "interactions"],
   transparency: ["db", "evidence", "access"],
+  export: ["db", "evidence", "vault", "access", "recorder", "interactions"],
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "portal", "recorder", "transparency"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

@@ -6,6 +6,7 @@ import { createDb } from "#db";
 import { createLive, interactionRoutes } from "#interactions";
 import { createLog } from "#log";
 import { peopleRoutes } from "#people";
+import { exportRoutes } from "#export";
 import { playbackRoutes } from "#playback";
 import { createPortal, formatOpenApi, sessionCookieName } from "#portal";
 import { createTrunkStore, trunkRoutes } from "#trunks";
@@ -48,6 +49,7 @@ export async function describeApi(): Promise<string> {
       peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),
       trunkRoutes({ db, clock, nodeId: "none", trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
       transparencyRoutes({ db, clock, nodeId: "none", keeper: null, stopped: () => null }),
+      exportRoutes({ db, clock, nodeId: "none", vault: {} as Vault, log: null, pageHtml: null }),
       playbackRoutes({ db, clock, nodeId: "none", vault: {} as Vault, openReader: () => Promise.reject(new Error("nothing is played here")) }),
     ],
     beforeClose: () => live.close(),

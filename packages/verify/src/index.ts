@@ -54,7 +54,7 @@ export type { BundleReport, Statement, StatementKind } from "./bundle-report.ts"
 export { verifyBundle } from "./verify-bundle.ts";
 export type { BundleTrust, SoundOf, TimedPackets, TimestampCheck, Voice } from "./bundle.ts";
 export { mixedSpan, secondsOf, voicesOf } from "./verify-audio.ts";
-export { encoded, pageData, pageFiles } from "./verify-page.ts";
+export { pageData, pageFiles } from "./verify-page.ts";
 export { time as mediaTime } from "./verify-interaction.ts";
 export { readPemCertificates } from "./pem.ts";
 export { formatTimestampRequest, isOid, readTimestampResponse, type TimestampRequest } from "./timestamp-exchange.ts";

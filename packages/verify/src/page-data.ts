@@ -2,7 +2,7 @@
  * How a bundle's page gets its data: scripts, because a page that was opened from a disk may load nothing else. Each call hands on a
  * piece of one file. The text follows from the file alone, so that whoever checks a bundle writes it again and compares.
  */
-import { toBase64 } from "./base64.ts";
+import { base64Length, writeBase64 } from "./base64.ts";
 import type { ByteStream } from "./byte-stream.ts";
 
 /** Base64 of it is a line of 1 MiB; a multiple of three, so that only the last piece is padded. */
@@ -14,8 +14,10 @@ export const dataScriptPath = (path: string): string => `data/${path}.js`;
 export const isPageData = (path: string): boolean => !/^[0-9a-f]{24}\/audio\//.test(path);
 
 /** `earwitness("<path>","<base64>");`, a line for each piece, and one at the end that says that there is no more. */
-export async function* dataScript(path: string, content: ByteStream): AsyncGenerator<string> {
+export async function* dataScript(path: string, content: ByteStream): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
   const name = JSON.stringify(path);
+  const [before, after] = [encoder.encode(`earwitness(${name},"`), encoder.encode('");\n')];
   const held = new Uint8Array(pieceBytes);
   let length = 0;
   for await (const bytes of content) {
@@ -25,12 +27,20 @@ export async function* dataScript(path: string, content: ByteStream): AsyncGener
       length += part.length;
       at += part.length;
       if (length < pieceBytes) continue;
-      yield `earwitness(${name},"${toBase64(held)}");\n`;
+      yield line(before, held, after);
       length = 0;
     }
   }
-  if (length > 0) yield `earwitness(${name},"${toBase64(held.subarray(0, length))}");\n`;
-  yield `earwitness(${name});\n`;
+  if (length > 0) yield line(before, held.subarray(0, length), after);
+  yield encoder.encode(`earwitness(${name});\n`);
+}
+
+function line(before: Uint8Array, bytes: Uint8Array, after: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(before.length + base64Length(bytes.length) + after.length);
+  whole.set(before);
+  writeBase64(bytes, whole, before.length);
+  whole.set(after, whole.length - after.length);
+  return whole;
 }
 
 /** Where the page's data goes. The page is built with this one line in it. */

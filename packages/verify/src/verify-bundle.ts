@@ -41,10 +41,11 @@ async function checkFiles(files: BundleFiles, index: BundleIndex, trust: BundleT
   const intact = new Map<string, BundleFile>();
   const digests = new Map<string, string>();
   const unbroken = report.mark();
+  let notHere = 0;
   for (const listed of index.files) {
     const file = files.get(listed.path);
     if (file === undefined) {
-      if (trust.notHere?.(listed.path) === true) report.notChecked("file", listed.path, `${listed.path} is not at hand here.`);
+      if (trust.notHere?.(listed.path) === true) notHere += 1;
       else report.fails("file", listed.path, `${listed.path} is missing.`);
       continue;
     }
@@ -55,10 +56,11 @@ async function checkFiles(files: BundleFiles, index: BundleIndex, trust: BundleT
       digests.set(listed.path, sha256);
     } else report.fails("file", listed.path, `${listed.path} is not the file that was exported: it was changed, or put in another's place.`, { expected: listed.sha256, found: sha256 });
   }
+  if (notHere > 0) report.notChecked("file", "", `${notHere} ${notHere === 1 ? "file" : "files"} for other programs (audio) ${notHere === 1 ? "is" : "are"} not at hand here; earwitness verify checks them.`);
   const known = new Set([indexPath, pagePath, ...index.files.map(({ path }) => path)]);
   if (index.page.data === "beside") for (const path of [indexPath, ...index.files.map((file) => file.path)]) if (isPageData(path)) known.add(dataScriptPath(path));
   for (const path of files.keys()) if (!known.has(path)) report.fails("file", path, `${path} is in the bundle and ${indexPath} does not know it: nothing vouches for it.`);
-  if (unbroken()) report.holds("file", "", `All ${intact.size} files are as ${indexPath} lists them, and there is no other.`);
+  if (unbroken()) report.holds("file", "", `${notHere === 0 ? "All " : ""}${intact.size} files are as ${indexPath} lists them, and there is no other.`);
   return { intact, digests };
 }
 

@@ -42,7 +42,7 @@ export async function verifyPage({ files, index, trust, report, intact }: Bundle
     for (const file of shown) {
       const path = dataScriptPath(file.path);
       const script = files.get(path);
-      const at = script === undefined ? 0 : await report.attempt("page", path, () => firstDifference(encoded(dataScript(file.path, file.open())), script.open()));
+      const at = script === undefined ? 0 : await report.attempt("page", path, () => firstDifference(dataScript(file.path, file.open()), script.open()));
       if (script === undefined) report.fails("page", path, `${path} is missing: the page cannot show ${file.path}.`);
       else if (at !== null) report.fails("page", path, `The page shows something else than ${file.path}.`);
     }
@@ -59,13 +59,8 @@ export function pageFiles(index: BundleIndex, files: BundleFiles): BundleFile[] 
 export async function* pageData(files: readonly BundleFile[]): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   yield encoder.encode(beginData);
-  for (const file of files) yield* encoded(dataScript(file.path, file.open()));
+  for (const file of files) yield* dataScript(file.path, file.open());
   yield encoder.encode(endData);
-}
-
-export async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
-  for await (const text of texts) yield encoder.encode(text);
 }
 
 async function lengthOf(stream: ByteStream): Promise<number> {

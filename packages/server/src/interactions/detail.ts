@@ -8,7 +8,7 @@ import { viewOf } from "./looks.ts";
 import { findPart, type RecordingPart } from "./part.ts";
 import { findRow } from "./rows.ts";
 import { readTrackRows } from "./track-rows.ts";
-import { toInteraction } from "./row.ts";
+import { toInteraction, type InteractionRow } from "./row.ts";
 
 export function noSuchInteraction(): Refusal<"NOT_FOUND"> {
   return new Refusal("NOT_FOUND", 404, "There is no such interaction, or you may not see it.");
@@ -16,11 +16,15 @@ export function noSuchInteraction(): Refusal<"NOT_FOUND"> {
 
 /** Everything known of one interaction; refuses as not found what the principal may not see. */
 export async function readDetail(tx: TenantTransaction, principal: Principal, id: string, origin: Origin): Promise<InteractionDetail> {
-  const now = origin.occurredAt;
   const row = await findRow(tx, principal, id);
   if (row === null) throw noSuchInteraction();
   await appendOnce(tx, viewOf(row, origin));
-  const part = await findPart(tx, id, now);
+  return await describeInteraction(tx, row, origin.occurredAt);
+}
+
+/** The same without asking who looks. */
+export async function describeInteraction(tx: TenantTransaction, row: InteractionRow, now: Date): Promise<InteractionDetail> {
+  const part = await findPart(tx, row.interaction_id, now);
   const trunk =
     row.trunk_id === null ? undefined : await tx.selectFrom("trunks").select("name").where("trunk_id", "=", row.trunk_id).executeTakeFirst();
   return {

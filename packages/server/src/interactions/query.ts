@@ -37,6 +37,12 @@ export async function listInteractions(db: Db, principal: Principal, query: Inte
   };
 }
 
+/** Ids of all that match, newest first; one more than `most` where there are more. */
+export async function findInteractions(db: Db, principal: Principal, query: InteractionQuery, most: number): Promise<string[]> {
+  const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, principal, query), query).limit(most + 1));
+  return found.map((row) => row.interaction_id);
+}
+
 /** Newest first, from where the page before ended. */
 function onPage(search: InteractionSearch, { after }: InteractionQuery): InteractionSearch {
   const ordered = search.orderBy("started_at", "desc").orderBy("interaction_id", "desc");

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Action, Item } from "@earwitness/contract";
+import { dataPlace } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { append } from "#evidence";
 import { mintedAt } from "#ids";
@@ -19,6 +20,7 @@ let cookie: string;
 beforeAll(async () => {
   stage = await createTestPortal({
     keepsLogs: true,
+    evidencePage: `<!doctype html>\n${dataPlace}`,
     openReader: async () => ({ durationMs: 1_000, sampleRate: 8_000, tracks: [1], readPcm: async (_track, _from, count) => new Int16Array(count), close: async () => undefined }),
   });
   tenantId = await addSealingTenant(stage, "contoso");
@@ -34,6 +36,8 @@ interface Call {
 /** What a step may be done to, each made anew for it. */
 interface Subjects {
   readonly call: string;
+  /** A call that was never answered. */
+  readonly unanswered: string;
   readonly trunk: string;
   readonly person: string;
   readonly group: string;
@@ -77,6 +81,7 @@ const walk: Readonly<Record<string, Step>> = {
   "GET /api/v1/audit/:id": { status: 200, evidence: { action: "View", item: "Audit Trail" }, once: true, call: ({ entry }) => get(`/api/v1/audit/${entry}`) },
   "POST /api/v1/audit/export": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: ({ entry }) => ({ method: "POST", url: "/api/v1/audit/export", payload: { ids: [entry] } }) },
   "POST /api/v1/audit/export?filter": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: () => ({ method: "POST", url: "/api/v1/audit/export", payload: { filter: { item: ["Trunk"] } } }) },
+  "POST /api/v1/evidence-bundles": { status: 200, evidence: { action: "Export", item: "Call" }, call: ({ unanswered }) => ({ method: "POST", url: "/api/v1/evidence-bundles", payload: { reason: "Case 17", interactions: [unanswered] } }) },
   "POST /api/v1/sign-out": { status: 204, evidence: { action: "Logout", item: "Session" }, call: () => ({ method: "POST", url: "/api/v1/sign-out" }) },
   "GET /api/v1/trunks": { status: 200, evidence: { action: "Access", item: "Trunk" }, once: true, call: () => get("/api/v1/trunks") },
   "GET /api/v1/trunks/:id": { status: 200, evidence: { action: "View", item: "Trunk" }, once: true, call: ({ trunk }) => get(`/api/v1/trunks/${trunk}`) },
@@ -177,7 +182,7 @@ async function newSubjects(): Promise<Subjects> {
     await tx.insertInto("trunk_invitations").values({ tenant_id: tenantId, invitation_id: invitation, trunk_id: trunk, ...invited, trace: gzipSync("INVITE") }).execute();
   });
   const { evidence_id, recorded_at } = (await evidence())[0]!;
-  return { call: await newCall(), trunk, group, person: personId, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
+  return { call: await newCall(), unanswered: await addInteraction(stage.db, tenantId, { media_status: "Unavailable" }), trunk, group, person: personId, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
 }
 
 const send = ({ method, url, payload, type }: Call, headers: Record<string, string> = { cookie, "sec-fetch-site": "same-origin" }) =>

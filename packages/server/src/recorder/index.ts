@@ -1,4 +1,5 @@
 export { partyText, searchable } from "./party-text.ts";
+export { openRecordedSeconds, type RecordedSecond, type RecordedSeconds } from "./recorded-seconds.ts";
 export { openRecordingReader, type ReadableObject, type RecordingReader } from "./reader.ts";
 export type {
   CallFacts,

@@ -194,6 +194,7 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
   const { header } = head;
   if (header.tenantId !== identity.tenantId || header.recordingId !== identity.recordingId) throw new NotAuthentic(`piece ${source.name}`);
   const opening = createOpeningKey(key, "vault");
+  const salts = deriveSubkey(key, "salt");
   const state = decodeState(openAs(`header of piece ${source.name}`, opening, head.sealedState.subarray(0, nonceBytes), head.sealedState.subarray(nonceBytes), head.headerBytes));
   function unseal(chunk: ChunkIndex, bytes: Uint8Array): Buffer {
     const what = `second ${chunk.second} of track ${chunk.track} in piece ${source.name}`;
@@ -205,7 +206,7 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
     state,
     readSecond: async (chunk, sampleRate) => decodePacketLog(await open(chunk), chunk.second * sampleRate),
     decodeSecond: (chunk, bytes, sampleRate) => decodePacketLog(unseal(chunk, bytes), chunk.second * sampleRate),
-    openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(deriveSubkey(key, "salt"), identity, chunk.track, chunk.second) }),
+    openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(salts, identity, chunk.track, chunk.second) }),
   };
 }
 

@@ -8,6 +8,7 @@ import { systemClock, type Clock } from "#clock";
 import { isConnectionError, pingDb, withTenant, type Change, type Database, type Db } from "#db";
 import type { KnownPeople } from "#directory";
 import { createSequencer, type Sequencer } from "#evidence";
+import { exportRoutes } from "#export";
 import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
@@ -51,6 +52,8 @@ export interface TestPortalOptions {
   readonly ready?: () => { ready: boolean; reasons: string[] };
   /** Gives evidence its place in the logs, signs and keeps them, as a node with the role worker does. */
   readonly keepsLogs?: boolean;
+  /** The page that goes into evidence bundles. */
+  readonly evidencePage?: string;
   readonly routes?: Parameters<typeof createPortal>[0]["routes"];
 }
 
@@ -122,6 +125,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
         trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses({ host: "sip.example", port: 5060, tlsPort: null }, user), announce: () => void directoryChanges.push(clock.now()) }),
         peopleOf: (tenantId) => readPeople(db, tenantId),
       }),
+      exportRoutes({ db, clock, nodeId, vault, log: sequencer, pageHtml: options.evidencePage ?? null }),
       transparencyRoutes({ db, clock, nodeId, keeper, stopped: (tenantId) => sequencer?.state().stopped.get(tenantId) ?? null }),
       ...(options.routes ?? []),
     ],

@@ -17,6 +17,7 @@ import {
   formatEvidenceLine,
   formatHandover,
   formatNote,
+  formatVkey,
   inclusionProof,
   indexPath,
   interactionPaths,
@@ -246,7 +247,7 @@ export async function sampleBundle(options: SampleOptions = {}): Promise<SampleB
     });
     files.set(interactionPaths(id).evidence, utf8(lines.join("")));
   }
-  const index: BundleIndex = { bundleId, exportedAt, exportedBy, reason, tenant: { id: tenantId, name: tenant.name }, origin, vkeys: [], interactions: bundled, page: { sha256: hex(page), data }, files: [] };
+  const index: BundleIndex = { bundleId, exportedAt, exportedBy, reason, tenant: { id: tenantId, name: tenant.name }, origin, vkeys: [formatVkey(signer.key)], interactions: bundled, page: { sha256: hex(page), data }, files: [] };
   return { files: await seal(files, index, page), signer, index };
 }
 
@@ -278,9 +279,7 @@ export async function seal(files: ReadonlyMap<string, Uint8Array>, about: Bundle
   const decode = async (stream: AsyncIterable<Uint8Array>): Promise<string> => new TextDecoder().decode(await readAll(stream, Number.MAX_SAFE_INTEGER, "data"));
   sealed.set(pagePath, utf8(code.replace(dataPlace, index.page.data === "inside" ? (await decode(pageData(shown))).replaceAll("$", "$$$$") : besideData(indexPath))));
   for (const file of index.page.data === "beside" ? shown : []) {
-    let script = "";
-    for await (const line of dataScript(file.path, file.open())) script += line;
-    sealed.set(dataScriptPath(file.path), utf8(script));
+    sealed.set(dataScriptPath(file.path), await readAll(dataScript(file.path, file.open()), Number.MAX_SAFE_INTEGER, "data"));
   }
   return sealed;
 }
