@@ -24,12 +24,20 @@ export interface Run {
   /** From BYE to its answer, and to playable; milliseconds. */
   readonly byeMs: readonly number[];
   readonly playableMs: readonly number[];
+  /** Of some: from BYE until the manifest was made; what is left until playable is the call journal, the database and the news of it. */
+  readonly sealedMs: readonly number[];
   readonly senderLatestMs: number;
 }
 
+interface Seen {
+  /** Of the interaction. */
+  readonly id: string;
+  readonly atMs: number;
+}
+
 /** Follows the live stream; answers when each Call-ID's interactions became Available (wall time). */
-async function follow(platform: Platform): Promise<{ available: Map<string, number>; stop: () => void }> {
-  const available = new Map<string, number>();
+async function follow(platform: Platform): Promise<{ available: Map<string, Seen>; stop: () => void }> {
+  const available = new Map<string, Seen>();
   const abort = new AbortController();
   const response = await platform.fetch("/api/v1/live", { signal: abort.signal });
   /** A reader that is told that it missed something reads the list again, as the portal does. */
@@ -37,7 +45,7 @@ async function follow(platform: Platform): Promise<{ available: Map<string, numb
     for (let after: string | null = ""; after !== null; ) {
       const page: InteractionPage = await platform.get<InteractionPage>(`/api/v1/interactions?limit=200${after === "" ? "" : `&after=${encodeURIComponent(after)}`}`);
       const now = performance.timeOrigin + performance.now();
-      for (const { sipCallId, mediaStatus } of page.items) if (mediaStatus === "Available" && !available.has(sipCallId)) available.set(sipCallId, now);
+      for (const { id, sipCallId, mediaStatus } of page.items) if (mediaStatus === "Available" && !available.has(sipCallId)) available.set(sipCallId, { id, atMs: now });
       after = page.next;
     }
   }
@@ -52,12 +60,21 @@ async function follow(platform: Platform): Promise<{ available: Map<string, numb
         const data = /^data: (.*)$/m.exec(event)?.[1];
         if (event.includes("event: reset")) void readAll();
         if (data === undefined || !event.includes("event: interaction")) continue;
-        const { interaction } = JSON.parse(data) as { interaction: { sipCallId: string; mediaStatus: string } };
-        if (interaction.mediaStatus === "Available") available.set(interaction.sipCallId, now);
+        const { interaction } = JSON.parse(data) as { interaction: { id: string; sipCallId: string; mediaStatus: string } };
+        if (interaction.mediaStatus === "Available") available.set(interaction.sipCallId, { id: interaction.id, atMs: now });
       }
     }
   })().catch(() => undefined); // ends by `stop`
   return { available, stop: () => abort.abort() };
+}
+
+/** How many are asked for their manifests. */
+const looks = 100;
+
+async function sealedAt(platform: Platform, interactionIds: readonly string[]): Promise<number[]> {
+  const all: number[] = [];
+  for (const id of interactionIds) all.push(Date.parse((await platform.get<{ finalizedAt: string }>(`/api/v1/interactions/${id}/manifest`)).finalizedAt));
+  return all;
 }
 
 async function run(calls: number): Promise<Run> {
@@ -73,8 +90,12 @@ async function run(calls: number): Promise<Run> {
     const { byes, answerMs } = await client.end();
     for (const deadline = Date.now() + patienceMs; live.available.size < byes.length && Date.now() < deadline; ) await pause(50);
     live.stop();
-    const playableMs = byes.flatMap(([callId, at]) => (live.available.has(callId) ? [rounded(live.available.get(callId)! - at, 0)] : []));
-    return { calls, recorded: opened.calls.length, byeMs: answerMs.map((ms) => rounded(ms, 0)), playableMs, senderLatestMs: rounded(latestMs, 0) };
+    const seen = byes.flatMap(([callId, byeAt]) => (live.available.has(callId) ? [{ byeAt, ...live.available.get(callId)! }] : []));
+    const looked = seen.filter((_, at) => at % Math.ceil(seen.length / looks) === 0);
+    const sealed = await sealedAt(platform, looked.map(({ id }) => id));
+    const playableMs = seen.map(({ byeAt, atMs }) => rounded(atMs - byeAt, 0));
+    const sealedMs = looked.map(({ byeAt }, at) => rounded(sealed[at]! - byeAt, 0));
+    return { calls, recorded: opened.calls.length, byeMs: answerMs.map((ms) => rounded(ms, 0)), playableMs, sealedMs, senderLatestMs: rounded(latestMs, 0) };
   } finally {
     client.close();
     await platform.close();
@@ -86,7 +107,7 @@ for (let round = 0; round < rounds; round += 1) for (const calls of sizes) resul
 
 console.log(`\nCalls that end in the same second (${talkMs / 1000} s long, two streams; milliseconds)`);
 table(
-  ["calls", "recorded", "playable", "BYE p50", "BYE p99", "playable p50", "playable p99", "most"],
-  results.runs.map(({ calls, recorded, byeMs, playableMs }) => [calls, recorded, playableMs.length, quantile(byeMs, 0.5), quantile(byeMs, 0.99), quantile(playableMs, 0.5), quantile(playableMs, 0.99), quantile(playableMs, 1)]),
+  ["calls", "recorded", "playable", "BYE p50", "BYE p99", "sealed p50", "sealed p99", "playable p50", "playable p99", "most"],
+  results.runs.map(({ calls, recorded, byeMs, sealedMs, playableMs }) => [calls, recorded, playableMs.length, quantile(byeMs, 0.5), quantile(byeMs, 0.99), quantile(sealedMs, 0.5), quantile(sealedMs, 0.99), quantile(playableMs, 0.5), quantile(playableMs, 0.99), quantile(playableMs, 1)]),
 );
 console.log(`\nThe raw runs: ${results.path}`);

@@ -9,6 +9,7 @@
  * the rounds of that file count; those that are still missing are run.
  */
 import { spawnSync } from "node:child_process";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Interaction, InteractionPage } from "@earwitness/contract";
@@ -35,6 +36,8 @@ const [rounds, calls, listen, longEvery, powerCuts] = [Number(values.rounds), Nu
 if ([rounds, calls, listen, longEvery, powerCuts].some((number) => !Number.isInteger(number) || number < 0) || calls === 0) throw new Error("--rounds, --calls, --listen, --long-every and --power-cuts are whole numbers");
 
 const packetMs = 20;
+/** A sender that stood still for longer made a pause in the stream, which the recording has as well: what was sent is then no yardstick for its samples. */
+const mostLateMs = 100;
 /** Whoever asks would not wait longer; a round that is not whole by then says so. */
 const patienceMs = 60_000;
 
@@ -49,7 +52,8 @@ interface Round {
   readonly recoveredMs: number;
   readonly listenedStreams: number;
   readonly wrongSamples: number;
-  /** The machine had no time: then the sender itself was late, and what it had sent is still counted as it was. */
+  /** What the machine had to do beside (load average); where it had no time the sender was late, too. */
+  readonly loadBefore: number;
   readonly senderLatestMs: number;
 }
 
@@ -91,6 +95,7 @@ async function hear(platform: Platform, interaction: Interaction, track: number,
 
 async function round(platform: Platform, number: number): Promise<Round> {
   const client = startClient();
+  const loadBefore = rounded(loadavg()[0]!, 1);
   const name = `k${number}-${Date.now().toString(36)}`;
   try {
     const opened = await client.open({ server: platform.sipPort, calls, perSecond: 100, name, rtpPort: 40_000 });
@@ -117,13 +122,13 @@ async function round(platform: Platform, number: number): Promise<Round> {
       for (const { track, sourceTrack, address } of tracks) {
         const stream = 2 * callOf.get(callId)! + (address.includes("elsewhere") ? 0 : 1);
         kept[stream] = sources.find((source) => source.track === sourceTrack)?.packets ?? 0;
-        if (place >= listen || kept[stream] === 0) continue;
+        if (place >= listen || sent.latestMs > mostLateMs || kept[stream] === 0) continue;
         listenedStreams += 1;
         wrongSamples += await hear(platform, interaction, track, stream, kept[stream]!);
       }
     }
     const lostMs = sent.byStream.map((packets, stream) => (packets - kept[stream]!) * packetMs);
-    return { talkedMs: Math.round(talkedMs), lostMs, callsRecovered: found.size, calls, readyMs: Math.round(readyMs), recoveredMs: Math.round(recoveredMs), listenedStreams, wrongSamples, senderLatestMs: rounded(sent.latestMs, 0) };
+    return { talkedMs: Math.round(talkedMs), lostMs, callsRecovered: found.size, calls, readyMs: Math.round(readyMs), recoveredMs: Math.round(recoveredMs), listenedStreams, wrongSamples, loadBefore, senderLatestMs: rounded(sent.latestMs, 0) };
   } finally {
     client.close();
   }
@@ -148,7 +153,7 @@ if (done().length < rounds) {
     while (done().length < rounds) {
       const run = await round(platform, done().length);
       results.add(run);
-      console.log(`round ${done().length}: ${run.callsRecovered} of ${run.calls} calls, lost ${median(run.lostMs)} ms (median) ${Math.max(...run.lostMs)} ms (most); ready after ${run.readyMs} ms, all playable after ${run.recoveredMs} ms; ${run.wrongSamples} wrong samples in ${run.listenedStreams} streams${run.senderLatestMs > 200 ? `; the sender was ${run.senderLatestMs} ms late` : ""}`);
+      console.log(`round ${done().length}: ${run.callsRecovered} of ${run.calls} calls, lost ${median(run.lostMs)} ms (median) ${Math.max(...run.lostMs)} ms (most); ready after ${run.readyMs} ms, all playable after ${run.recoveredMs} ms; ${run.wrongSamples} wrong samples in ${run.listenedStreams} streams; load ${run.loadBefore}, sender ${run.senderLatestMs} ms late at most`);
     }
   } finally {
     await platform.close();

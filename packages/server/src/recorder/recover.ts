@@ -1,5 +1,5 @@
 /**
- * At boot, before any call: finishes what a dead process left in the spool. What is in synced pieces is complete; what came
+ * At boot, while calls are taken already: finishes what a dead process left in the spool. What is in synced pieces is complete; what came
  * after lies in the journal, is opened with the dead process's key and sealed into pieces under a new one (nothing is ever
  * sealed under a key that was read back).
  *
@@ -60,37 +60,66 @@ interface FrameAt {
   readonly length: number;
 }
 
+/** What dead processes left, as it was when it was looked at: what is written into the spool from then on is none of it. */
+export interface LeftBehind {
+  readonly recordingIds: ReadonlySet<string>;
+  /** Tells of each recording as soon as it is whole. */
+  recover(recovered: (recording: RecoveredRecording) => void): Promise<void>;
+  /** Begins with no further recording: the next start goes on. */
+  stop(): void;
+}
+
 export async function recoverSpool(options: RecoverOptions): Promise<RecoveredRecording[]> {
-  const { spoolDir, log } = options;
-  const segments = await readSegments(join(spoolDir, "journal"));
   const recovered: RecoveredRecording[] = [];
-  const unfinished = new Set<string>();
-  try {
-    const orphans = (await findOrphans(join(spoolDir, "pieces"), segments)).filter((orphan) => options.only?.has(orphan.recordingId) ?? true);
-    const next = orphans.values();
-    await Promise.all(
-      Array.from({ length: atOnce }, async () => {
-        for (const orphan of next) {
-          try {
-            recovered.push(await recoverRecording(options, orphan));
-          } catch (error) {
-            // Not the recording's fault: keyring unreachable, disk full. It stays as it is for the next start.
-            unfinished.add(orphan.recordingId);
-            options.onWaiting?.(orphan.recordingId);
-            log.error({ recordingId: orphan.recordingId, tenantId: orphan.tenantId, err: messageOf(error) }, "recording in the spool could not be recovered now");
-          }
-        }
-      }),
-    );
-  } finally {
-    for (const { file } of segments) file.close();
-  }
-  if (options.only !== undefined) return recovered;
-  const remove = options.steps?.removeSegment ?? unlink;
-  for (const segment of segments) {
-    if (!segment.frames.some((frame) => unfinished.has(frame.header.recordingId))) await remove(segment.file.path);
-  }
+  await (await findLeftBehind(options)).recover((recording) => recovered.push(recording));
   return recovered;
+}
+
+export async function findLeftBehind(given: RecoverOptions): Promise<LeftBehind> {
+  const cameBack = given.now();
+  const options = { ...given, now: () => cameBack }; // what is missing of a recording ends here, however late its turn comes
+  const { spoolDir, log, only } = options;
+  const segments = await readSegments(join(spoolDir, "journal"));
+  const orphans = await findOrphans(join(spoolDir, "pieces"), segments, only);
+  const waiting = new Set(orphans.map(({ recordingId }) => recordingId));
+  let stopped = false;
+
+  async function recoverOne(orphan: Orphan, recovered: (recording: RecoveredRecording) => void): Promise<void> {
+    try {
+      recovered(await recoverRecording(options, orphan));
+      waiting.delete(orphan.recordingId);
+    } catch (error) {
+      // Not the recording's fault: keyring unreachable, disk full. It stays as it is for the next start.
+      options.onWaiting?.(orphan.recordingId);
+      log.error({ recordingId: orphan.recordingId, tenantId: orphan.tenantId, err: messageOf(error) }, "recording in the spool could not be recovered now");
+    }
+  }
+
+  return {
+    recordingIds: new Set(waiting),
+    async recover(recovered) {
+      const next = orphans.values();
+      const lane = async (): Promise<void> => {
+        for (const orphan of next) {
+          if (stopped) return;
+          await recoverOne(orphan, recovered);
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: atOnce }, lane));
+      } finally {
+        for (const { file } of segments) file.close();
+      }
+      if (only !== undefined) return;
+      const remove = options.steps?.removeSegment ?? unlink;
+      for (const segment of segments) {
+        if (!segment.frames.some((frame) => waiting.has(frame.header.recordingId))) await remove(segment.file.path);
+      }
+    },
+    stop() {
+      stopped = true;
+    },
+  };
 }
 
 /**
@@ -147,7 +176,9 @@ interface Orphan extends PieceIdentity {
   readonly dir: string;
 }
 
-async function findOrphans(piecesDir: string, segments: readonly Segment[]): Promise<Orphan[]> {
+/** Nothing of a recording that is not among `only` is touched: it may be running. */
+async function findOrphans(piecesDir: string, segments: readonly Segment[], only?: ReadonlySet<string>): Promise<Orphan[]> {
+  const wanted = (recordingId: string): boolean => only?.has(recordingId) ?? true;
   const orphans = new Map<string, { tenantId: string; pieceFiles: string[]; frames: FrameAt[] }>();
   const orphan = (tenantId: string, recordingId: string) => {
     const known = orphans.get(recordingId) ?? { tenantId, pieceFiles: [], frames: [] };
@@ -157,9 +188,10 @@ async function findOrphans(piecesDir: string, segments: readonly Segment[]): Pro
   for (const tenantId of await list(piecesDir)) {
     for (const recordingId of await list(join(piecesDir, tenantId))) {
       if (recordingId.startsWith(temporaryPrefix)) {
-        await rm(join(piecesDir, tenantId, recordingId), { recursive: true, force: true }); // was being released
+        if (only === undefined) await rm(join(piecesDir, tenantId, recordingId), { recursive: true, force: true }); // was being released
         continue;
       }
+      if (!wanted(recordingId)) continue;
       for (const name of await list(join(piecesDir, tenantId, recordingId))) {
         const path = join(piecesDir, tenantId, recordingId, name);
         if (name.startsWith(temporaryPrefix)) await rm(path, { force: true });
@@ -171,7 +203,7 @@ async function findOrphans(piecesDir: string, segments: readonly Segment[]): Pro
   const sealed = new Set(frames.filter(({ header }) => header.kind === "sealed").map(({ header }) => header.recordingId));
   for (const frame of frames) {
     const { tenantId, recordingId } = frame.header;
-    if (!sealed.has(recordingId)) orphan(tenantId, recordingId).frames.push(frame);
+    if (wanted(recordingId) && !sealed.has(recordingId)) orphan(tenantId, recordingId).frames.push(frame);
   }
   return [...orphans].map(([recordingId, found]) => ({ recordingId, ...found, dir: join(piecesDir, found.tenantId, recordingId) }));
 }

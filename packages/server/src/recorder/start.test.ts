@@ -136,6 +136,40 @@ describe("a start after a crash", () => {
     expect(done).toMatchObject({ recordingId, recovered: true, tracks: [{ packets: 30 }] });
   });
 
+  test("PLT-03 a call is taken and ends while what an earlier start left is still being recovered; neither disturbs the other", { timeout: 20_000 }, async () => {
+    const cutOff = await die();
+    const keys = Promise.withResolvers<void>();
+    const slow: Vault = { ...vault, openDataKey: async (...of) => keys.promise.then(() => vault.openDataKey(...of)) };
+    const recording = await start({ vault: slow });
+    const call = await talk(recording, 400);
+    await call.end("released", new Date());
+    expect(await readdir(join(dir, "spool/journal"))).toHaveLength(2);
+    keys.resolve();
+    await vi.waitFor(async () => expect(await readdir(join(dir, "spool/journal"))).toHaveLength(1), 10_000);
+    await closeAll();
+    const done = new Map(finalized(await facts()).map((fact) => [fact.recordingId, fact]));
+    expect([...done.keys()].toSorted()).toEqual([cutOff, call.recordingId].toSorted());
+    expect(done.get(cutOff)).toMatchObject({ recovered: true });
+    expect(done.get(cutOff)?.tracks[0]?.gaps.at(-1)?.reason).toBe("recorder_restart");
+    expect(done.get(call.recordingId)?.recovered).toBe(false);
+    expect(done.get(call.recordingId)?.tracks[0]?.gaps.map(({ reason }) => reason)).not.toContain("recorder_restart");
+  });
+
+  test("PLT-03 a node that is stopped before all is recovered leaves the rest to the next start", { timeout: 20_000 }, async () => {
+    const recordingIds = [await die(), await die(), await die()];
+    // Not one key can be opened before the node is told to stop.
+    const stopping = Promise.withResolvers<void>();
+    const slow: Vault = { ...vault, openDataKey: async (...of) => stopping.promise.then(() => vault.openDataKey(...of)) };
+    const recording = await start({ vault: slow });
+    const closed = recording.close();
+    setTimeout(() => stopping.resolve(), 200);
+    await closed;
+    await start();
+    await vi.waitFor(async () => expect(await readdir(join(dir, "store", tenantId)).catch(() => [])).not.toEqual([]), 10_000);
+    await closeAll();
+    expect(finalized(await facts()).map(({ recordingId }) => recordingId).toSorted()).toEqual(recordingIds.toSorted());
+  });
+
   test("PLT-03 a recording that no journal knows is kept until the database says that it is finished", async () => {
     const recordingId = await die();
     await rm(join(dir, "spool/facts"), { recursive: true });

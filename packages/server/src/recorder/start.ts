@@ -1,4 +1,4 @@
-/** Puts the recording path together, finishes what an earlier start left, and only then takes calls. */
+/** Puts the recording path together and takes calls; what an earlier start left is finished meanwhile. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#clock";
@@ -15,7 +15,7 @@ import { createMediaPool } from "./media-pool.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createProjector, isFinished, type Projector } from "./project.ts";
 import { createRecorder, type LiveRecorder, type RecorderOptions, type RecordingTenant } from "./recorder.ts";
-import { recoverSpool } from "./recover.ts";
+import { findLeftBehind, recoverSpool } from "./recover.ts";
 import type { UdpBackEnd } from "./udp-choice.ts";
 import { createUploader, type Uploader } from "./upload.ts";
 
@@ -68,8 +68,8 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   }
 
   const recovery = { spoolDir, vault, tenantOf: options.tenantOf, now: () => clock.now(), log };
-  const waiting = new Set<string>();
-  const recovered = await recoverSpool({ ...recovery, onWaiting: (recordingId) => waiting.add(recordingId) });
+  // Looked at before a worker writes into the spool; how much it is decides how long recovering takes, and no call waits for that.
+  const left = await findLeftBehind({ ...recovery, onWaiting: tryAgain });
 
   const pool = await createMediaPool({ workers: options.workers, bindAddress: options.bindAddress, rtpPorts: options.rtpPorts, udp: options.udp ?? null, spoolDir, log });
   const uploader = createUploader({ store: vault.store, quotaBytes: options.limits.uploadQuotaBytes, log });
@@ -97,6 +97,12 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   /** What is lost is looked for together, after a moment: each look reads all journals, and a worker dies with many calls. */
   function rescueLost(afterMs = rescueMs): void {
     if (lost.size > 0 && !closing) rescuing ??= setTimeout(() => void rescue(), afterMs);
+  }
+
+  /** An earlier start's, which could not be recovered now. */
+  function tryAgain(recordingId: string): void {
+    if (unfinished.has(recordingId)) lost.set(recordingId, []);
+    rescueLost(rescueAgainMs);
   }
 
   async function rescue(): Promise<void> {
@@ -149,16 +155,19 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     for (const { fact } of stored) continuations.note(fact, false);
   });
 
-  const orphans = new Map(recovered.map(({ summary }) => [summary.recordingId, summary]));
-  const unfinished = ledger.unfinished();
-  for (const { opened } of unfinished) {
-    const { recordingId } = opened;
-    if (waiting.has(recordingId)) lost.set(recordingId, []);
-    else pipeline.finish(recordingId, orphans.get(recordingId) ?? silent(opened));
-  }
-  rescueLost(rescueAgainMs);
-  for (const summary of orphans.values()) if (!ledger.has(summary.recordingId)) void releaseFinished(summary);
-  if (unfinished.length > 0) log.warn({ recordings: unfinished.length }, "an earlier start was cut off in the middle of calls; they are being finished");
+  const unfinished = new Map(ledger.unfinished().map(({ opened }) => [opened.recordingId, opened]));
+  for (const [recordingId, opened] of unfinished) if (!left.recordingIds.has(recordingId)) pipeline.finish(recordingId, silent(opened));
+  if (unfinished.size > 0) log.warn({ recordings: unfinished.size }, "an earlier start was cut off in the middle of calls; they are being finished");
+  const began = performance.now();
+  const recovering = left
+    .recover(({ summary }) => {
+      if (unfinished.has(summary.recordingId)) pipeline.finish(summary.recordingId, summary);
+      else if (!ledger.has(summary.recordingId)) void releaseFinished(summary);
+    })
+    .then(
+      () => left.recordingIds.size > 0 && log.info({ recordings: left.recordingIds.size, tookMs: Math.round(performance.now() - began) }, "what an earlier start left in the spool is recovered"),
+      (error: unknown) => log.error({ err: messageOf(error) }, "journals of an earlier start could not be removed; the next start tries again"),
+    );
 
   const recorder = createRecorder({
     pool,
@@ -188,6 +197,8 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     async close() {
       await recorder.close();
       closing = true; // what is lost now is found by the next start
+      left.stop();
+      await recovering;
       clearTimeout(rescuing ?? undefined);
       await pipeline.settle(5_000);
       await projector.drain(3_000);
