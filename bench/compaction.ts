@@ -215,7 +215,9 @@ async function measureCompact(wire: Wire, tracks: readonly WireTrack[]): Promise
     let [distance, kept] = [0, 0];
     for (const [at, { pcm }] of tracks.entries()) {
       const object = compacted.objects.find(({ seq }) => seq === at + 1)!;
-      const decoded = await (await openOpusTrack({ vault, tenantId, object, sampleRate: rate })).readPcm(0, pcm.length);
+      const track = await openOpusTrack({ vault, tenantId, object, sampleRate: rate });
+      const decoded = new Int16Array(seconds * rate);
+      for (let second = 0; second < seconds; second += 1) decoded.set(track.decodeSecond(second), second * rate);
       distance += spectralDistance(pcm, decoded, rate) / tracks.length;
       kept += ((object.toMs! - object.fromMs!) * rate) / 1000;
     }
