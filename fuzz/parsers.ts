@@ -14,6 +14,7 @@ import { sdp } from "./parsers/sdp.ts";
 import { sipDigest } from "./parsers/sip-digest.ts";
 import { sipFields, sipMessage, sipStream } from "./parsers/sip.ts";
 import { sdes, srtcp, srtp } from "./parsers/srtp.ts";
+import { telephoneEvent } from "./parsers/telephone-event.ts";
 import { timestamp } from "./parsers/timestamp.ts";
 
-export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sipDigest, sdp, sdes, multipart, metadata, rtp, rtcp, rtpArrivals, srtp, srtcp, g722, oggOpus, opusPacket, wav, addCheckpoint, handover, zip, bundleIndex, manifest, derivation, evidenceLine, trackFile, packetLog, timestamp];
+export const parsers: readonly Harness[] = [sipMessage, sipStream, sipFields, sipDigest, sdp, sdes, multipart, metadata, rtp, rtcp, rtpArrivals, telephoneEvent, srtp, srtcp, g722, oggOpus, opusPacket, wav, addCheckpoint, handover, zip, bundleIndex, manifest, derivation, evidenceLine, trackFile, packetLog, timestamp];

@@ -26,7 +26,7 @@ export const callTypes = [
 export type CallType = (typeof callTypes)[number];
 
 /** Why audio is missing between two points of a recording. */
-export const gapReasons = ["loss", "no_media", "hold", "paused", "recorder_restart", "disk", "decrypt"] as const;
+export const gapReasons = ["loss", "no_media", "hold", "paused", "recorder_restart", "disk", "decrypt", "late", "undecodable"] as const;
 export type GapReason = (typeof gapReasons)[number];
 
 export const InteractionId = Type.String({
@@ -97,7 +97,7 @@ export const Track = Type.Object(
     mixed: Type.Boolean({ description: "The sender mixed several voices into one stream: `participant` then names all of them, addresses parted by a space, and they cannot be told apart." }),
     offsetMs: Type.Integer({ description: "Where the first sample of the track lies, from the start of the recording; the track's media address serves it from here." }),
     durationMs: Type.Integer({ description: "From the first to the last sample." }),
-    codec: Type.String({ description: "Codec on the wire, such as `PCMU`." }),
+    codec: Type.String({ description: "Codec on the wire, such as `PCMU`; where it changed, each in the order in which it came: `PCMU, OPUS`." }),
     speech: Type.Array(Span, { description: "When the speaker really spoke (CAP-69)." }),
     gaps: Type.Array(Gap, { description: "Audio that should be there and is not." }),
   },

@@ -4,9 +4,10 @@ import type { ReportBlock } from "./rtcp.ts";
 export interface Reception {
   /**
    * One packet, in the order of arrival; answers its sequence number extended over wraps. The count begins in the second
-   * cycle, so that a packet from before the first one has a number too.
+   * cycle, so that a packet from before the first one has a number too. `timestamp` null: it is not the clock of the moment
+   * (a key press carries that of its beginning) and says nothing of jitter.
    */
-  receive(sequence: number, timestamp: number, arrivalMs: number): number;
+  receive(sequence: number, timestamp: number | null, arrivalMs: number): number;
   senderReport(ntpSeconds: number, ntpFraction: number, arrivalMs: number): void;
   /** Highest extended sequence number; null before the first packet. */
   readonly highest: number | null;
@@ -78,6 +79,7 @@ export function createReception({ ssrc, clockRateHz }: { ssrc: number; clockRate
     receive(sequence, timestamp, arrivalMs) {
       const extended = extend(sequence);
       received += 1;
+      if (timestamp === null) return extended;
       const arrival = (arrivalMs * clockRateHz) / 1000;
       const newTransit = arrival - timestamp;
       if (transit !== null) {

@@ -84,7 +84,8 @@ export function createTimeline({ sampleRate, clockRateHz = sampleRate, tolerance
     const expected = lastSample + lastSamples * (packet.missing + 1);
     const continuous = packet.restarted !== true && Math.abs(sample - expected) <= lastSamples;
     if (!continuous) return null;
-    if (disagreement < 0) return sample; // ahead of its arrival, with no room to go back
+    // Ahead of its arrival, with no room to go back; but nothing can come long before it was sent.
+    if (disagreement < 0) return -disagreement > PAUSE_MS * samplesPerMs ? null : sample;
     lateSinceMs ??= packet.arrivalMs;
     const paused = packet.marker === true || disagreement > PAUSE_MS * samplesPerMs;
     return paused || packet.arrivalMs - lateSinceMs > STALL_MS ? null : sample;

@@ -31,7 +31,7 @@ export async function describeApi(): Promise<string> {
     ready: () => ({ ready: false, reasons: [] }),
     portalReady: async () => ({ ready: false, reasons: [] }),
     metrics: {
-      recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
+      recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
       uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
       facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
       logs: () => null,

@@ -9,6 +9,7 @@ export interface MetricSources {
     readonly tracks: number;
     readonly packets: number;
     readonly packetsLost: number;
+    readonly packetsLate: number;
     readonly packetsDropped: number;
     readonly packetsRefusedSrtp: number;
     readonly gaps: number;
@@ -73,7 +74,8 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_tracks", "Streams that media workers receive now.", recorder.tracks],
     ["earwitness_packets_total", "Media packets taken.", recorder.packets],
     ["earwitness_packets_lost_total", "Media packets that were sent and never came.", recorder.packetsLost],
-    ["earwitness_packets_dropped_total", "Packets refused: wrong source, malformed, unknown payload type.", recorder.packetsDropped],
+    ["earwitness_packets_late_total", "Packets that came, or were read, after their second was sealed.", recorder.packetsLate],
+    ["earwitness_packets_dropped_total", "Packets refused: wrong source, malformed, unknown payload type, timestamp that fits nothing.", recorder.packetsDropped],
     ["earwitness_packets_refused_srtp_total", "Packets of protected streams that did not authenticate, or came again.", recorder.packetsRefusedSrtp],
     ["earwitness_gaps_total", "Gaps written down in recordings.", recorder.gaps],
     ["earwitness_spool_bytes", "Journal not yet freed, in bytes.", recorder.journalBytes],
@@ -152,7 +154,7 @@ function createMeter(name: string, help: string, registry: Registry): (value: nu
 }
 
 const zero: MetricSources = {
-  recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
+  recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }),
   uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
   logs: () => null,

@@ -19,8 +19,10 @@ export interface Codec {
 export const lostEntry = 0;
 /** Not a codec: a key that was pressed (RFC 4733). It has a place and no sound. */
 export const keyPressEntry = 16;
-/** Not a codec either: a packet without sound, such as comfort noise. Counted in the sequence, never written. */
+/** Not a codec either: a packet that nobody can read. Counted in the sequence, never written. */
 export const noSound = -1;
+/** Comfort noise (RFC 3389): the sender says that it has nothing to say. Never written. */
+export const comfortNoise = -2;
 
 /** Whether an entry of this number is sound. */
 export const isSound = (id: number): boolean => id > lostEntry && id < keyPressEntry;

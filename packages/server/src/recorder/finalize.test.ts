@@ -14,7 +14,7 @@ const source = (track: number, more: Partial<TrackSummary> = {}): TrackSummary =
   offsetMs: 100,
   durationMs: 59_900,
   packets: 2995,
-  packetsLost: 0,
+  packetsLost: 0, packetsUndecodable: 0,
   speech: [[1_000, 4_000], [28_000, 33_000]],
   gaps: [],
   merkleRoot: "00",

@@ -61,7 +61,7 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     interactions: interactions.map(({ interactionId, user, fromMs, toMs, participants }) => ({ interactionId, user, fromMs, toMs, participants })),
     // A stream that the sender mixed is one track with all of its speakers.
     tracks: tracks.map((track) => ({ ...track, mixed: track.address.includes(" ") })),
-    sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, gaps, merkleRoot, chunks })),
+    sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, packetsUndecodable, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, ...(packetsUndecodable > 0 && { packetsUndecodable }), gaps, merkleRoot, chunks })),
     pieces: entry.pieces.map(({ object }) => object).toSorted((a, b) => a.seq - b.seq),
     objects: [peaks, metadata],
     bodies: entry.bodies.map(({ atMs, contentType, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, sha256, ...(origin === undefined ? {} : { origin }) })),

@@ -19,7 +19,6 @@ import { encodeState, type RecordingState, type TrackState } from "./recording-s
 import { settleSecond } from "./settle.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
-
 /** Audio younger than this waits in the open for packets that the network delayed; the journal has it already. */
 const settleMs = 3_000;
 /** Unless the loop is late at every beat: then memory has to be thought of, and what is older than this is closed. */
@@ -71,7 +70,7 @@ export interface LiveRecording {
   activity(): { track: number; level: number; speaking: boolean }[];
   /** How long nothing came on any track that should send; 0 when none should. */
   silentForMs(): number;
-  stats(): { tracks: number; packets: number; packetsLost: number; packetsDropped: number; packetsRefusedSrtp: number };
+  stats(): { tracks: number; packets: number; packetsLost: number; packetsLate: number; packetsDropped: number; packetsRefusedSrtp: number };
   /** Stops receiving; what came is in the journal's queue. */
   close(): Promise<void>;
 }
@@ -104,7 +103,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function stateOf({ number, label, sampleRate, sending, receiver, refusedBefore, live }: Track): TrackState {
     const refused = [...refusedBefore.spans, ...(receiver?.refused.spans ?? [])];
-    return { track: number, label, sampleRate, sending: structuredClone(sending), gaps: [], ...(refused.length > 0 && { refused: structuredClone(refused) }), ...(live.quiet.length > 0 && { quiet: structuredClone(live.quiet) }) };
+    const { quiet } = live;
+    return { track: number, label, sampleRate, sending: structuredClone(sending), gaps: live.gaps, ...(refused.length > 0 && { refused: structuredClone(refused) }), ...(quiet.length > 0 && { quiet }) };
   }
 
   function mark(atMs: number): void {
@@ -189,9 +189,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
     if (closing !== null) throw new Error(`recording ${recordingId} has ended`);
-    return options.openReceiver(stream, (fields, codec, payload, arrivalMs, clockRateHz) => {
+    return options.openReceiver(stream, (packet, codec, payload, arrivalMs, clockRateHz) => {
       lastPacketMs = arrivalMs;
-      track.live.receive(fields, codec, payload, arrivalMs, clockRateHz);
+      track.live.receive(packet, codec, payload, arrivalMs, clockRateHz);
     });
   }
 
@@ -246,7 +246,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     async addTrack(number, stream, atMs) {
       if (tracks.has(number)) throw new Error(`recording ${recordingId} has track ${number} already`);
       const sampleRate = rateOfTrack(stream.payloads.map(({ codec }) => codec));
-      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: createLevelMeter(sampleRate) });
+      const live = createLiveTrack({ sampleRate, firstSecond: sealedBefore, level: createLevelMeter() });
       const track: Track = { number, label: stream.label, sampleRate, live, analysis: createTrackAnalysis(sampleRate), tree: createMerkleTree(sha256), sending: [], receiver: null, droppedBefore: 0, refusedBefore: { packets: 0, spans: [] }, firstFrameAtMs: null };
       tracks.set(number, track);
       try {
@@ -262,11 +262,12 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     },
     async changeTrack(number, stream, atMs) {
       const track = trackOf(number);
-      if (track.receiver === null) track.receiver = await receive(track, stream);
-      else track.receiver.change(stream);
+      const known = track.receiver;
+      const receiver = known ?? (track.receiver = await receive(track, stream));
+      await known?.change(stream);
       setSending(track, stream.sending, atMs);
       mark(atMs);
-      return track.receiver;
+      return receiver;
     },
     async removeTrack(number, atMs) {
       const track = trackOf(number);
@@ -318,7 +319,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
         tracks: all.length,
         packets: sum((track) => track.live.packets),
         packetsLost: sum((track) => track.live.lost),
-        packetsDropped: sum((track) => track.droppedBefore + (track.receiver?.dropped ?? 0)),
+        packetsLate: sum((track) => track.live.late),
+        packetsDropped: sum((track) => track.droppedBefore + (track.receiver?.dropped ?? 0) + track.live.refused),
         packetsRefusedSrtp: sum((track) => track.refusedBefore.packets + (track.receiver?.refused.packets ?? 0)),
       };
     },

@@ -2,9 +2,12 @@
  * One stream of a running recording: packets come in, in any order; out go frames for the journal and, second by second,
  * what a piece will hold. For each packet it does what cannot wait (order, place, keep); the rest is done per second.
  */
-import { createReorder, createTimeline, type Reorder } from "@earwitness/media";
-import { isSound, keyPressEntry } from "./codecs.ts";
-import { keyPress, lost, samplesOf, type LogEntry } from "./packet-log.ts";
+import type { Gap } from "@earwitness/contract";
+import { createLatePlaces, createReorder, createTimeline, type LatePlaces, type Reorder } from "@earwitness/media";
+import { comfortNoise, isSound, keyPressEntry, lostEntry } from "./codecs.ts";
+import { createLivePresses } from "./live-presses.ts";
+import { lost, samplesOf, type LogEntry } from "./packet-log.ts";
+import { createQuiet } from "./quiet.ts";
 
 export interface ArrivedPacket {
   readonly sequence: number;
@@ -26,30 +29,27 @@ export interface LiveTrack {
   takeLevel(): number;
   readonly packets: number;
   readonly lost: number;
+  /** Packets that have no place: late ones whose timestamp is false, and what comes faster than anyone can speak. */
+  readonly refused: number;
+  /** Packets that came, or were read, after their second was sealed. */
+  readonly late: number;
+  /** What of them no sealed second tells of. */
+  readonly gaps: readonly Gap[];
   /** Silences of a second and more that the sender left out on purpose. */
-  readonly quiet: readonly { readonly fromMs: number; readonly toMs: number }[];
+  readonly quiet: readonly { readonly fromMs: number; readonly toMs: number | null }[];
 }
 
 const maxAheadSeconds = 10;
-
-/** Shorter pauses are how people speak. */
-const leastQuietMs = 1_000;
-/** A key whose end got lost is over when nothing more is heard of it. */
-const pressEndsMs = 400;
-
-interface Press {
-  /** As it came; all packets of one press carry it. */
-  readonly timestamp: number;
-  readonly event: number;
-  readonly atSample: number;
-  durationMs: number;
-  heardMs: number;
-  ended: boolean;
-}
+/** So many packets that overtook each other at the beginning still find their place. */
+const maxBeforeFirst = 100;
 
 interface Waiting {
+  readonly sequence: number;
+  /** As it came. */
+  readonly rtpTimestamp: number;
   /** In samples of the track, and like a clock that began anywhere. */
   readonly timestamp: number;
+  readonly clockRateHz: number;
   readonly marker: boolean;
   readonly codec: number;
   readonly payload: Uint8Array;
@@ -58,40 +58,70 @@ interface Waiting {
 export function createLiveTrack(options: { readonly sampleRate: number; readonly firstSecond: number; readonly level: (codec: number, payload: Uint8Array) => number }): LiveTrack {
   const { sampleRate } = options;
   const timeline = createTimeline({ sampleRate });
+  const presses = createLivePresses({ sampleRate, sealedBefore: () => sealedBefore, keep });
+  const quiet = createQuiet(sampleRate);
   const seconds = new Map<number, LogEntry[]>();
+  const tooLate: { fromSample: number; toSample: number; reason: "late" | "loss" }[] = [];
   let reorder: Reorder<Waiting> = newReorder(-1);
+  let latePlaces: LatePlaces = createLatePlaces();
   let ssrc = -1;
   let clock = 0;
-  let press: Press | null = null;
-  const quiet: { fromMs: number; toMs: number }[] = [];
-  let quietFrom: number | null = null;
-  let newest = { timestamp: 0, atSample: 0 };
+  let newest = { timestamp: 0, atSample: 0, samples: 0, arrivalMs: 0 };
+  /** Where the numbering of the present packets begins; null before. */
+  let firstSample: number | null = null;
+  /** Packets that are missing before others than speech, and may have been speech. */
+  let owed = 0;
   let pending: LogEntry[] = [];
   let pendingSinceMs = 0;
   let sealedBefore = options.firstSecond;
   let packets = 0;
   let missing = 0;
+  let refused = 0;
+  let late = 0;
   let level = 0;
 
-  function newReorder(ofSsrc: number): Reorder<Waiting> {
+  function newReorder(ofSource: number): Reorder<Waiting> {
     return createReorder<Waiting>({
       release(packet, arrivalMs, missed, restarted) {
-        const samples = isSound(packet.codec) ? samplesOf({ atSample: 0, codec: packet.codec, payload: packet.payload }, sampleRate) : 0;
-        const before = timeline.endSample;
-        const { fromSample, gap, anchored } = timeline.place({ ssrc: ofSsrc, timestamp: packet.timestamp, samples, arrivalMs, missing: missed, marker: packet.marker, restarted });
-        newest = { timestamp: packet.timestamp, atSample: fromSample };
-        missing += missed;
-        if (gap !== null) keepLoss(gap.fromSample, gap.toSample, arrivalMs);
-        // Nothing is missing in the sequence and the sender's clock went on: it had nothing to send.
-        if (before !== null && !anchored && missed === 0 && !restarted) noteQuiet(before, fromSample, samples > 0);
-        if (isSound(packet.codec)) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
+        if (isSound(packet.codec) || packet.codec === comfortNoise) place(ofSource, packet, arrivalMs, missed, restarted);
+        else if (packet.codec === keyPressEntry) {
+          const atSample = newest.samples === 0 ? null : newest.atSample + ((packet.timestamp - newest.timestamp) | 0);
+          const fromSample = presses.receive(packet, arrivalMs, packet.clockRateHz === clock ? atSample : null, arrivalSample(arrivalMs));
+          if (missed > 0) owed += presses.speechAmong(missed, timeline.endSample === null || newest.samples === 0 ? 0 : (fromSample - timeline.endSample) / newest.samples);
+        } else owed += missed;
       },
     });
   }
 
+  /** Where on the timeline something lies that comes now. */
+  const arrivalSample = (arrivalMs: number): number => Math.max(0, Math.round(newest.samples === 0 ? (arrivalMs * sampleRate) / 1000 : newest.atSample + ((arrivalMs - newest.arrivalMs) * sampleRate) / 1000));
+
+  function place(ofSource: number, packet: Waiting, arrivalMs: number, missed: number, restarted: boolean): void {
+    const hasSound = isSound(packet.codec);
+    const samples = hasSound ? samplesOf({ atSample: 0, codec: packet.codec, payload: packet.payload }, sampleRate) : 0;
+    const before = timeline.endSample;
+    const gone = presses.speechAfter(missed) + owed;
+    owed = 0;
+    const { fromSample, gap, anchored } = timeline.place({ ssrc: ofSource, timestamp: packet.timestamp, samples, arrivalMs, missing: gone, marker: packet.marker, restarted });
+    newest = { timestamp: packet.timestamp, atSample: fromSample, samples: samples || newest.samples, arrivalMs };
+    missing += gone;
+    if (firstSample === null || restarted) {
+      firstSample = fromSample;
+      latePlaces = createLatePlaces();
+      const room = samples === 0 ? 0 : Math.min(maxBeforeFirst, Math.floor((fromSample - (before ?? 0)) / samples));
+      latePlaces.add(packet.sequence, room, fromSample - room * samples, fromSample);
+    } else if (missed > 0) latePlaces.add(packet.sequence, missed, before ?? 0, fromSample);
+    if (gap !== null) keepLoss(gap.fromSample, gap.toSample, arrivalMs);
+    // The sender had nothing to say: nothing is missing in the sequence and its clock went on, or it sent comfort noise before.
+    if (before !== null && (quiet.isOpen || (!anchored && gone === 0 && !restarted))) quiet.add(gap?.toSample ?? before, fromSample);
+    if (hasSound) quiet.close();
+    else quiet.open(fromSample);
+    if (hasSound) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
+  }
+
   function keep(entry: LogEntry, arrivalMs: number): void {
     const second = Math.floor(entry.atSample / sampleRate);
-    if (second < sealedBefore) return; // too late: its second is sealed, and says that this was lost
+    if (second < sealedBefore) return missedItsSecond(entry);
     const entries = seconds.get(second);
     if (entries === undefined) seconds.set(second, [entry]);
     else entries.push(entry);
@@ -99,37 +129,14 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     pending.push(entry);
   }
 
-  /** Comfort noise comes in between: a silence lasts until there is sound. */
-  function noteQuiet(from: number, to: number, isOver: boolean): void {
-    if (to > from) quietFrom ??= from;
-    if (quietFrom !== null && ((to - quietFrom) * 1000) / sampleRate >= leastQuietMs) {
-      const span = { fromMs: Math.floor((quietFrom * 1000) / sampleRate), toMs: Math.ceil((to * 1000) / sampleRate) };
-      if (quiet.at(-1)?.fromMs === span.fromMs) quiet.pop();
-      quiet.push(span);
-    }
-    if (isOver) quietFrom = null;
-  }
-
-  /** Every packet of a press says how long it lasts so far, the last one thrice (RFC 4733 §2.5.1.4); a long one goes on under another timestamp. */
-  function receivePress(timestamp: number, payload: Uint8Array, arrivalMs: number, clockRateHz: number): void {
-    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-    const [event, ends, durationMs] = [view.getUint8(0), view.getUint8(1) >= 0x80, (view.getUint16(2) * 1000) / clockRateHz];
-    if (press?.timestamp !== timestamp) {
-      keepPress(arrivalMs);
-      const ticks = (timestamp * (sampleRate / clockRateHz)) | 0;
-      const atSample = packets > 0 ? newest.atSample + ((ticks - newest.timestamp) | 0) : Math.round((arrivalMs * sampleRate) / 1000);
-      press = { timestamp, event, atSample: Math.max(0, atSample), durationMs, heardMs: arrivalMs, ended: false };
-    }
-    press.durationMs = Math.max(press.durationMs, durationMs);
-    press.heardMs = arrivalMs;
-    if (ends && !press.ended) {
-      keepPress(arrivalMs);
-      press.ended = true; // its repetitions are still on their way
-    }
-  }
-
-  function keepPress(arrivalMs: number): void {
-    if (press !== null && !press.ended) keep(keyPress(press.atSample, press.event, press.durationMs), arrivalMs);
+  /** In order, but read when its second was sealed: nothing else would say that it is missing. */
+  function missedItsSecond(entry: LogEntry): void {
+    const reason = entry.codec === lostEntry ? "loss" : "late";
+    if (reason === "late") late += 1;
+    const toSample = entry.atSample + samplesOf(entry, sampleRate);
+    const last = tooLate.at(-1);
+    if (last !== undefined && last.reason === reason && last.toSample === entry.atSample) last.toSample = toSample;
+    else tooLate.push({ fromSample: entry.atSample, toSample, reason });
   }
 
   /** Loss is written down when it shows; a packet that comes late after all takes it back when its second is settled. */
@@ -141,35 +148,49 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     }
   }
 
+  /** It was waited for and given up; the sequence says where it belongs. */
+  function receiveLate(packet: Waiting, arrivalMs: number): void {
+    const { sequence, codec, payload } = packet;
+    const samples = samplesOf({ atSample: 0, codec, payload }, sampleRate);
+    const atSample = latePlaces.take(sequence, samples, newest.atSample + ((packet.timestamp - newest.timestamp) | 0));
+    if (atSample === null) {
+      refused += 1;
+      return;
+    }
+    // A second that is sealed says already that this was lost.
+    if (Math.floor(atSample / sampleRate) < sealedBefore) {
+      late += 1;
+      return;
+    }
+    packets += 1;
+    if (firstSample !== null && atSample >= firstSample) missing -= 1;
+    keep({ atSample, codec, payload }, arrivalMs);
+  }
+
   return {
-    receive(packet, codec, payload, arrivalMs, clockRateHz) {
+    receive({ sequence, timestamp: rtpTimestamp, ssrc: source, marker }, codec, payload, arrivalMs, clockRateHz) {
       const counts = isSound(codec) ? clockRateHz : clock || clockRateHz;
-      if (packet.ssrc !== ssrc || counts !== clock) {
+      if (source !== ssrc || counts !== clock) {
         // Another source numbers its packets afresh, and another clock its time: nothing of the old one's is waited for any more.
         reorder.flush();
-        ssrc = packet.ssrc;
+        ssrc = source;
         clock = counts;
         reorder = newReorder(ssrc + clock * 0x1_0000_0000);
+        firstSample = null;
       }
       // Faster than anyone can speak: a sender that is broken or means harm shall not fill the memory.
-      if (timeline.endSample !== null && timeline.endSample - (arrivalMs * sampleRate) / 1000 > maxAheadSeconds * sampleRate) return;
-      const { marker } = packet;
+      if (timeline.endSample !== null && timeline.endSample - (arrivalMs * sampleRate) / 1000 > maxAheadSeconds * sampleRate) {
+        refused += 1;
+        return;
+      }
       // Wraps as the packet's own does, where the track's rate is a multiple of the clock's; else once in a day it is placed by its arrival.
       const factor = sampleRate / clockRateHz;
-      const timestamp = (Number.isInteger(factor) ? Math.imul(packet.timestamp, factor) : Math.floor(packet.timestamp * factor)) >>> 0;
-      const became = reorder.push(packet.sequence, { timestamp, marker, codec, payload }, arrivalMs);
-      if (became === "duplicate") return;
-      if (!isSound(codec)) {
-        if (became === "late") missing -= 1;
-        if (codec === keyPressEntry && payload.length >= 4) receivePress(packet.timestamp, payload, arrivalMs, clockRateHz);
-        return;
-      }
+      const timestamp = (Number.isInteger(factor) ? Math.imul(rtpTimestamp, factor) : Math.floor(rtpTimestamp * factor)) >>> 0;
+      const packet: Waiting = { sequence, rtpTimestamp, timestamp, clockRateHz, marker, codec, payload };
+      const became = reorder.push(sequence, packet, arrivalMs);
+      if (became === "duplicate" || !isSound(codec)) return;
+      if (became === "late") return receiveLate(packet, arrivalMs);
       packets += 1;
-      if (became === "late") {
-        missing -= 1;
-        keep({ atSample: Math.max(0, newest.atSample + ((timestamp - newest.timestamp) | 0)), codec, payload }, arrivalMs);
-        return;
-      }
       level = Math.max(level, options.level(codec, payload));
     },
     takeFrame(olderThanMs) {
@@ -180,10 +201,7 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     },
     drain(nowMs) {
       reorder.drain(nowMs);
-      if (press !== null && nowMs - press.heardMs > pressEndsMs) {
-        keepPress(nowMs === Infinity ? press.heardMs : nowMs);
-        press = null;
-      }
+      presses.drain(nowMs);
     },
     takeSeconds(before) {
       sealedBefore = Math.max(sealedBefore, before);
@@ -200,12 +218,24 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
       level = 0;
       return loudest;
     },
-    quiet,
+    get quiet() {
+      return quiet.spans();
+    },
+    get gaps() {
+      const ms = (samples: number): number => (samples * 1000) / sampleRate;
+      return tooLate.map(({ fromSample, toSample, reason }) => ({ fromMs: Math.floor(ms(fromSample)), toMs: Math.ceil(ms(toSample)), reason }));
+    },
     get packets() {
       return packets;
     },
     get lost() {
       return Math.max(0, missing);
+    },
+    get refused() {
+      return refused;
+    },
+    get late() {
+      return late;
     },
   };
 }

@@ -107,7 +107,7 @@ describe("a call through the media pool, with real packets", () => {
     expect(summary.durationMs).toBe(summary.tracks[1]!.offsetMs + summary.tracks[1]!.durationMs);
     expect(events.filter((event) => event.kind === "first-frame")).toHaveLength(2);
     expect(events.some((event) => event.kind === "activity" && event.recordings[0]!.tracks.some((track) => track.track === 1 && track.speaking))).toBe(true);
-    expect(pool.stats()).toMatchObject({ recordings: 0, packets: 100, packetsLost: 0, packetsDropped: 0 });
+    expect(pool.stats()).toMatchObject({ recordings: 0, packets: 100, packetsLost: 0, packetsLate: 0, packetsDropped: 0 });
   });
 
   test("loss is a gap of its length, doubles and disorder leave no trace, sequence and timestamp wrap", async () => {

@@ -198,7 +198,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
   };
 }
 
-const noStats: MediaStats = { recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 };
+const noStats: MediaStats = { recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 };
 
 function addStats(a: MediaStats, b: MediaStats): MediaStats {
   return {
@@ -206,6 +206,7 @@ function addStats(a: MediaStats, b: MediaStats): MediaStats {
     tracks: a.tracks + b.tracks,
     packets: a.packets + b.packets,
     packetsLost: a.packetsLost + b.packetsLost,
+    packetsLate: a.packetsLate + b.packetsLate,
     packetsDropped: a.packetsDropped + b.packetsDropped,
     packetsRefusedSrtp: a.packetsRefusedSrtp + b.packetsRefusedSrtp,
     gaps: a.gaps + b.gaps,

@@ -47,7 +47,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
   const faulty = new Set<string>();
   const silent = new Set<string>();
   const pieceRetryAt = new Map<string, number>();
-  const ended = { packets: 0, packetsLost: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0 };
+  const ended = { packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0 };
   let lastBeat = performance.now();
   let lastSyncMs = 0;
   let committing: Promise<void> | null = null;
@@ -187,9 +187,10 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
       const recording = recordingOf(recordingId);
       const summary = await recording.finish(atMs);
       if (recordings.delete(recordingId)) {
-        const { packets, packetsLost, packetsDropped, packetsRefusedSrtp } = recording.stats();
+        const { packets, packetsLost, packetsLate, packetsDropped, packetsRefusedSrtp } = recording.stats();
         ended.packets += packets;
         ended.packetsLost += packetsLost;
+        ended.packetsLate += packetsLate;
         ended.packetsDropped += packetsDropped;
         ended.packetsRefusedSrtp += packetsRefusedSrtp;
         ended.gaps += summary.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
@@ -205,6 +206,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
         tracks: sum((one) => one.tracks),
         packets: ended.packets + sum((one) => one.packets),
         packetsLost: ended.packetsLost + sum((one) => one.packetsLost),
+        packetsLate: ended.packetsLate + sum((one) => one.packetsLate),
         packetsDropped: ended.packetsDropped + sum((one) => one.packetsDropped),
         packetsRefusedSrtp: ended.packetsRefusedSrtp + sum((one) => one.packetsRefusedSrtp),
         gaps: ended.gaps,

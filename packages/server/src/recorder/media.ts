@@ -32,12 +32,14 @@ export interface SealedPiece {
 
 export interface TrackSummary {
   readonly track: number;
-  readonly codec: string; // as on the wire; '' if nothing ever came
+  readonly codec: string; // as on the wire, each that came, in their order: `PCMU, OPUS`; '' if nothing ever came
   readonly sampleRate: number;
   readonly offsetMs: number;
   readonly durationMs: number;
   readonly packets: number;
   readonly packetsLost: number;
+  /** Came and are kept, but nobody can decode them; they are gaps too. */
+  readonly packetsUndecodable: number;
   readonly speech: readonly (readonly [fromMs: number, toMs: number])[];
   readonly gaps: readonly Gap[];
   /** RFC 6962 tree over the track's one-second chunks: root (hex) and number of leaves (core decision 14). */
@@ -82,7 +84,8 @@ export interface MediaStats {
   readonly tracks: number;
   readonly packets: number;
   readonly packetsLost: number;
-  readonly packetsDropped: number; // wrong source, malformed, unknown payload type
+  readonly packetsLate: number; // came, or were read, when their second was sealed
+  readonly packetsDropped: number; // wrong source, malformed, unknown payload type, timestamp that fits nothing
   readonly packetsRefusedSrtp: number; // did not authenticate, or came again
   readonly gaps: number;
   readonly journalBytes: number; // not yet freed

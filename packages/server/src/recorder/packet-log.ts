@@ -31,22 +31,39 @@ export function samplesOf(entry: LogEntry, sampleRate: number): number {
   return codec === undefined ? 0 : Math.floor((codec.samplesIn(entry.payload) * sampleRate) / codec.sampleRate);
 }
 
-/** A key that somebody pressed: number of the event (RFC 4733 table 3), how long. */
-export function keyPress(atSample: number, event: number, durationMs: number): LogEntry {
-  const payload = Buffer.alloc(3);
+/**
+ * A key that somebody pressed: number of the event (RFC 4733 table 3), how long. It may lie later than it began by
+ * `samplesBack`, because the second in which it began is sealed by then: the longest that is told of a press counts.
+ */
+export function keyPress(atSample: number, event: number, durationMs: number, samplesBack = 0): LogEntry {
+  const ms = Math.min(Math.round(durationMs), 0xffff_ffff);
+  const isShort = ms <= 0xffff && samplesBack === 0;
+  const payload = Buffer.alloc(isShort ? 3 : 9);
   payload.writeUInt8(event);
-  payload.writeUInt16BE(Math.min(Math.round(durationMs), 0xffff), 1);
+  if (isShort) payload.writeUInt16BE(ms, 1);
+  else {
+    payload.writeUInt32BE(ms, 1);
+    payload.writeUInt32BE(samplesBack, 5);
+  }
   return { atSample, codec: keyPressEntry, payload };
+}
+
+export interface LoggedPress {
+  readonly event: number;
+  readonly fromSample: number;
+  readonly durationMs: number;
+}
+
+export function readPress(entry: LogEntry): LoggedPress {
+  const payload = Buffer.from(entry.payload.buffer, entry.payload.byteOffset, entry.payload.length);
+  if (payload.length === 3) return { event: payload.readUInt8(0), fromSample: entry.atSample, durationMs: payload.readUInt16BE(1) };
+  return { event: payload.readUInt8(0), fromSample: entry.atSample - payload.readUInt32BE(5), durationMs: payload.readUInt32BE(1) };
 }
 
 const keys = "0123456789*#ABCD";
 
-/** The key of an entry as a telephone shows it; null for events that are no keys (tones of modems and the network). */
-export function readKeyPress(entry: LogEntry): { readonly key: string; readonly durationMs: number } | null {
-  const [event, high, low] = entry.payload;
-  const key = entry.codec === keyPressEntry && event !== undefined ? keys[event] : undefined;
-  return key === undefined || high === undefined || low === undefined ? null : { key, durationMs: high * 256 + low };
-}
+/** The key as a telephone shows it; null for events that are no keys (tones of modems and the network). */
+export const keyOf = ({ event }: Pick<LoggedPress, "event">): string | null => keys[event] ?? null;
 
 /** Sorts by place. `baseSample` is where offsets count from. */
 export function encodePacketLog(entries: readonly LogEntry[], baseSample: number): Buffer {

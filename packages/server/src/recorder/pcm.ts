@@ -89,9 +89,9 @@ function createStage(codec: Codec, sampleRate: number): Stage {
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 const loudness = new Map((["PCMU", "PCMA"] as const).map((name) => [name as string, decodeG711(name, everyByte).map((sample) => Math.abs(sample))] as const));
 
-/** Loudest sample of each payload in turn, 0…1, looking at every fourth: for the moving level in the portal, once per packet. */
-export function createLevelMeter(sampleRate: number): (codecId: number, payload: Uint8Array) => number {
-  const decoder = createTrackDecoder(sampleRate);
+/** Loudest sample of each payload in turn, 0…1, looking at every fourth: for the moving level in the portal, once per packet, at the lowest rate. */
+export function createLevelMeter(): (codecId: number, payload: Uint8Array) => number {
+  const decoder = createTrackDecoder(8_000);
   return (codecId, payload) => {
     const codec = codecById(codecId);
     const table = codec === undefined ? undefined : loudness.get(codec.name);

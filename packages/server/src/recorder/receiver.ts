@@ -4,27 +4,46 @@
  * a protected stream only those that authenticate, which is found out before they may move the pin or mean anything.
  */
 import { randomBytes } from "node:crypto";
-import { buildReceiverReport, createReception, createRtpFields, createSrtpReceiver, isRtcp, parseRtcp, readRtp, type Reception, type RtpFields } from "@earwitness/media";
+import { buildReceiverReport, createReception, createRtpFields, createSourceChoice, createSrtpReceiver, isRtcp, parseRtcp, readRtp, type Reception } from "@earwitness/media";
 import type { MediaAddress, StreamOffer } from "./call.ts";
-import { codecByName, keyPressEntry, noSound } from "./codecs.ts";
+import { codecByName, comfortNoise, isSound, keyPressEntry, noSound } from "./codecs.ts";
+import type { ArrivedPacket } from "./live-track.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import type { OpenUdpSocket, UdpSocket } from "./udp.ts";
 
 export interface Receiver {
   readonly rtpPort: number;
   readonly rtcpPort: number;
-  change(stream: StreamOffer): void;
+  change(stream: StreamOffer): Promise<void>;
   /** Sends a receiver report if anything came and one is due. */
   report(): void;
-  /** Packets that were not the stream's: other source, malformed, unknown payload type, absurd length. */
+  /** Packets that were not the stream's: other address, other source, malformed, unknown payload type, absurd length. */
   readonly dropped: number;
   /** Of a protected stream: packets that did not authenticate, or came again. */
   readonly refused: Refusals;
   close(): Promise<void>;
 }
 
-/** `fields` is used again for the next packet. */
-export type PacketListener = (fields: RtpFields, codec: number, payload: Buffer, arrivalMs: number, clockRateHz: number) => void;
+/** `packet` is used again for the next one. */
+export type PacketListener = (packet: ArrivedPacket, codec: number, payload: Buffer, arrivalMs: number, clockRateHz: number) => void;
+
+/** What comes under a payload type of the offer. */
+interface Accepted {
+  /** A codec's number, or what stands for a packet that is no sound. */
+  readonly entry: number;
+  /** Null: that of the speech around it. */
+  readonly clockRateHz: number | null;
+  readonly minPayloadBytes: number;
+  readonly maxPayloadBytes: number;
+}
+
+/** A packet of a source of which it is not yet known whether it is the stream's. */
+interface Held {
+  readonly packet: ArrivedPacket;
+  readonly accepted: Accepted;
+  readonly payload: Buffer;
+  readonly arrivalMs: number;
+}
 
 /** RFC 3550, 6.2: five seconds, drawn between half and one and a half, so that reports of many calls do not come at once. */
 const reportMs = 5_000;
@@ -33,7 +52,11 @@ const repinMs = 2_000;
 
 const nothing = Buffer.alloc(0);
 /** Four bytes an event; some send several in one packet (RFC 4733 §2.5.1.5), of which the first counts. */
-const maxPressBytes = 64;
+const pressBytes = { minPayloadBytes: 4, maxPayloadBytes: 64 };
+/** A level and the filter of the noise. */
+const noiseBytes = { minPayloadBytes: 1, maxPayloadBytes: 64 };
+/** Of comfort noise, which many send without having offered it (RFC 3551, table 4). */
+const staticNoiseType = 13;
 
 export async function openReceiver(options: {
   readonly bindAddress: string;
@@ -48,20 +71,24 @@ export async function openReceiver(options: {
   const reportSsrc = randomBytes(4).readUInt32BE(0);
   const cname = randomBytes(12).toString("base64url"); // says nothing of this host (RFC 7022)
   const fields = createRtpFields();
-  let codecs = codecsOf(options.stream);
-  let presses = pressesOf(options.stream);
+  let types = typesOf(options.stream);
   /** Comfort noise counts like the speech around it. */
   let clockOfSpeech = 8_000;
   let announced: MediaAddress | null = options.stream.remote;
-  /** The source that speaks for the stream. Its port is latched by the first packet: senders behind NAT cannot know theirs. */
+  /** The address that speaks for the stream. Its port is latched by the first packet: senders behind NAT cannot know theirs. */
   let pinned: { address: string; port: number | null } | null = announced === null ? null : { address: announced.address, port: null };
   let lastPacketAt = -Infinity;
+  const sources = createSourceChoice<Held>();
   let reporter: { address: string; port: number } | null = null;
   let reception: { ssrc: number; statistics: Reception } | null = null;
   let reportDueAt = 0;
   let dropped = 0;
   let srtp = options.stream.srtp === undefined ? null : createSrtpReceiver(options.stream.srtp);
   const refused = createRefusals();
+  /** RTCP comes on the RTP port (RFC 5761). */
+  let muxed = options.stream.rtcpMux === true;
+  let ownRtcp: UdpSocket | null = null;
+  let closed = false;
 
   function mayBePinned(address: string, port: number, arrivalMs: number): boolean {
     return pinned === null || (pinned.address === address && (pinned.port === null || pinned.port === port || arrivalMs - lastPacketAt > repinMs));
@@ -88,8 +115,11 @@ export async function openReceiver(options: {
     return null;
   }
 
+  /** Some senders put both on one port without a word; then what has a payload type of the offer is RTP all the same (RFC 5761 §4 binds only who multiplexes). */
+  const isReport = (bytes: Buffer): boolean => isRtcp(bytes) && (muxed || !types.has(bytes[1]! & 0x7f));
+
   function onRtp(arrived: Buffer, address: string, port: number, waitedMs = 0): void {
-    if (isRtcp(arrived)) return onRtcp(arrived, address, port, waitedMs); // some senders put both on one port (RFC 5761)
+    if (isReport(arrived)) return onRtcp(arrived, address, port, waitedMs);
     const arrivalMs = now() - waitedMs;
     const bytes = unprotect(arrived, address, port, arrivalMs);
     if (bytes === null) return;
@@ -97,31 +127,42 @@ export async function openReceiver(options: {
       dropped += 1;
       return;
     }
-    const codec = codecs.get(fields.payloadType);
+    const accepted = types.get(fields.payloadType);
     // Looked at before pinning: a stray packet of another protocol must not become the stream's source.
-    if (codec === undefined || fields.payloadLength === 0 || fields.payloadLength > codec.maxPayloadBytes) {
-      // A key press (RFC 4733) or comfort noise (RFC 3389) among the speech takes a sequence number, which is then not lost.
-      if (pinned?.address !== address || pinned.port !== port || reception?.ssrc !== fields.ssrc) dropped += 1;
-      else {
-        const clockRateHz = presses.get(fields.payloadType);
-        const isPress = clockRateHz !== undefined && fields.payloadLength >= 4 && fields.payloadLength <= maxPressBytes;
-        lastPacketAt = arrivalMs; // who sends these is there
-        options.onPacket(fields, isPress ? keyPressEntry : noSound, isPress ? keep(bytes) : nothing, arrivalMs, clockRateHz ?? clockOfSpeech);
-      }
+    if (accepted === undefined || fields.payloadLength < accepted.minPayloadBytes || fields.payloadLength > accepted.maxPayloadBytes) {
+      // Nobody can read it; but among the speech it takes a sequence number, which is then not lost.
+      if (pinned?.address !== address || pinned.port !== port || sources.current !== fields.ssrc) dropped += 1;
+      else take(fields, unreadable, nothing, arrivalMs);
       return;
     }
     if (!isPinned(address, port, arrivalMs)) {
       dropped += 1;
       return;
     }
+    if (fields.ssrc === sources.current) {
+      sources.heard(arrivalMs);
+      take(fields, accepted, keep(bytes), arrivalMs);
+      return;
+    }
+    const { sequence, timestamp, ssrc, marker } = fields;
+    takeAll(sources.other(ssrc, arrivalMs, { packet: { sequence, timestamp, ssrc, marker }, accepted, payload: keep(bytes), arrivalMs }));
+  }
+
+  function takeAll(packets: readonly Held[]): void {
+    for (const { packet, accepted, payload, arrivalMs } of packets) take(packet, accepted, payload, arrivalMs);
+  }
+
+  /** The packet is the stream's. */
+  function take(packet: ArrivedPacket, { entry, clockRateHz }: Accepted, payload: Buffer, arrivalMs: number): void {
     lastPacketAt = arrivalMs;
-    if (reception?.ssrc !== fields.ssrc) {
-      reception = { ssrc: fields.ssrc, statistics: createReception({ ssrc: fields.ssrc, clockRateHz: codec.clockRateHz }) };
+    const isSpeech = isSound(entry);
+    if (isSpeech) clockOfSpeech = clockRateHz!;
+    if (reception?.ssrc !== packet.ssrc) {
+      reception = { ssrc: packet.ssrc, statistics: createReception({ ssrc: packet.ssrc, clockRateHz: clockOfSpeech }) };
       reportDueAt ||= nextReport();
     }
-    reception.statistics.receive(fields.sequence, fields.timestamp, lastPacketAt);
-    clockOfSpeech = codec.clockRateHz;
-    options.onPacket(fields, codec.id, keep(bytes), lastPacketAt, codec.clockRateHz);
+    reception.statistics.receive(packet.sequence, isSpeech ? packet.timestamp : null, arrivalMs);
+    options.onPacket(packet, entry, payload, arrivalMs, clockRateHz ?? clockOfSpeech);
   }
 
   /** The packet is only lent (udp.ts), the payload is kept: here and nowhere sooner, so that a flood of foreign packets is not copied. */
@@ -155,30 +196,44 @@ export async function openReceiver(options: {
   const nextReport = (): number => now() + reportMs * (0.5 + Math.random());
 
   const rtp = await options.open(options.bindAddress, options.rtpPort, onRtp);
-  let rtcp: UdpSocket;
+  const openRtcp = (): Promise<UdpSocket> => options.open(options.bindAddress, options.rtpPort === 0 ? 0 : options.rtpPort + 1, onRtcp);
   try {
-    // One port for both where the client offers it (RFC 5761).
-    rtcp = options.stream.rtcpMux === true ? rtp : await options.open(options.bindAddress, options.rtpPort === 0 ? 0 : options.rtpPort + 1, onRtcp);
+    if (!muxed) ownRtcp = await openRtcp();
   } catch (error) {
     await rtp.close();
     throw error;
   }
+  const rtcp = (): UdpSocket => (muxed ? rtp : (ownRtcp ?? rtp));
+
+  /** A sender that no longer multiplexes gets a port for its reports. Where another program has it, they go on coming to the RTP port. */
+  async function openRtcpLate(): Promise<void> {
+    const opened = await openRtcp().catch(() => null);
+    if (closed) await opened?.close();
+    else ownRtcp = opened;
+  }
 
   return {
     rtpPort: rtp.port,
-    rtcpPort: rtcp.port,
-    change(stream) {
+    get rtcpPort() {
+      return rtcp().port;
+    },
+    async change(stream) {
       // What was accepted before may still be on its way, or in the socket (RFC 3264 §8.3.2): types that got no other meaning keep theirs.
-      codecs = new Map([...codecs, ...codecsOf(stream)]);
-      presses = pressesOf(stream);
+      types = new Map([...types, ...typesOf(stream)]);
       if (stream.srtp === undefined) srtp = null;
       else if (srtp === null) srtp = createSrtpReceiver(stream.srtp);
       else srtp.rekey(stream.srtp);
       const moved = stream.remote !== null && (stream.remote.address !== announced?.address || stream.remote.rtpPort !== announced.rtpPort);
       if (stream.remote !== null) announced = stream.remote;
-      if (!moved) return;
-      pinned = { address: stream.remote.address, port: null };
-      reporter = null;
+      if (moved) {
+        pinned = { address: stream.remote.address, port: null };
+        reporter = null;
+        takeAll(sources.end());
+        sources.forget();
+      }
+      if (muxed !== (stream.rtcpMux === true)) reporter = null; // where its reports come from changes too
+      muxed = stream.rtcpMux === true;
+      if (!muxed && ownRtcp === null) await openRtcpLate();
     },
     report() {
       if (reception === null || reportDueAt === 0 || now() < reportDueAt) return;
@@ -187,20 +242,28 @@ export async function openReceiver(options: {
       if (to === null) return;
       const report = buildReceiverReport({ ssrc: reportSsrc, cname, blocks: [reception.statistics.report(now())] });
       const bytes = srtp === null ? report : srtp.protectRtcp(report);
-      if (bytes !== null) rtcp.send(bytes, to.port, to.address);
+      if (bytes !== null) rtcp().send(bytes, to.port, to.address);
     },
     get dropped() {
-      return dropped;
+      return dropped + sources.strays;
     },
     refused,
     async close() {
-      await Promise.all([rtp.close(), rtcp.close()]);
+      closed = true;
+      await Promise.all([rtp.close(), ownRtcp?.close()]);
+      takeAll(sources.end());
     },
   };
 }
 
-const pressesOf = (stream: StreamOffer) => new Map((stream.keyPresses ?? []).map(({ number, clockRateHz }) => [number, clockRateHz]));
+const unreadable: Accepted = { entry: noSound, clockRateHz: null, minPayloadBytes: 0, maxPayloadBytes: Infinity };
 
-function codecsOf(stream: StreamOffer) {
-  return new Map(stream.payloads.map((payload) => [payload.number, codecByName(payload.codec)]));
+function typesOf({ payloads, keyPresses = [], comfortNoise: noise = [] }: StreamOffer): Map<number, Accepted> {
+  const types = new Map<number, Accepted>([staticNoiseType, ...noise].map((number) => [number, { entry: comfortNoise, clockRateHz: null, ...noiseBytes }]));
+  for (const { number, clockRateHz } of keyPresses) types.set(number, { entry: keyPressEntry, clockRateHz, ...pressBytes });
+  for (const { number, codec } of payloads) {
+    const { id, clockRateHz, maxPayloadBytes } = codecByName(codec);
+    types.set(number, { entry: id, clockRateHz, minPayloadBytes: 1, maxPayloadBytes });
+  }
+  return types;
 }

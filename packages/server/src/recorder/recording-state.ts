@@ -11,12 +11,12 @@ export interface TrackState {
   readonly sampleRate: number;
   /** When the sender was to send, media time: hold, and the time before and after the stream, lie outside. `to` null: still. */
   readonly sending: readonly { readonly fromMs: number; readonly toMs: number | null }[];
-  /** Audio that was there and could not be kept or read back: `disk`, `decrypt`, `recorder_restart`. */
+  /** Audio that was there and could not be kept or read back: `disk`, `decrypt`, `recorder_restart`, `late`; and `loss` that showed too late. */
   readonly gaps: readonly Gap[];
   /** When packets came that none of the stream's SRTP keys fitted; absent: never. */
   readonly refused?: readonly RefusedSpan[];
-  /** When the sender left packets out on purpose, for a second or more; absent: never. */
-  readonly quiet?: readonly { readonly fromMs: number; readonly toMs: number }[];
+  /** When the sender left packets out on purpose, for a second or more; absent: never. `toMs` null: still, as its last word was comfort noise. */
+  readonly quiet?: readonly { readonly fromMs: number; readonly toMs: number | null }[];
 }
 
 export interface RecordingState {

@@ -277,7 +277,9 @@ async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly
 
   const key = await options.vault.createDataKey(tenant);
   const sealer = createPieceSealer(key, { tenantId, recordingId });
-  const lastSecond = Math.max(covered, Math.ceil(endMs / 1000));
+  // A key that is pressed has a place beyond the last sound.
+  const journaled = [...journal.seconds.values()].flatMap((seconds) => [...seconds.keys()]);
+  const lastSecond = journaled.reduce((last, second) => Math.max(last, second + 1), Math.max(covered, Math.ceil(endMs / 1000)));
   const paths: string[] = [];
   let seq = (found.at(-1)?.piece.seq ?? -1) + 1;
   for (let from = covered; ; from += pieceSeconds) {

@@ -3,9 +3,9 @@
  * runs, so that the end of a call costs nothing; fed by recovery from pieces with the same result.
  */
 import type { Gap } from "@earwitness/contract";
-import { createSpeechDetector } from "@earwitness/media";
+import { createSpeechDetector, isOpusPacket } from "@earwitness/media";
 import { codecById, keyPressEntry, lostEntry } from "./codecs.ts";
-import { readKeyPress, samplesOf, type LogEntry } from "./packet-log.ts";
+import { keyOf, readPress, samplesOf, type LoggedPress, type LogEntry } from "./packet-log.ts";
 import { copyInto, createTrackDecoder } from "./pcm.ts";
 import type { TrackState } from "./recording-state.ts";
 import type { KeyPress, TrackSummary } from "./media.ts";
@@ -21,93 +21,134 @@ export interface TrackAnalysis {
 /** A sender that sends nothing for this long is missing, not pausing. */
 const noMediaMs = 2_000;
 
+/** Who speaks when, and how loud, is told at the lowest rate: a stream that was only offered a wider codec costs no more than others, and nothing is to be heard here. */
+const heardRate = 8_000;
+
 type Span = { from: number; to: number };
 
 export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
-  const speech = createSpeechDetector({ sampleRate });
-  let codec = "";
+  const speech = createSpeechDetector({ sampleRate: heardRate });
+  const factor = sampleRate / heardRate;
+  const codecs = new Set<string>();
   let first = -1;
   let end = 0;
   let packets = 0;
+  let undecodable = 0;
   let packetSamples = 0;
   let lostSamples = 0;
   const losses: Span[] = [];
+  const unheard: Span[] = [];
   /** Where anything came, or is known to have been lost; shorter silences on the wire are joined. */
   const wire: Span[] = [];
-  const decoder = createTrackDecoder(sampleRate);
+  const decoder = createTrackDecoder(heardRate);
   /** Sound of the packet that runs over into the next second. */
   let carried: { readonly atSample: number; readonly pcm: Int16Array } | null = null;
-  const keyPresses: KeyPress[] = [];
+  const presses = new Map<string, LoggedPress>();
   const ms = (samples: number): number => (samples * 1000) / sampleRate;
+
+  function notePress(press: LoggedPress): void {
+    const name = `${press.fromSample}/${press.event}`;
+    const known = presses.get(name);
+    if (known === undefined || known.durationMs < press.durationMs) presses.set(name, press);
+  }
+
+  function noteSound(entry: LogEntry, to: number): void {
+    const codec = codecById(entry.codec);
+    if (codec !== undefined) codecs.add(codec.name);
+    packets += 1;
+    packetSamples = to - entry.atSample;
+    if (first < 0) first = entry.atSample;
+    end = Math.max(end, to);
+    if (codec?.name !== "OPUS" || isOpusPacket(entry.payload)) return;
+    undecodable += 1;
+    join(unheard, { from: entry.atSample, to }, 0);
+  }
+
+  /** Adds the second's sound to speech and peaks. */
+  function hear(second: number, entries: readonly LogEntry[]): void {
+    const from = second * heardRate;
+    const pcm = new Int16Array(heardRate);
+    if (carried !== null) copyInto(carried.pcm, carried.atSample, pcm, from);
+    carried = null;
+    for (const told of entries) {
+      const entry = factor === 1 ? told : { ...told, atSample: Math.floor(told.atSample / factor) };
+      const runsOver = entry.codec !== lostEntry && entry.atSample + samplesOf(entry, heardRate) > from + heardRate;
+      if (!runsOver) decoder.decodeInto(entry, pcm, from);
+      else {
+        const sound = decoder.decode(entry);
+        if (sound === null) continue;
+        copyInto(sound, entry.atSample, pcm, from);
+        carried = { atSample: entry.atSample, pcm: sound };
+      }
+    }
+    if (first < 0) return;
+    // Of the first and the last second only what is really there.
+    const soundFrom = Math.max(from, Math.floor(first / factor));
+    speech.push(pcm.subarray(soundFrom - from, Math.max(0, Math.ceil(end / factor) - from)), soundFrom);
+  }
 
   return {
     add(second, entries) {
       for (const entry of entries) {
-        const samples = samplesOf(entry, sampleRate);
-        const to = entry.atSample + samples;
+        const to = entry.atSample + samplesOf(entry, sampleRate);
         if (entry.codec === keyPressEntry) {
-          const press = readKeyPress(entry);
-          if (press !== null) keyPresses.push({ atMs: Math.floor(ms(entry.atSample)), ...press });
-        } else if (entry.codec === lostEntry) {
-          lostSamples += samples;
-          join(losses, { from: entry.atSample, to }, 0);
-        } else {
-          codec = codecById(entry.codec)?.name ?? codec;
-          packets += 1;
-          packetSamples = samples;
-          if (first < 0) first = entry.atSample;
-          end = Math.max(end, to);
+          const press = readPress(entry);
+          notePress(press);
+          join(wire, { from: press.fromSample, to: Math.max(to, press.fromSample + (press.durationMs * sampleRate) / 1000) }, (noMediaMs * sampleRate) / 1000);
+          continue;
         }
+        if (entry.codec === lostEntry) {
+          lostSamples += to - entry.atSample;
+          join(losses, { from: entry.atSample, to }, 0);
+        } else noteSound(entry, to);
         join(wire, { from: entry.atSample, to }, (noMediaMs * sampleRate) / 1000);
       }
-      const from = second * sampleRate;
-      const pcm = new Int16Array(sampleRate);
-      if (carried !== null) copyInto(carried.pcm, carried.atSample, pcm, from);
-      carried = null;
-      for (const entry of entries) {
-        const runsOver = entry.atSample + samplesOf(entry, sampleRate) > from + sampleRate;
-        if (!runsOver || entry.codec === lostEntry) decoder.decodeInto(entry, pcm, from);
-        else {
-          const sound = decoder.decode(entry);
-          if (sound === null) continue;
-          copyInto(sound, entry.atSample, pcm, from);
-          carried = { atSample: entry.atSample, pcm: sound };
-        }
-      }
-      if (first < 0) return;
-      // Of the first and the last second only what is really there.
-      const soundFrom = Math.max(from, first);
-      speech.push(pcm.subarray(soundFrom - from, Math.max(0, end - from)), soundFrom);
+      hear(second, entries);
     },
     get endMs() {
       return Math.ceil(ms(end));
     },
     summary(state, untilMs) {
       const offsetMs = first < 0 ? 0 : Math.floor(ms(first));
-      const lossGaps = losses.map((span): Gap => ({ fromMs: Math.floor(ms(span.from)), toMs: Math.ceil(ms(span.to)), reason: "loss" }));
+      const gapsOf = (spans: readonly Span[], reason: Gap["reason"]): Gap[] => spans.map(({ from, to }) => gapOf(reason)({ from: ms(from), to: ms(to) }));
       const onWire = wire.map((span) => ({ from: ms(span.from), to: ms(span.to) }));
       // What the sender left out on purpose (comfort noise, discontinuous transmission) is silence, not missing.
-      const quiet = (state.quiet ?? []).map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs }));
-      const silent = state.sending.flatMap(({ fromMs, toMs }) => without({ from: fromMs, to: toMs ?? untilMs }, onWire)).flatMap((span) => without(span, quiet));
+      const quiet = (state.quiet ?? []).map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs ?? Math.max(fromMs, untilMs) }));
+      const known = state.gaps.filter(({ reason }) => reason === "late" || reason === "loss").map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs }));
+      const silent = state.sending
+        .flatMap(({ fromMs, toMs }) => without({ from: fromMs, to: toMs ?? untilMs }, onWire))
+        .flatMap((span) => without(span, quiet))
+        .flatMap((span) => without(span, known));
       // Where packets came all the while that no key fitted, audio was there and could not be decrypted. A few are anybody's.
       const refused = (state.refused ?? []).map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs }));
       const undecrypted = silent.flatMap((span) => within(span, refused)).filter(isLong);
       const noMedia = silent.flatMap((span) => without(span, undecrypted)).filter(isLong);
       return {
         track: state.track,
-        codec,
+        codec: [...codecs].join(", "),
         sampleRate,
         offsetMs,
         durationMs: first < 0 ? 0 : Math.ceil(ms(end)) - offsetMs,
         packets,
         packetsLost: packetSamples === 0 ? 0 : Math.round(lostSamples / packetSamples),
+        packetsUndecodable: undecodable,
         speech: speech.segments(),
-        gaps: [...lossGaps, ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
+        gaps: [...gapsOf(losses, "loss"), ...gapsOf(unheard, "undecodable"), ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
         peaks: speech.peaks(),
-        keyPresses,
+        keyPresses: keyPressesOf(presses.values(), ms),
       };
     },
   };
+}
+
+/** Events that are no keys are left out. */
+function keyPressesOf(presses: Iterable<LoggedPress>, ms: (samples: number) => number): KeyPress[] {
+  const found: KeyPress[] = [];
+  for (const press of [...presses].sort((a, b) => a.fromSample - b.fromSample)) {
+    const key = keyOf(press);
+    if (key !== null) found.push({ atMs: Math.floor(ms(press.fromSample)), key, durationMs: press.durationMs });
+  }
+  return found;
 }
 
 /** Appends the span, or lengthens the last one when it follows within `reach`. */

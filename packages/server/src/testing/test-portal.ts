@@ -99,7 +99,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     ready: options.ready ?? (() => ({ ready: true, reasons: [] })),
     portalReady: async () => ({ ready: await pingDb(db), reasons: [] }),
     metrics: {
-      recorder: () => ({ calls: 2, recordings: 2, tracks: 4, packets: 1000, packetsLost: 3, packetsDropped: 1, packetsRefusedSrtp: 0, gaps: 1, journalBytes: 4096, journalLagMs: 150, lastSyncMs: 2 }),
+      recorder: () => ({ calls: 2, recordings: 2, tracks: 4, packets: 1000, packetsLost: 3, packetsLate: 0, packetsDropped: 1, packetsRefusedSrtp: 0, gaps: 1, journalBytes: 4096, journalLagMs: 150, lastSyncMs: 2 }),
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
       logs: () => null,

@@ -578,6 +578,8 @@ export const en = {
   "gap.recorder_restart": "The recorder restarted",
   "gap.disk": "The disk could not keep up",
   "gap.decrypt": "Audio could not be decrypted",
+  "gap.late": "The recorder was too busy to read the audio in time",
+  "gap.undecodable": "Audio could not be decoded",
   "gap.one": "{who}: {reason}, {from}–{to}",
   "gap.down": "Recorder was down from {from} until {until} ({duration})",
   "gap.down.lost": "{down}. Whatever was said then is not in this recording.",

@@ -42,3 +42,12 @@ test("other losses keep their speaker and their place in the recording", () => {
   const lossy = { ...call, tracks: [{ ...first!, gaps: [{ fromMs: 2_000, toMs: 2_400, reason: "loss" as const }, ...first!.gaps] }, ...others] };
   expect(said(lossy)).toEqual(["Recorder was down from 04:37:45 until 04:38:45 (00:01:00)", "Adele Vance: Packets were lost on the network, 0:02.0–0:02.4"]);
 });
+
+test.each([
+  ["late", "The recorder was too busy to read the audio in time"],
+  ["undecodable", "Audio could not be decoded"],
+] as const)("a gap of %s says why", (reason, words) => {
+  const call = callDownFor(60_000);
+  const [first] = call.tracks;
+  expect(said({ ...call, tracks: [{ ...first!, gaps: [{ fromMs: 2_000, toMs: 2_400, reason }] }] })).toEqual([`Adele Vance: ${words}, 0:02.0–0:02.4`]);
+});
