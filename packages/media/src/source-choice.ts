@@ -6,10 +6,12 @@
 export interface SourceChoice<T> {
   /** -1 before the first packet. */
   readonly current: number;
-  /** A packet of the current source came. */
+  /** Packets of another source are held. */
+  readonly isDoubted: boolean;
+  /** A packet of the current source came. To be said only while that is doubted, so that a stream of one source costs nothing. */
   heard(atMs: number): void;
-  /** A packet of another source; answers the packets that are the stream's from now on, in the order in which they came. */
-  other(ssrc: number, atMs: number, packet: T): readonly T[];
+  /** A packet of another source, the current one having been heard last at `heardMs`; answers the packets that are the stream's from now on, in the order in which they came. */
+  other(ssrc: number, atMs: number, heardMs: number, packet: T): readonly T[];
   /** Nothing more will come: what is held was a change if the source before said no more. */
   end(): readonly T[];
   /** The stream comes from elsewhere now: the next source is taken as it comes. */
@@ -86,6 +88,9 @@ export function createSourceChoice<T>(): SourceChoice<T> {
     get current() {
       return current;
     },
+    get isDoubted() {
+      return candidate !== null;
+    },
     heard(atMs) {
       currentMs = atMs;
       if (candidate === null) return;
@@ -94,12 +99,12 @@ export function createSourceChoice<T>(): SourceChoice<T> {
       if (besideMs > BESIDE_MS) suspect(candidate.ssrc, besideMs > STRAY_MS ? 2 : 1);
       if (atMs - candidate.lastMs > HELD_MS) drop();
     },
-    other(ssrc, atMs, packet) {
+    other(ssrc, atMs, heardMs, packet) {
       if (current < 0) {
         current = ssrc;
-        currentMs = atMs;
         return [packet];
       }
+      currentMs = Math.max(currentMs, heardMs);
       if (candidate !== null && candidate.ssrc !== ssrc) {
         // One at a time: a sender that makes up a new source for each packet shall not fill the memory.
         if (atMs - candidate.lastMs <= SILENCE_MS) {

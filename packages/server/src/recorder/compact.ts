@@ -1,7 +1,7 @@
 /**
- * Makes Ogg/Opus of a recording's pieces, one file for each wire track, a fifth of the size: for the archive. It leaves a
- * record of the derivation (from which bytes, by which encoder, with which settings) for the second manifest; whether the
- * pieces are kept is for the caller to decide.
+ * Makes Ogg/Opus of a recording's pieces, one file for each wire track, a fifth of the size: for the archive. What came as Opus
+ * is carried over as it came. It leaves a record of the derivation (from which bytes, by which encoder, with which settings) for
+ * the second manifest; whether the pieces are kept is for the caller to decide.
  */
 import { Encoder } from "@evan/opus";
 import opusPackage from "@evan/opus/package.json" with { type: "json" };
@@ -12,6 +12,7 @@ import type { MintedKey, Vault } from "#vault";
 import { isOpusRate } from "./codecs.ts";
 import type { StoredObject } from "./facts.ts";
 import { objectPrefix } from "./object-prefix.ts";
+import { packOpusTrack, type CarriedOver } from "./pack-opus-track.ts";
 import { openRecordingReader, type ReadableObject, type RecordingReader } from "./reader.ts";
 
 export interface CompactOptions {
@@ -31,7 +32,7 @@ export interface Compacted {
 export interface Derivation {
   readonly sources: readonly { readonly objectName: string; readonly sha256: string }[];
   readonly encoder: string;
-  readonly tracks: readonly { readonly track: number; readonly objectName: string; readonly sha256: string; readonly fromMs: number; readonly durationMs: number; readonly settings: EncoderSettings }[];
+  readonly tracks: readonly { readonly track: number; readonly objectName: string; readonly sha256: string; readonly fromMs: number; readonly durationMs: number; readonly settings: EncoderSettings | CarriedOver }[];
 }
 
 export interface EncoderSettings {
@@ -59,22 +60,23 @@ export async function compact(options: CompactOptions): Promise<Compacted> {
   const { vault, tenant, recordingId, pieces } = options;
   const { tenantId } = tenant;
   const key = await vault.createDataKey(tenant);
-  const reader = await openRecordingReader({ vault, tenantId, recordingId, objects: pieces, tracks: options.tracks });
-  try {
-    const objects: StoredObject[] = [];
-    const tracks: Derivation["tracks"][number][] = [];
-    for (const track of options.tracks) {
-      if (track.durationMs === 0) continue;
-      const { bytes, settings } = await encodeTrack(reader, track);
+  const objects: StoredObject[] = [];
+  const tracks: Derivation["tracks"][number][] = [];
+  for (const track of options.tracks) {
+    if (track.durationMs === 0) continue;
+    // Each alone: a reader counts in the highest rate of what it was opened with, an archive of a track in the track's.
+    const reader = await openRecordingReader({ vault, tenantId, recordingId, objects: pieces, tracks: [track] });
+    try {
+      const { bytes, settings } = (await packOpusTrack(reader, track)) ?? (await encodeTrack(reader, track));
       const { objectName, ...stored } = await putTrack(vault, key, tenantId, recordingId, track.track, bytes);
       objects.push({ objectName, kind: "opus", seq: track.track, keyId: key.keyId, ...stored, fromMs: track.offsetMs, toMs: track.offsetMs + track.durationMs });
       tracks.push({ track: track.track, objectName, sha256: stored.sha256, fromMs: track.offsetMs, durationMs: track.durationMs, settings });
+    } finally {
+      await reader.close();
     }
-    const sources = pieces.map(({ objectName, sha256 }) => ({ objectName, sha256 }));
-    return { objects, derivation: { sources, encoder: `${opusPackage.name} ${opusPackage.version}`, tracks } };
-  } finally {
-    await reader.close();
   }
+  const sources = pieces.map(({ objectName, sha256 }) => ({ objectName, sha256 }));
+  return { objects, derivation: { sources, encoder: `${opusPackage.name} ${opusPackage.version}`, tracks } };
 }
 
 async function putTrack(vault: Vault, key: MintedKey, tenantId: string, recordingId: string, track: number, bytes: Uint8Array): Promise<{ objectName: string; sizeBytes: number; sha256: string }> {

@@ -5,7 +5,7 @@
 import type { Gap } from "@earwitness/contract";
 import { createLatePlaces, createReorder, createTimeline, type LatePlaces, type Reorder } from "@earwitness/media";
 import { comfortNoise, isSound, keyPressEntry, lostEntry } from "./codecs.ts";
-import { createLivePresses } from "./live-presses.ts";
+import { createLivePresses, type PressPacket } from "./live-presses.ts";
 import { lost, samplesOf, type LogEntry } from "./packet-log.ts";
 import { createQuiet } from "./quiet.ts";
 
@@ -45,14 +45,12 @@ const maxBeforeFirst = 100;
 
 interface Waiting {
   readonly sequence: number;
-  /** As it came. */
-  readonly rtpTimestamp: number;
   /** In samples of the track, and like a clock that began anywhere. */
   readonly timestamp: number;
-  readonly clockRateHz: number;
   readonly marker: boolean;
   readonly codec: number;
   readonly payload: Uint8Array;
+  readonly press: PressPacket | null;
 }
 
 export function createLiveTrack(options: { readonly sampleRate: number; readonly firstSecond: number; readonly level: (codec: number, payload: Uint8Array) => number }): LiveTrack {
@@ -66,11 +64,15 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
   let latePlaces: LatePlaces = createLatePlaces();
   let ssrc = -1;
   let clock = 0;
-  let newest = { timestamp: 0, atSample: 0, samples: 0, arrivalMs: 0 };
+  const newest = { timestamp: 0, atSample: 0, samples: 0, arrivalMs: 0 };
+  /** A key was pressed on the stream: until then no packet of speech has to ask. */
+  let hasPresses = false;
   /** Where the numbering of the present packets begins; null before. */
   let firstSample: number | null = null;
   /** Packets that are missing before others than speech, and may have been speech. */
   let owed = 0;
+  /** The last that came was comfort noise. */
+  let isNoisy = false;
   let pending: LogEntry[] = [];
   let pendingSinceMs = 0;
   let sealedBefore = options.firstSecond;
@@ -84,9 +86,10 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     return createReorder<Waiting>({
       release(packet, arrivalMs, missed, restarted) {
         if (isSound(packet.codec) || packet.codec === comfortNoise) place(ofSource, packet, arrivalMs, missed, restarted);
-        else if (packet.codec === keyPressEntry) {
+        else if (packet.press !== null) {
+          hasPresses = true;
           const atSample = newest.samples === 0 ? null : newest.atSample + ((packet.timestamp - newest.timestamp) | 0);
-          const fromSample = presses.receive(packet, arrivalMs, packet.clockRateHz === clock ? atSample : null, arrivalSample(arrivalMs));
+          const fromSample = presses.receive(packet.press, arrivalMs, packet.press.clockRateHz === clock ? atSample : null, arrivalSample(arrivalMs));
           if (missed > 0) owed += presses.speechAmong(missed, timeline.endSample === null || newest.samples === 0 ? 0 : (fromSample - timeline.endSample) / newest.samples);
         } else owed += missed;
       },
@@ -100,10 +103,13 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     const hasSound = isSound(packet.codec);
     const samples = hasSound ? samplesOf({ atSample: 0, codec: packet.codec, payload: packet.payload }, sampleRate) : 0;
     const before = timeline.endSample;
-    const gone = presses.speechAfter(missed) + owed;
+    const gone = (hasPresses ? presses.speechAfter(missed) : missed) + owed;
     owed = 0;
     const { fromSample, gap, anchored } = timeline.place({ ssrc: ofSource, timestamp: packet.timestamp, samples, arrivalMs, missing: gone, marker: packet.marker, restarted });
-    newest = { timestamp: packet.timestamp, atSample: fromSample, samples: samples || newest.samples, arrivalMs };
+    newest.timestamp = packet.timestamp;
+    newest.atSample = fromSample;
+    newest.samples = samples || newest.samples;
+    newest.arrivalMs = arrivalMs;
     missing += gone;
     if (firstSample === null || restarted) {
       firstSample = fromSample;
@@ -113,9 +119,10 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     } else if (missed > 0) latePlaces.add(packet.sequence, missed, before ?? 0, fromSample);
     if (gap !== null) keepLoss(gap.fromSample, gap.toSample, arrivalMs);
     // The sender had nothing to say: nothing is missing in the sequence and its clock went on, or it sent comfort noise before.
-    if (before !== null && (quiet.isOpen || (!anchored && gone === 0 && !restarted))) quiet.add(gap?.toSample ?? before, fromSample);
-    if (hasSound) quiet.close();
-    else quiet.open(fromSample);
+    if (before !== null && fromSample > before && (isNoisy || (!anchored && gone === 0 && !restarted))) quiet.add(gap?.toSample ?? before, fromSample);
+    if (!hasSound) quiet.open(fromSample);
+    else if (isNoisy) quiet.close();
+    isNoisy = !hasSound;
     if (hasSound) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
   }
 
@@ -186,7 +193,8 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
       // Wraps as the packet's own does, where the track's rate is a multiple of the clock's; else once in a day it is placed by its arrival.
       const factor = sampleRate / clockRateHz;
       const timestamp = (Number.isInteger(factor) ? Math.imul(rtpTimestamp, factor) : Math.floor(rtpTimestamp * factor)) >>> 0;
-      const packet: Waiting = { sequence, rtpTimestamp, timestamp, clockRateHz, marker, codec, payload };
+      const press = codec === keyPressEntry ? { rtpTimestamp, marker, clockRateHz, payload } : null;
+      const packet: Waiting = { sequence, timestamp, marker, codec, payload, press };
       const became = reorder.push(sequence, packet, arrivalMs);
       if (became === "duplicate" || !isSound(codec)) return;
       if (became === "late") return receiveLate(packet, arrivalMs);
@@ -201,7 +209,7 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     },
     drain(nowMs) {
       reorder.drain(nowMs);
-      presses.drain(nowMs);
+      if (hasPresses) presses.drain(nowMs);
     },
     takeSeconds(before) {
       sealedBefore = Math.max(sealedBefore, before);

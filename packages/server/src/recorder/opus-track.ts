@@ -3,13 +3,14 @@ import { Decoder } from "@evan/opus";
 import { OPUS_RATE_HZ, parseOggOpus, type OpusPacket } from "@earwitness/media";
 import { NotAuthentic, type Vault } from "#vault";
 import { isOpusRate } from "./codecs.ts";
+import { preRollMs } from "./pcm.ts";
 
 export interface OpusTrack {
-  readPcm(fromSample: number, count: number): Promise<Int16Array>;
+  /** Of the recording's timeline, at the track's rate; zeros where there is no audio. */
+  decodeSecond(second: number): Int16Array;
 }
 
-/** A decoder that starts in the middle has converged after 80 ms (RFC 7845, 4.6). */
-const preRollSamples = (OPUS_RATE_HZ * 80) / 1000;
+const preRollSamples = (OPUS_RATE_HZ * preRollMs) / 1000;
 
 export async function openOpusTrack(options: {
   readonly vault: Vault;
@@ -27,33 +28,36 @@ export async function openOpusTrack(options: {
   const ratio = sampleRate / OPUS_RATE_HZ;
   const startsAt = ((object.fromMs ?? 0) * sampleRate) / 1000;
   const total = Math.round(file.totalSamples * ratio);
-  let decoder = new Decoder({ channels: 1, sample_rate: sampleRate });
-  /** The packet that the decoder is ready for: reading on costs no pre-roll. */
-  let ready = -1;
+  const decoder = new Decoder({ channels: 1, sample_rate: sampleRate });
+
+  function decode(packet: OpusPacket): Int16Array {
+    try {
+      const bytes = decoder.decode(packet.data);
+      return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+    } catch {
+      return new Int16Array(Math.round(packet.samples * ratio)); // as it came from the wire: nobody can hear it
+    }
+  }
 
   return {
-    async readPcm(fromSample, count) {
-      const pcm = new Int16Array(count);
+    decodeSecond(second) {
+      const pcm = new Int16Array(sampleRate);
+      const fromSample = second * sampleRate;
       const from = Math.max(0, fromSample - startsAt);
-      const to = Math.min(fromSample + count - startsAt, total);
+      const to = Math.min(fromSample + sampleRate - startsAt, total);
       if (from >= to) return pcm;
       const wanted = from / ratio + file.preSkip;
       const end = to / ratio + file.preSkip;
-      let index = packetAt(file.packets, wanted);
-      if (index !== ready) {
-        decoder = new Decoder({ channels: 1, sample_rate: sampleRate });
-        index = packetAt(file.packets, Math.max(0, wanted - preRollSamples));
-      }
+      decoder.reset();
+      let index = packetAt(file.packets, Math.max(0, wanted - preRollSamples));
       for (let packet = file.packets[index]; packet !== undefined && packet.fromSample < end; packet = file.packets[index]) {
-        const decoded = decoder.decode(packet.data);
-        const samples = new Int16Array(decoded.buffer, decoded.byteOffset, decoded.byteLength / 2);
+        const samples = decode(packet);
         const at = Math.round((packet.fromSample - file.preSkip) * ratio) + startsAt - fromSample;
         const first = Math.max(0, -at, from + startsAt - fromSample - at);
         const last = Math.min(samples.length, to + startsAt - fromSample - at);
         if (last > first) pcm.set(samples.subarray(first, last), at + first);
         index += 1;
       }
-      ready = index;
       return pcm;
     },
   };

@@ -8,7 +8,6 @@ export interface Quiet {
   /** From here on there is comfort noise, until something else comes. */
   open(fromSample: number): void;
   close(): void;
-  readonly isOpen: boolean;
   /** Those of a second and more; shorter pauses are how people speak. */
   spans(): { fromMs: number; toMs: number | null }[];
 }
@@ -33,9 +32,6 @@ export function createQuiet(sampleRate: number): Quiet {
     },
     close() {
       openFrom = null;
-    },
-    get isOpen() {
-      return openFrom !== null;
     },
     spans() {
       const ms = (sample: number): number => (sample * 1000) / sampleRate;

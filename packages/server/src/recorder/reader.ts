@@ -10,6 +10,7 @@ import { openOpusTrack, type OpusTrack } from "./opus-track.ts";
 import { byPlace, type LogEntry } from "./packet-log.ts";
 import { createResampler } from "@earwitness/media";
 import { createTrackDecoder, preRollMs } from "./pcm.ts";
+import { createSoundBlocks, type SoundBlocks } from "./sound-blocks.ts";
 
 export interface ReadableObject {
   readonly objectName: string;
@@ -30,6 +31,12 @@ export interface RecordingReader {
   close(): Promise<void>;
 }
 
+/** The pieces' own reader also gives the packets themselves. */
+export interface PacketReader extends RecordingReader {
+  /** What the wire track holds of this second, in order. */
+  readEntries(track: number, second: number): Promise<readonly LogEntry[]>;
+}
+
 export interface ReaderOptions {
   readonly vault: Vault;
   readonly tenantId: string;
@@ -44,7 +51,7 @@ const cachedSeconds = 64;
 const longestPacketMs = 200;
 const seamSamples = 32;
 
-export async function openRecordingReader({ vault, tenantId, recordingId, objects, tracks }: ReaderOptions): Promise<RecordingReader> {
+export async function openRecordingReader({ vault, tenantId, recordingId, objects, tracks }: ReaderOptions): Promise<PacketReader> {
   const identity = { tenantId, recordingId };
   const pieces = objects.filter((object) => object.kind === "piece").toSorted((a, b) => a.seq - b.seq);
   const opus = new Map(objects.filter((object) => object.kind === "opus").map((object) => [object.seq, object]));
@@ -52,6 +59,7 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
   const opened = new Map<string, Promise<OpenPiece>>();
   const openedOpus = new Map<number, Promise<OpusTrack>>();
   const seconds = new Map<string, Promise<LogEntry[]>>();
+  const sounds = new Map<number, SoundBlocks>();
 
   function open(object: ReadableObject): Promise<OpenPiece> {
     let piece = opened.get(object.objectName);
@@ -79,7 +87,7 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
           const chunk = chunksOf(piece).get(name);
           if (chunk !== undefined) found.push(...(await piece.readSecond(chunk, rate)));
         }
-        return found;
+        return found.sort(byPlace);
       })();
       entries.catch(() => seconds.delete(name));
       seconds.set(name, entries);
@@ -88,13 +96,16 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
     return entries;
   }
 
-  async function readFromPieces(track: number, rate: number, from: number, count: number): Promise<Int16Array> {
-    const pcm = new Int16Array(count);
+  const rateOf = (track: number): number => tracks.find((candidate) => candidate.track === track)?.sampleRate ?? sampleRate;
+
+  async function decodeSecond(track: number, rate: number, second: number): Promise<Int16Array> {
+    const pcm = new Int16Array(rate);
     const decoder = createTrackDecoder(rate);
+    const from = second * rate;
     const begin = from - (Math.max(longestPacketMs, preRollMs) * rate) / 1000;
-    for (let second = Math.max(0, Math.floor(begin / rate)); second * rate < from + count; second += 1) {
-      for (const entry of (await readSecond(track, second, rate)).toSorted(byPlace)) {
-        if (entry.atSample >= begin && entry.atSample < from + count) decoder.decodeInto(entry, pcm, from);
+    for (let one = Math.max(0, second - 1); one <= second; one += 1) {
+      for (const entry of await readSecond(track, one, rate)) {
+        if (entry.atSample >= begin) decoder.decodeInto(entry, pcm, from);
       }
     }
     return pcm;
@@ -110,29 +121,36 @@ export async function openRecordingReader({ vault, tenantId, recordingId, object
     return sound;
   }
 
-  async function readAtOwnRate(track: number, rate: number, from: number, count: number): Promise<Int16Array> {
-    const compacted = opus.get(track);
-    if (pieces.length > 0 || compacted === undefined) return readFromPieces(track, rate, from, count);
-    return (await openOpus(track, compacted, rate)).readPcm(from, count);
+  function soundOf(track: number, rate: number): SoundBlocks {
+    let sound = sounds.get(track);
+    if (sound === undefined) {
+      const compacted = opus.get(track);
+      sound = createSoundBlocks(rate, async (second) => (pieces.length > 0 || compacted === undefined ? decodeSecond(track, rate, second) : (await openOpus(track, compacted, rate)).decodeSecond(second)));
+      sounds.set(track, sound);
+    }
+    return sound;
   }
 
   return {
     durationMs: Math.max(0, ...objects.map((object) => (object.kind === "piece" || object.kind === "opus" ? (object.toMs ?? 0) : 0))),
     sampleRate,
     tracks: tracks.map((track) => track.track),
+    readEntries: (track, second) => readSecond(track, second, rateOf(track)),
     async readPcm(track, fromSample, count) {
-      const rate = tracks.find((candidate) => candidate.track === track)?.sampleRate ?? sampleRate;
+      const rate = rateOf(track);
       const factor = sampleRate / rate;
-      if (factor === 1) return readAtOwnRate(track, rate, fromSample, count);
+      const sound = soundOf(track, rate);
+      if (factor === 1) return sound.readPcm(fromSample, count);
       // A track of a lower rate than the recording's highest; a little more on both sides, so that no seam is heard.
       const first = Math.max(0, Math.floor(fromSample / factor) - seamSamples);
-      const own = await readAtOwnRate(track, rate, first, Math.ceil((fromSample + count) / factor) + seamSamples - first);
+      const own = await sound.readPcm(first, Math.ceil((fromSample + count) / factor) + seamSamples - first);
       const at = fromSample - first * factor;
       return createResampler(rate, sampleRate).push(own).slice(at, at + count);
     },
     async close() {
       opened.clear();
       openedOpus.clear();
+      sounds.clear();
       seconds.clear();
     },
   };

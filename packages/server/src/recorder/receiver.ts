@@ -73,12 +73,15 @@ export async function openReceiver(options: {
   const fields = createRtpFields();
   let types = typesOf(options.stream);
   /** Comfort noise counts like the speech around it. */
-  let clockOfSpeech = 8_000;
+  let clockOfSpeech = options.stream.payloads[0]?.clockRateHz ?? 8_000;
   let announced: MediaAddress | null = options.stream.remote;
   /** The address that speaks for the stream. Its port is latched by the first packet: senders behind NAT cannot know theirs. */
   let pinned: { address: string; port: number | null } | null = announced === null ? null : { address: announced.address, port: null };
   let lastPacketAt = -Infinity;
   const sources = createSourceChoice<Held>();
+  /** What `sources` says, at hand: most streams have one source, and every packet asks. */
+  let source = -1;
+  let isDoubted = false;
   let reporter: { address: string; port: number } | null = null;
   let reception: { ssrc: number; statistics: Reception } | null = null;
   let reportDueAt = 0;
@@ -131,7 +134,7 @@ export async function openReceiver(options: {
     // Looked at before pinning: a stray packet of another protocol must not become the stream's source.
     if (accepted === undefined || fields.payloadLength < accepted.minPayloadBytes || fields.payloadLength > accepted.maxPayloadBytes) {
       // Nobody can read it; but among the speech it takes a sequence number, which is then not lost.
-      if (pinned?.address !== address || pinned.port !== port || sources.current !== fields.ssrc) dropped += 1;
+      if (pinned?.address !== address || pinned.port !== port || source !== fields.ssrc) dropped += 1;
       else take(fields, unreadable, nothing, arrivalMs);
       return;
     }
@@ -139,16 +142,21 @@ export async function openReceiver(options: {
       dropped += 1;
       return;
     }
-    if (fields.ssrc === sources.current) {
-      sources.heard(arrivalMs);
+    if (fields.ssrc === source) {
+      if (isDoubted) {
+        sources.heard(arrivalMs);
+        isDoubted = sources.isDoubted;
+      }
       take(fields, accepted, keep(bytes), arrivalMs);
       return;
     }
     const { sequence, timestamp, ssrc, marker } = fields;
-    takeAll(sources.other(ssrc, arrivalMs, { packet: { sequence, timestamp, ssrc, marker }, accepted, payload: keep(bytes), arrivalMs }));
+    takeAll(sources.other(ssrc, arrivalMs, lastPacketAt, { packet: { sequence, timestamp, ssrc, marker }, accepted, payload: keep(bytes), arrivalMs }));
   }
 
   function takeAll(packets: readonly Held[]): void {
+    source = sources.current;
+    isDoubted = sources.isDoubted;
     for (const { packet, accepted, payload, arrivalMs } of packets) take(packet, accepted, payload, arrivalMs);
   }
 
@@ -230,6 +238,7 @@ export async function openReceiver(options: {
         reporter = null;
         takeAll(sources.end());
         sources.forget();
+        takeAll([]);
       }
       if (muxed !== (stream.rtcpMux === true)) reporter = null; // where its reports come from changes too
       muxed = stream.rtcpMux === true;
