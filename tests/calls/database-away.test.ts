@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client } from "pg";
 import { placeCall } from "@earwitness/sandbox";
 import { decode, toneBursts } from "../listen.ts";
-import { freePort, pause, startPlatform, type Platform } from "../platform.ts";
+import { command, freePort, pause, startPlatform, type Platform } from "../platform.ts";
 import { startPostgres } from "../../scripts/test-postgres.mjs";
 
 /** The way to the database, which can be cut and mended. */
@@ -110,6 +110,29 @@ test("PLT-03 cold boot with the database unreachable: one call, then the databas
   expect(rows.find((row) => row.action === "Recording Started")!.waitedMs).toBeGreaterThan(2_000);
 });
 
+test("PLT-03 a database that a newer version brought forward meanwhile is left alone: calls are recorded and wait, and the status says why", { timeout: 120_000 }, async () => {
+  await platform.stop();
+  await way.cut();
+  await onTheServer("insert into schema_migrations (version, name, sha256) values (9999, '9999-newer.sql', '')");
+  await platform.restart();
+  const sipCallId = await call(950);
+  await way.mend();
+  const warned = () => command(platform.dataDir, ["status"]).catch(({ stdout }: { stdout: string }) => stdout);
+  await expect.poll(warned, { timeout: 20_000, interval: 500 }).toMatch(/Warning: Calls are recorded, and do not come into the database: the database is newer than this program: it has migration 9999-newer\.sql, and Earwitness [\d.]+ knows up to/);
+  await pause(2_000);
+  expect(await evidence(sipCallId)).toEqual([]);
+  await onTheServer("delete from schema_migrations where version = 9999");
+  await heard(sipCallId, 950);
+  expect(await warned()).not.toContain("Warning");
+
+  // At a start it is refused, so that whoever starts the wrong version sees it.
+  await platform.stop();
+  await onTheServer("insert into schema_migrations (version, name, sha256) values (9999, '9999-newer.sql', '')");
+  await expect(platform.restart()).rejects.toThrow("the database is newer than this program");
+  await onTheServer("delete from schema_migrations where version = 9999");
+  await platform.restart();
+});
+
 test("PLT-03 CAP-25 the database goes away in the middle of a call and the call does not notice", { timeout: 120_000 }, async () => {
   const placing = call(1100);
   await pause(800);
@@ -135,6 +158,12 @@ test("PLT-03 a first boot ever, with the database unreachable: what the provisio
     await fresh.close();
   }
 });
+
+async function onTheServer(text: string): Promise<void> {
+  const client = new Client({ connectionString: postgres.url });
+  await client.connect();
+  await client.query(text).finally(() => client.end());
+}
 
 /** A database that nothing was ever done in, behind the same way. */
 async function freshDatabase(): Promise<string> {

@@ -225,7 +225,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         keep: async (tenantId, by) => describeCheckpoint(await keeperHere(keeper).keepFor(tenantId, { actor: by, occurredAt: clock.now(), nodeId: node.nodeId })),
         resume: async (tenantId, reason, by) => await keeperHere(sequencer).resume(tenantId, reason, by),
       },
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...(sequencer?.warnings() ?? [])], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...(sequencer?.warnings() ?? []), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
@@ -418,15 +418,23 @@ async function readProvision(path: string): Promise<Provision> {
 
 const tenantInfo = ({ tenantId, slug, displayName, m365TenantId, sandbox }: Tenant) => ({ tenantId, slug, name: displayName, m365TenantId, sandbox });
 
+interface Preparation {
+  /** Why the database could not be reached at the start; null when it could. */
+  readonly away: string | null;
+  readonly done: Promise<void>;
+  warnings(): string[];
+  close(): Promise<void>;
+}
+
 /**
  * Prepares the database, or, when it cannot be reached, leaves that to later: a recorder that knows its tenants records
  * without it. Anything but an unreachable database stops the start.
  */
-async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<{ readonly away: string | null; readonly done: Promise<void>; close(): Promise<void> }> {
+async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise<Preparation> {
   let away: string;
   try {
     await prepare();
-    return { away: null, done: Promise.resolve(), close: async () => undefined };
+    return { away: null, done: Promise.resolve(), warnings: () => [], close: async () => undefined };
   } catch (error) {
     if (!isConnectionError(error)) throw error;
     away = messageOf(error);
@@ -434,6 +442,7 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
   }
   const closing = new AbortController();
   const { promise: done, resolve: isDone } = Promise.withResolvers<void>();
+  let refusal: string | null = null;
   const again = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       await new Promise((later) => setTimeout(later, 1_000).unref());
@@ -441,10 +450,12 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
       try {
         await prepare();
         log.info("the database is back");
+        refusal = null;
         isDone();
         return;
       } catch (error) {
-        if (!isConnectionError(error)) log.error({ err: messageOf(error) }, "the database could not be prepared; trying again");
+        // It is there and will not do, such as one that a newer version brought forward: said once, and shown until it does.
+        if (!isConnectionError(error) && refusal !== messageOf(error)) log.error({ err: (refusal = messageOf(error)) }, "the database could not be prepared; calls are recorded, and wait for it; trying again");
       }
     }
   };
@@ -452,6 +463,7 @@ async function prepareWhenThere(prepare: () => Promise<void>, log: Log): Promise
   return {
     away,
     done,
+    warnings: () => (refusal === null ? [] : [`Calls are recorded, and do not come into the database: ${refusal}`]),
     async close() {
       closing.abort();
       await Promise.race([running, new Promise((later) => setTimeout(later, 1_500))]);

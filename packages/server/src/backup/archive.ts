@@ -229,6 +229,7 @@ export function createArchive({ superuserUrl, systemIdentifier, dir, clock, log,
     reading: () => ({ timeline, completeAt, failure, failures }),
     async reached(lsn, withinMs = 60_000) {
       for (const deadline = Date.now() + withinMs; (writer?.flushed() ?? 0n) < lsn; await sleep(25)) {
+        if (closing.signal.aborted) throw new Error("the archive is closed");
         if (Date.now() > deadline) throw new Error(`the archive did not come to ${formatLsn(lsn)} within ${withinMs / 1000} s${failure === null ? "" : `: ${failure.message}`}`);
       }
     },
