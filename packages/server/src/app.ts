@@ -23,7 +23,7 @@ import { createControl, createPortal, readCredentials, sessionCookieName, type B
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
-import { createCheckpointKeeper, describeCheckpoint, readLogState, transparencyRoutes, type CheckpointKeeper } from "#transparency";
+import { createCheckpointKeeper, createOutsideSigning, createTimestampSigner, createWitnessSigner, describeCheckpoint, readLogState, transparencyRoutes, trustedRoots, type CheckpointKeeper, type OutsideSigning } from "#transparency";
 import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createKeystoreBackup, createLocalStore, createVault, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
@@ -124,7 +124,9 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         }),
       )
     : null;
-  const keeper = sequencer === null ? null : open("checkpoints", createCheckpointKeeper({ db, sequencer, log, everyMs: config.checkpointMs, afterKept: [], ready: preparation.done }));
+  const outside = sequencer === null ? null : open("outside signing", createOutsideSigning({ db, clock, log, signers: await outsideSigners(config, db), tenants: async () => (await listTenants(db)).map(({ tenantId }) => tenantId), ready: preparation.done }));
+  const keeper = sequencer === null || outside === null ? null : open("checkpoints", createCheckpointKeeper({ db, sequencer, log, everyMs: config.checkpointMs, afterKept: [outside.afterKept], ready: preparation.done }));
+  const logWarnings = (): string[] => [...(sequencer?.warnings() ?? []), ...(outside?.warnings() ?? [])];
   const stopped = (tenantId: string): string | null => sequencer?.state().stopped.get(tenantId) ?? null;
 
   const jobs = open("jobs", createJobs({ url, log, queues }));
@@ -196,7 +198,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, keeper, stopped, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, outside, logWarnings, keeper, stopped, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -227,7 +229,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         keep: async (tenantId, by) => describeCheckpoint(await keeperHere(keeper).keepFor(tenantId, { actor: by, occurredAt: clock.now(), nodeId: node.nodeId })),
         resume: async (tenantId, reason, by) => await keeperHere(sequencer).resume(tenantId, reason, by),
       },
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...(sequencer?.warnings() ?? []), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
@@ -268,6 +270,12 @@ async function checkBackups(config: Config, url: string, backups: Backups | null
   ];
 }
 
+/** Who signs what is kept: witnesses, and a timestamp authority. */
+async function outsideSigners({ witnesses, timestamps }: Config, db: Db) {
+  const authority = timestamps === null ? [] : [createTimestampSigner({ ...timestamps, roots: await trustedRoots(timestamps.authoritiesPath) })];
+  return [...witnesses.map((witness) => createWitnessSigner(db, witness)), ...authority];
+}
+
 function keeperHere<T>(keeper: T | null): T {
   if (keeper === null) throw new Refusal("LOG_NOT_HERE", 503, "This node keeps no logs: ask one with the role worker.");
   return keeper;
@@ -285,6 +293,8 @@ async function readIfThere(path: string): Promise<string | null> {
 
 interface PortalParts {
   readonly sequencer: Sequencer | null;
+  readonly outside: OutsideSigning | null;
+  readonly logWarnings: () => string[];
   readonly keeper: CheckpointKeeper | null;
   readonly stopped: (tenantId: string) => string | null;
   readonly backups: Backups | null;
@@ -338,7 +348,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
       portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
-      warnings: () => parts.sequencer?.warnings() ?? [],
+      warnings: () => parts.logWarnings(),
       metrics: {
         recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
         uploads: () => {
@@ -355,6 +365,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           const state = parts.sequencer.state();
           return { ...state, stopped: state.stopped.size };
         },
+        outside: () => parts.outside?.state() ?? [],
         liveStreams: () => live.count(),
         sip: parts.sip,
         keystoreBackupFailing: parts.keystoreFailing,

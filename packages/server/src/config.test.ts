@@ -1,3 +1,4 @@
+import { formatVkey, noteKey, noteTypes } from "@earwitness/verify";
 import { describe, expect, test } from "vitest";
 import { ConfigMistakes, parseConfig } from "./config.ts";
 
@@ -65,6 +66,20 @@ describe("configuration", () => {
     expect(trustedProxies).toEqual(["10.0.0.1", "192.0.2.0/24", "2001:db8::/32"]);
     expect(parseConfig({}, 1000).http.trustedProxies).toEqual([]);
     for (const wrong of ["true", "*", "proxy.example", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.1 10.0.0.2", "2001:db8::/129"]) expect(mistakesOf({ EARWITNESS_TRUSTED_PROXIES: `10.0.0.1,${wrong}` })).toHaveLength(1);
+  });
+
+  test("PLT-14 witnesses and a timestamp authority, and what is wrong with one", () => {
+    const vkey = formatVkey(noteKey("witness.example/w1", noteTypes.cosignature, new Uint8Array(32).fill(1)));
+    const other = formatVkey(noteKey("other.example", noteTypes.cosignature, new Uint8Array(32).fill(2)));
+    const good = { EARWITNESS_WITNESSES: `https://witness.example/ ${vkey}, http://127.0.0.1:8091/w ${other}`, EARWITNESS_TSA_URL: "http://tsa.example/", EARWITNESS_TSA_POLICY: "1.2.3.4" };
+    expect(parseConfig(good, 1000)).toMatchObject({
+      witnesses: [{ url: "https://witness.example", key: { name: "witness.example/w1" } }, { url: "http://127.0.0.1:8091/w", key: { name: "other.example" } }],
+      timestamps: { url: "http://tsa.example/", authoritiesPath: null, policy: "1.2.3.4" },
+    });
+    const ofLog = formatVkey(noteKey("log.example", noteTypes.ed25519, new Uint8Array(32).fill(1)));
+    for (const wrong of ["https://witness.example", vkey, `ftp://witness.example ${vkey}`, `https://w.example?x ${vkey}`, `https://w.example ${vkey.slice(0, -4)}AAAA`, `https://w.example ${ofLog}`, `https://w.example ${vkey}, https://v.example ${vkey}`]) expect(mistakesOf({ EARWITNESS_WITNESSES: wrong }), wrong).toHaveLength(1);
+    expect(mistakesOf({ EARWITNESS_TSA_CA: "/ca.pem", EARWITNESS_TSA_POLICY: "1.2.3.4" })).toEqual(["EARWITNESS_TSA_CA and EARWITNESS_TSA_POLICY need EARWITNESS_TSA_URL beside them."]);
+    expect(mistakesOf({ ...good, EARWITNESS_TSA_POLICY: "best" })).toHaveLength(1);
   });
 
   test("what would be taken for something else is a mistake", () => {

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { isOid, noteTypes, parseVkey, type NoteKey } from "@earwitness/verify";
 
 export interface Config {
   readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string; readonly trustedProxies: readonly string[] };
@@ -29,6 +30,8 @@ export interface Config {
   readonly limits: { readonly calls: number; readonly spoolFreeBytes: number; readonly uploadQuotaBytes: number };
   /** How often checkpoints of the logs are kept, while they grow. */
   readonly checkpointMs: number;
+  readonly witnesses: readonly { readonly url: string; readonly key: NoteKey }[];
+  readonly timestamps: { readonly url: string; readonly authoritiesPath: string | null; readonly policy: string | null } | null;
   readonly sandbox: boolean;
 }
 
@@ -70,6 +73,10 @@ export const keys = {
   EARWITNESS_SPOOL_FREE_MB: { about: "Free space of the spool's disk below which no new call is taken.", fallback: "512" },
   EARWITNESS_UPLOAD_QUOTA_MB: { about: "Spool that one tenant may fill while its store cannot be reached.", fallback: "10240" },
   EARWITNESS_CHECKPOINT_SECONDS: { about: "How often a checkpoint of each tenant's log of evidence is kept, witnessed and published, while the log grows.", fallback: "60" },
+  EARWITNESS_WITNESSES: { about: "Witnesses that cosign checkpoints (C2SP tlog-witness), separated by commas: the address of each, a space, its public key (vkey).", fallback: "none: split views and roll-backs by whoever has the keys do not show" },
+  EARWITNESS_TSA_URL: { about: "Timestamp authority (RFC 3161) that stamps checkpoints.", fallback: "none" },
+  EARWITNESS_TSA_CA: { about: "PEM file with the authorities that its certificate must come from.", fallback: "those that come with Node" },
+  EARWITNESS_TSA_POLICY: { about: "Object identifier of the policy to ask it for, such as 1.2.3.4.", fallback: "its own" },
   EARWITNESS_SANDBOX: { about: "1 where the sandbox runs beside; set by npm start.", fallback: "0" },
 } as const;
 
@@ -158,6 +165,28 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   if ((issuer === null) !== (clientId === null)) mistakes.push("EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID belong together: set both or neither.");
   if (issuer?.startsWith("http:") === true && !isLoopback(issuer)) mistakes.push("EARWITNESS_OIDC_ISSUER must use https:// unless it is on this machine.");
 
+  const witnesses = (text("EARWITNESS_WITNESSES") ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "").flatMap((one) => witness(one) ?? []);
+  function witness(given: string): { url: string; key: NoteKey } | null {
+    const [address = "", vkey = "", ...rest] = given.split(/\s+/);
+    try {
+      const key = parseVkey(vkey);
+      const { protocol, search, hash } = new URL(address);
+      if (rest.length > 0 || !["https:", "http:"].includes(protocol) || `${search}${hash}` !== "") throw new Error("the address should begin with https:// or http:// and have no query");
+      if (key.type !== noteTypes.cosignature) throw new Error("this is the key of a log, not of a witness");
+      return { url: address.replace(/\/+$/, ""), key };
+    } catch (error) {
+      mistakes.push(`EARWITNESS_WITNESSES holds “${given.slice(0, 120)}”; it should be an address and a witness's public key, such as https://witness.example/ witness.example/w1+…: ${error instanceof Error ? error.message : "it cannot be read"}.`);
+      return null;
+    }
+  }
+  if (new Set(witnesses.map(({ key }) => key.name)).size < witnesses.length) mistakes.push("EARWITNESS_WITNESSES names one witness twice.");
+
+  const timestampUrl = url("EARWITNESS_TSA_URL", ["https:", "http:"]);
+  const timestampPolicy = text("EARWITNESS_TSA_POLICY");
+  if (timestampPolicy !== null && !isOid(timestampPolicy)) mistakes.push(`EARWITNESS_TSA_POLICY is “${timestampPolicy}”; it should be an object identifier, such as 1.2.3.4.`);
+  const idleTimestamps = (["EARWITNESS_TSA_CA", "EARWITNESS_TSA_POLICY"] as const).filter((key) => timestampUrl === null && text(key) !== null);
+  if (idleTimestamps.length > 0) mistakes.push(`${idleTimestamps.join(" and ")} ${idleTimestamps.length === 1 ? "needs" : "need"} EARWITNESS_TSA_URL beside ${idleTimestamps.length === 1 ? "it" : "them"}.`);
+
   const baseDir = resolve(text("EARWITNESS_DATA_DIR")?.replace(/^~(?=\/|$)/, homedir()) ?? (uid === 0 ? "/var/lib/earwitness" : join(projectDir, "data")));
   const directory = (key: Key): string | null => {
     const value = text(key);
@@ -195,6 +224,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
       uploadQuotaBytes: whole("EARWITNESS_UPLOAD_QUOTA_MB", 10_240, 1, 100_000_000) * 1_000_000,
     },
     checkpointMs: whole("EARWITNESS_CHECKPOINT_SECONDS", 60, 1, 86_400) * 1_000,
+    witnesses,
+    timestamps: timestampUrl === null ? null : { url: timestampUrl, authoritiesPath: text("EARWITNESS_TSA_CA"), policy: timestampPolicy },
     sandbox,
   };
   if (config.database.poolUrl !== null && config.database.url === null) mistakes.push("DATABASE_POOL_URL needs DATABASE_URL beside it: migrations and notifications cannot go through a pooler.");

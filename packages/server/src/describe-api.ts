@@ -36,6 +36,7 @@ export async function describeApi(): Promise<string> {
       uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
       facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
       logs: () => null,
+      outside: () => [],
       liveStreams: () => 0,
       sip: () => null,
       backup: () => null,

@@ -56,6 +56,17 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
   return { bytes, issuer, subject, serial, notBeforeMs, notAfterMs, publicKey, ...extensionsOf(extensions), signed: { bytes: tbs.whole, algorithm, signature } };
 }
 
+/** Whether these bytes are a certificate that can be read here. */
+export function isCertificate(bytes: Uint8Array): boolean {
+  try {
+    parseCertificate(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof Malformed) return false;
+    throw error;
+  }
+}
+
 function extensionsOf(der: Der | null): Pick<Certificate, "keyId" | "isAuthority" | "pathLength" | "keyUsage" | "purposes" | "hasUnknown"> {
   const found = { keyId: null as Uint8Array | null, isAuthority: false, pathLength: null as number | null, keyUsage: null as Set<number> | null, purposes: null as Certificate["purposes"], hasUnknown: false };
   const seen = new Set<string>();

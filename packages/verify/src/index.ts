@@ -56,6 +56,7 @@ export type { BundleTrust, SoundOf, TimedPackets, TimestampCheck, Voice } from "
 export { mixedSpan, secondsOf, voicesOf } from "./verify-audio.ts";
 export { pageData, pageFiles } from "./verify-page.ts";
 export { time as mediaTime } from "./verify-interaction.ts";
+export { isCertificate } from "./certificate.ts";
 export { readPemCertificates } from "./pem.ts";
 export { formatTimestampRequest, isOid, readTimestampResponse, type TimestampRequest } from "./timestamp-exchange.ts";
 export { checkpointTimestamp, readTimestampUnsafe, stampedDigest, verifyTimestamp, type Timestamp, type TimestampExpectation } from "./timestamp.ts";

@@ -95,6 +95,13 @@ describe("MON-21 a timestamp (RFC 3161) of the real openssl ts", () => {
     await expect(check(stamped, note.replace("\n1\n", "\n2\n"))).rejects.toThrow("of something else");
   });
 
+  test("leaves the bytes that it reads as they were, whatever kind of array they come in", async () => {
+    for (const bytes of [Buffer.from(token), new Uint8Array(token), new Uint8Array([0, ...token]).subarray(1)]) {
+      await verifyTimestamp(bytes, { digest, roots: roots.map((root) => Buffer.from(root)), nonce });
+      expect(Buffer.compare(bytes, token)).toBe(0);
+    }
+  });
+
   test("the request is one that openssl reads", async () => {
     writeFileSync(join(authority.dir, "our.tsq"), formatTimestampRequest({ digest, nonce, policy: "2.999.1234567890.5" }));
     const text = await authority.openssl("ts", "-query", "-in", "our.tsq", "-text");

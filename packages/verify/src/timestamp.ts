@@ -173,7 +173,7 @@ function parseSigner(der: Der): Signer {
   fields.optional(context(1));
   fields.end();
 
-  const signedBytes = attributes.whole.slice();
+  const signedBytes = new Uint8Array(attributes.whole); // a copy, also of a Buffer, whose slice() is none
   signedBytes[0] = tags.set; // the tag under which the set is signed (§5.4)
   const values = new Map<string, Der>();
   for (const attribute of allOf(attributes)) {

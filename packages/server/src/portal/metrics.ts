@@ -21,6 +21,8 @@ export interface MetricSources {
   readonly facts: () => { readonly facts: number; readonly oldestMs: number; readonly rejected: number };
   /** The logs of evidence; null where this node keeps none. */
   readonly logs: () => LogReading | null;
+  /** Witnesses and timestamp authorities that sign checkpoints. */
+  readonly outside: () => readonly OutsideReading[];
   readonly liveStreams: () => number;
   /** Null where this node does not record. */
   readonly sip: () => SipReading | null;
@@ -48,6 +50,14 @@ export interface LogReading {
   readonly setBack: number;
 }
 
+export interface OutsideReading {
+  readonly signed: number;
+  readonly isReachable: boolean;
+  readonly refused: number;
+  readonly contradicted: number;
+  readonly owed: number;
+}
+
 export interface SipReading {
   readonly dialogs: number;
   readonly malformed: number;
@@ -67,6 +77,8 @@ function readings(sources: MetricSources): Reading[] {
   const sip = sources.sip();
   const backup = sources.backup();
   const logs = sources.logs();
+  const outside = sources.outside();
+  const ofOutside = (of: (one: OutsideReading) => number): number => outside.reduce((sum, one) => sum + of(one), 0);
   return [
     ["earwitness_ready", "1 while a call that came now would be recorded; GET /api/v1/health says why not.", sources.ready() ? 1 : 0],
     ["earwitness_calls", "Running calls of this node.", recorder.calls],
@@ -93,6 +105,11 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_log_stopped", "Logs that are not signed, because the database is not the one that was signed last.", logs?.stopped ?? 0],
     ["earwitness_log_unplaceable_rows", "Rows of evidence that were not written by Earwitness.", logs?.unplaceable ?? 0],
     ["earwitness_log_clock_set_back_total", "Times that rows of evidence were recorded earlier than those before them.", logs?.setBack ?? 0],
+    ["earwitness_outside_signed_total", "Signatures of witnesses and timestamp authorities under checkpoints.", ofOutside(({ signed }) => signed)],
+    ["earwitness_outside_owed", "Newest checkpoints that a witness or timestamp authority has not signed yet.", ofOutside(({ owed }) => owed)],
+    ["earwitness_outside_unreachable", "Witnesses and timestamp authorities that cannot be used now.", outside.filter(({ isReachable }) => !isReachable).length],
+    ["earwitness_outside_refused", "Logs for which a witness or timestamp authority does not sign.", ofOutside(({ refused }) => refused)],
+    ["earwitness_outside_contradicted", "Logs of which a witness saw another history: an alarm.", ofOutside(({ contradicted }) => contradicted)],
     ["earwitness_sip_dialogs", "Recording sessions that are open.", sip?.dialogs ?? 0],
     ["earwitness_sip_connections", "SIP connections over TCP and TLS.", sip?.connections ?? 0],
     ["earwitness_sip_malformed_total", "SIP messages that could not be read.", sip?.malformed ?? 0],
@@ -158,6 +175,7 @@ const zero: MetricSources = {
   uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }),
   facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }),
   logs: () => null,
+  outside: () => [],
   liveStreams: () => 0,
   sip: () => null,
   backup: () => null,

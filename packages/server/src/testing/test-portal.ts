@@ -106,6 +106,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       uploads: () => ({ pieces: 1, bytes: 2048, oldestMs: 1500 }),
       facts: () => ({ facts: 5, oldestMs: 250, rejected: 0 }),
       logs: () => null,
+      outside: () => [],
       liveStreams: () => live.count(),
       sip: () => null,
       backup: () => null,

@@ -1,7 +1,7 @@
 /** Asks a witness (C2SP tlog-witness) for its cosignature under a head of a log. Nothing that it answers is believed before it verifies. */
 import { formatAddCheckpoint, formatSignatureLine, Malformed, parseCheckpoint, parseNote, proveConsistency, verifyNote, type Note, type NoteKey, type ReadHashes } from "@earwitness/verify";
-import { messageOf } from "#errors";
 import { sha256 } from "#evidence";
+import { post } from "./post.ts";
 
 export interface WitnessAddress {
   /** Its submission prefix, without a slash at the end. */
@@ -28,19 +28,18 @@ export interface CosignOptions {
 
 /** Another writer may be faster each time; after so many it is a later try's turn. */
 const attempts = 4;
-/** A hundred signatures of the largest kind would be more, and are none that were asked for. */
-const maxAnswerBytes = 64 * 1024;
 
 /** `note` is the head as the log signed it; `read` reads hashes of a log that is at least as large. */
-export async function cosign(note: string, read: ReadHashes, witness: WitnessAddress, { oldSize = 0, timeoutMs = 10_000 }: CosignOptions = {}): Promise<Cosigning> {
+export async function cosign(note: string, read: ReadHashes, witness: WitnessAddress, { oldSize = 0, timeoutMs }: CosignOptions = {}): Promise<Cosigning> {
   const signed = parseNote(note);
   const { size } = parseCheckpoint(signed.text);
   let seen = Math.min(oldSize, size);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const body = formatAddCheckpoint({ oldSize: seen, proof: await proveConsistency(sha256, seen, size, read), note });
-    const answer = await post(`${witness.url}/add-checkpoint`, body, timeoutMs);
+    const answer = await post(`${witness.url}/add-checkpoint`, body, timeoutMs === undefined ? {} : { timeoutMs });
     if (answer.kind === "none") return { kind: "unreachable", why: answer.why };
-    const { status, text } = answer;
+    const { status } = answer;
+    const text = new TextDecoder().decode(answer.body);
     if (status === 200) return await readLines(signed, text, witness);
     if (status === 409) {
       const says = /^(0|[1-9][0-9]{0,15})\n$/.test(text) ? Number(text) : Number.NaN;
@@ -72,23 +71,5 @@ async function readLines({ text }: Note, lines: string, { key }: WitnessAddress)
   } catch (error) {
     if (error instanceof Malformed) return { kind: "unreachable", why: `its answer cannot be used: ${error.message}` };
     throw error;
-  }
-}
-
-async function post(url: string, body: string, timeoutMs: number): Promise<{ readonly kind: "answer"; readonly status: number; readonly text: string } | { readonly kind: "none"; readonly why: string }> {
-  try {
-    const response = await fetch(url, { method: "POST", body, redirect: "error", signal: AbortSignal.timeout(timeoutMs) });
-    const parts: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const part of response.body ?? []) {
-      bytes += part.length;
-      if (bytes > maxAnswerBytes) return { kind: "none", why: "it answers without end" };
-      parts.push(part);
-    }
-    return { kind: "answer", status: response.status, text: new TextDecoder().decode(Buffer.concat(parts)) };
-  } catch (error) {
-    // fetch says “fetch failed”; why stands in its cause.
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    return { kind: "none", why: error instanceof DOMException && error.name === "TimeoutError" ? `no answer within ${timeoutMs / 1000} s` : messageOf(cause) };
   }
 }
