@@ -20,6 +20,7 @@ const tools = [
   { name: "ffmpeg", packages: ["ffmpeg"], present: () => onPath("ffmpeg"), needs: "media sent and decoded by a foreign program" },
   { name: "GStreamer with SRTP", packages: ["gstreamer1.0-tools", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"], present: () => onPath("gst-launch-1.0") && spawnSync("gst-inspect-1.0", ["srtpenc"]).status === 0, needs: "SRTP by a foreign program (libsrtp), GCM and MKI too" },
   { name: "Chromium", packages: ["chromium"], present: () => onPath("chromium"), needs: "browser tests" },
+  { name: "age", packages: ["age"], present: () => onPath("age"), needs: "keys in escrow, opened by a foreign program" },
   { name: "openssl", packages: ["openssl"], present: () => onPath("openssl"), needs: "timestamps by a real authority" },
   { name: "Go with its sumdb packages", packages: ["golang-go", "golang-golang-x-mod-dev"], present: () => onPath("go") && existsSync("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog"), needs: "the log checked by a verifier that we did not write" },
   { name: "faketime", packages: ["faketime"], present: () => onPath("faketime"), needs: "clocks that jump in mid-call" },

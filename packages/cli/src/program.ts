@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import type { Checkpoint, LogState, Trunk } from "@earwitness/contract";
-import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import { addBackupCommands } from "./backup.ts";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
 import { addExport } from "./export.ts";
+import { addKeys } from "./keys.ts";
 import { table } from "./table.ts";
 import { addVerify } from "./verify.ts";
 import { witness } from "./witness.ts";
@@ -178,6 +179,18 @@ export function createProgram(server: ControlClient, dataDir: string, print: (li
     .action(async ({ tenant, reason }: { tenant: string; reason: string }) => {
       await server.call("POST", `${logOf(tenant)}/resume`, { reason } satisfies ResumeRequest);
     });
+
+  logs
+    .command("rotate-key")
+    .description("Give a log a new key, with a hand-over that the old and the new one sign, and print the new public key. Witnesses and verifiers have to be told; docs/operate/keys.md.")
+    .requiredOption(...tenantOption)
+    .requiredOption("--reason <text>", "why; it stays in the evidence")
+    .option("--without-old-key", "the old key is lost, and not in escrow: no hand-over, and an alarm")
+    .action(async ({ tenant, reason, withoutOldKey }: { tenant: string; reason: string; withoutOldKey?: true }) => {
+      print((await server.call<LogKeyChanged>("POST", `${logOf(tenant)}/keys`, { reason, oldKeyIsLost: withoutOldKey === true } satisfies LogKeyRequest)).vkey);
+    });
+
+  addKeys(program, server, dataDir, note);
 
   program
     .command("status")

@@ -142,3 +142,32 @@ export type BackupFinding = Static<typeof BackupFinding>;
 
 export const ResumeRequest = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 1_000, description: "Why the log goes on from what the database has; it stays in the evidence." }) }, { title: "ResumeRequest", additionalProperties: false });
 export type ResumeRequest = Static<typeof ResumeRequest>;
+
+export const LogKeyRequest = Type.Object(
+  {
+    reason: Type.String({ minLength: 1, maxLength: 1_000, description: "Why the log gets a new key; it stays in the evidence." }),
+    oldKeyIsLost: Type.Boolean({ description: "Without a hand-over, because the old key is nowhere: everybody who verifies has to be told." }),
+  },
+  { title: "LogKeyRequest", additionalProperties: false },
+);
+export type LogKeyRequest = Static<typeof LogKeyRequest>;
+
+export const LogKeyChanged = Type.Object(
+  {
+    vkey: Type.String({ description: "The new public key." }),
+    fromSize: Type.Integer({ description: "Heads larger than this are signed by it." }),
+    handover: Type.Union([Type.String(), Type.Null()], { description: "Note that both keys signed; null where the old one is lost." }),
+  },
+  { title: "LogKeyChanged" },
+);
+export type LogKeyChanged = Static<typeof LogKeyChanged>;
+
+/** A file of the key directory, for escrow. It travels over the control socket only, whose owner could as well read the directory. */
+export const KeyFile = Type.Object({ path: Type.String({ description: "In the key directory, with slashes." }), content: Type.String({ contentEncoding: "base64" }) }, { title: "KeyFile" });
+export type KeyFile = Static<typeof KeyFile>;
+
+export const KeyExport = Type.Object(
+  { nodeId: Type.String(), exportedAt: time, directory: Type.Union([Type.Literal("keys"), Type.Literal("sandbox/keys")], { description: "Key directory in the data directory." }), files: Type.Array(KeyFile) },
+  { title: "KeyExport" },
+);
+export type KeyExport = Static<typeof KeyExport>;

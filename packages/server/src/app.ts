@@ -10,7 +10,7 @@ import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, withTenant, type Db, type Notifier } from "#db";
 import { matchPerson, readAddress } from "#directory";
 import { messageOf, Refusal } from "#errors";
-import { createSequencer, type Sequencer } from "#evidence";
+import { append, changeLogKey, createSequencer, type Sequencer } from "#evidence";
 import { exportRoutes } from "#export";
 import { createSiprecServer, type SiprecStats } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
@@ -24,7 +24,7 @@ import { createCompaction, openRecordingReader, startRecording, type Recording, 
 import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
 import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
 import { createCheckpointKeeper, createOutsideSigning, createTimestampSigner, createWitnessSigner, describeCheckpoint, readLogState, transparencyRoutes, trustedRoots, type CheckpointKeeper, type OutsideSigning } from "#transparency";
-import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createKeystoreBackup, createLocalStore, createVault, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
+import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createKeystoreBackup, createLocalStore, createVault, readKeyFiles, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { takeRunLock } from "./run-lock.ts";
@@ -109,6 +109,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   closers.push(["partitions", async () => clearInterval(partitions)]);
 
   // The logs: rows of evidence get their place, and what is signed of them is kept.
+  const seeds = createFileLogSeeds(join(keyDir, "log"));
   const sequencer = config.roles.includes("worker")
     ? open(
         "sequencer",
@@ -117,7 +118,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
           clock,
           log,
           nodeId: node.nodeId,
-          seeds: createFileLogSeeds(join(keyDir, "log")),
+          seeds,
           heads: createFileLogHeads(join(dataDir, "log")),
           originOf: (tenantId) => `${new URL(config.http.publicUrl).host}/log/${tenantId}`,
           ready: preparation.done,
@@ -228,6 +229,19 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         state: (tenantId) => withTenant(db, tenantId, (tx) => readLogState(tx, stopped(tenantId))),
         keep: async (tenantId, by) => describeCheckpoint(await keeperHere(keeper).keepFor(tenantId, { actor: by, occurredAt: clock.now(), nodeId: node.nodeId })),
         resume: async (tenantId, reason, by) => await keeperHere(sequencer).resume(tenantId, reason, by),
+        async changeKey(tenantId, { reason, oldKeyIsLost }, by) {
+          const why = stopped(tenantId);
+          if (why !== null) throw new Refusal("LOG_STOPPED", 409, `${why} A log that is stopped is not given a new key: resume it first.`);
+          keeperHere(sequencer);
+          const change = await changeLogKey({ db, seeds, clock, nodeId: node.nodeId }, tenantId, { reason, by, isLost: oldKeyIsLost });
+          if (oldKeyIsLost) log.error({ tenantId, vkey: change.vkey, fromSize: change.fromSize }, "ALARM: the tenant's log goes on under a new key, without a hand-over from the old one");
+          return change;
+        },
+      },
+      exportKeys: async (by) => {
+        const files = await readKeyFiles(keyDir);
+        for (const { tenantId } of await listTenants(db)) await withTenant(db, tenantId, (tx) => append(tx, { actor: by, action: "Export", item: "Tenant", subject: tenantId, occurredAt: clock.now(), nodeId: node.nodeId, detail: { name: "keys" } }));
+        return { nodeId: node.nodeId, exportedAt: clock.now().toISOString(), directory: config.sandbox ? "sandbox/keys" : "keys", files };
       },
       status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),

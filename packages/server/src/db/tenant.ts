@@ -68,6 +68,11 @@ export async function asEraser<T>(tx: TenantTransaction, erase: (eraser: EraseTr
   return await underRole(tx, "earwitness_erase", () => erase(tx as unknown as EraseTransaction));
 }
 
+/** Writes a tenant's log from inside a tenant's transaction, where the row stands that says so. */
+export async function asLog<T>(tx: TenantTransaction, write: (log: LogTransaction) => Promise<T>): Promise<T> {
+  return await underRole(tx, "earwitness_log", () => write(Object.assign(tx, { writesLog: true as const })));
+}
+
 async function underRole<T>(tx: TenantTransaction, role: string, work: () => Promise<T>): Promise<T> {
   await sql`select set_config('role', 'none', true), set_config('role', ${role}, true)`.execute(tx);
   const done = await work();

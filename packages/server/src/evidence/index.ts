@@ -1,6 +1,7 @@
 export { append, appendMany, type Actor, type EvidenceEntry } from "./append.ts";
 export { appendOnce } from "./append-once.ts";
 export { commandLine, isOperator, provisionFile } from "./operator.ts";
+export { changeLogKey, type LogKeyChange } from "./change-log-key.ts";
 export { checkRows, type Difference, type RowsChecked } from "./check-rows.ts";
 export { addToCheckpoint, keepCheckpoint, listCheckpoints, newestCheckpoint, signedHead, waitingRows, type KeptCheckpoint } from "./checkpoints.ts";
 export { newEvidenceId, recordedAtOf } from "./evidence-id.ts";

@@ -1,6 +1,6 @@
 /** Keys of logs: Ed25519, named like the log they sign for (C2SP signed-note, tlog-checkpoint). */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
-import { formatCheckpoint, formatNote, formatVkey, Malformed, noteKey, noteTypes, parseCheckpoint, parseNote, parseVkey } from "@earwitness/verify";
+import { formatCheckpoint, formatNote, formatVkey, Malformed, noteKey, noteTypes, parseCheckpoint, parseNote, parseVkey, type NoteKey, type NoteSignature } from "@earwitness/verify";
 
 /** Private keys of logs that this node holds: seeds of Ed25519, 32 bytes each. */
 export interface LogSeeds {
@@ -8,6 +8,10 @@ export interface LogSeeds {
   read(tenantId: string): Promise<readonly Uint8Array[]>;
   /** Makes the first one; durable when it answers. */
   make(tenantId: string): Promise<Uint8Array>;
+  /** Makes one more, beside those that are there; durable when it answers. */
+  add(tenantId: string): Promise<Uint8Array>;
+  /** Destroys these, if they are there. */
+  destroy(tenantId: string, seeds: readonly Uint8Array[]): Promise<void>;
 }
 
 export interface LogHead {
@@ -17,8 +21,10 @@ export interface LogHead {
 
 export interface LogSigner {
   readonly vkey: string;
+  readonly key: NoteKey;
   /** The signed note of this head. */
   sign(head: LogHead): string;
+  signatureOf(text: string): NoteSignature;
 }
 
 const seedPrefix = Buffer.from("302e020100300506032b657004220420", "hex"); // PKCS #8 of Ed25519 (RFC 8410), up to the seed
@@ -27,11 +33,14 @@ const publicPrefix = Buffer.from("302a300506032b6570032100", "hex");
 export function createLogSigner(origin: string, seed: Uint8Array): LogSigner {
   const privateKey = createPrivateKey({ key: Buffer.concat([seedPrefix, seed]), format: "der", type: "pkcs8" });
   const key = noteKey(origin, noteTypes.ed25519, publicKeyOf(privateKey));
+  const signatureOf = (text: string): NoteSignature => ({ name: key.name, keyId: key.id, signature: sign(null, Buffer.from(text), privateKey) });
   return {
     vkey: formatVkey(key),
+    key,
+    signatureOf,
     sign({ size, root }) {
       const text = formatCheckpoint({ origin, size, root, extensions: [] });
-      return formatNote({ text, signatures: [{ name: key.name, keyId: key.id, signature: sign(null, Buffer.from(text), privateKey) }] });
+      return formatNote({ text, signatures: [signatureOf(text)] });
     },
   };
 }

@@ -10,7 +10,7 @@ import { createApiKeys, type ApiKeys } from "#access";
 import { systemClock } from "#clock";
 import { isConnectionError, withTenant } from "#db";
 import { createTenant, listTenants, newTrunk, viewTenants, type Tenant } from "#tenants";
-import type { Sequencer } from "#evidence";
+import { changeLogKey, type Sequencer } from "#evidence";
 import { createTestDatabase, createTestLogs, quietLog, type TestDatabase, type TestLogs } from "#testing";
 import { createCheckpointKeeper, describeCheckpoint, readLogState, type CheckpointKeeper } from "#transparency";
 import { createTrunkStore } from "#trunks";
@@ -63,7 +63,9 @@ const openControl = (socketPath: string) => {
       state: (tenant) => withTenant(db, tenant, (tx) => readLogState(tx, sequencer.state().stopped.get(tenant) ?? null)),
       keep: async (tenant, by) => describeCheckpoint(await keeper.keepFor(tenant, { actor: by, occurredAt: new Date(), nodeId: "node-1" })),
       resume: (tenant, reason, by) => sequencer.resume(tenant, reason, by),
+      changeKey: (tenant, { reason, oldKeyIsLost }, by) => changeLogKey({ db, seeds: logs.seeds, clock: systemClock, nodeId: "node-1" }, tenant, { reason, by, isLost: oldKeyIsLost }),
     },
+    exportKeys: async () => ({ nodeId: "node-1", exportedAt: "2026-11-20T10:00:00.000Z", directory: "keys", files: [{ path: "facts.key", content: "AAAA" }] }),
     status: async () => ({
       version: "1.2.3",
       nodeId: "node-1",
@@ -158,6 +160,9 @@ test("a checkpoint of the log is kept and printed; the log is shown; one that wa
   expect(JSON.parse((await earwitness(["log", "show", "--tenant", "contoso", "--json"])).out)).toMatchObject({ size: Number(size), stopped: null, checkpoint: { note: kept.out } });
   expect((await earwitness(["log", "resume", "--tenant", "contoso", "--reason", "Because"])).err).toBe("earwitness: The log goes on: there is nothing to resume.\n");
 
+  const rotated = await earwitness(["log", "rotate-key", "--tenant", "contoso", "--reason", "yearly"]);
+  expect((await earwitness(["log", "show", "--tenant", "contoso"])).out).toContain(rotated.out.trim());
+
   const superuser = new Client({ connectionString: database.superuserUrl });
   await superuser.connect();
   await superuser.query("update logs set size = size + 1 where tenant_id = $1", [tenantId]);
@@ -179,6 +184,7 @@ test("MON-22 MON-28 what was done or looked at here is evidence, once each, by t
     { action: "Access", item: "Trunk", ...actor },
     { action: "Modify", item: "Trunk", ...actor },
     { action: "Add", item: "Log", ...actor },
+    { action: "Modify", item: "Log", ...actor },
     { action: "Resume", item: "Log", ...actor },
   ]);
 });
@@ -194,6 +200,8 @@ test("MON-22 every command is one that leaves a row, as above, or tells nothing 
       "GET /tenants/:slug/api-keys",
       "GET /tenants/:slug/log", // how far it is, and its public keys
       "GET /tenants/:slug/trunks",
+      "POST /keys/export", // a row for each tenant: tests/calls/keys-lost.test.ts
+      "POST /tenants/:slug/log/keys",
       "POST /api-keys",
       "POST /tenants",
       "POST /tenants/:slug/api-keys/:apiKeyId/revoke",

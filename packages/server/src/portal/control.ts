@@ -9,7 +9,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
 import { Checkpoint, LogState, Trunk } from "@earwitness/contract";
-import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, KeyExport, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
 import { commandLine } from "#evidence";
 import { Refusal } from "#errors";
@@ -40,7 +40,9 @@ export interface ControlOptions {
     state(tenantId: string): Promise<LogState>;
     keep(tenantId: string, by: typeof commandLine): Promise<Checkpoint>;
     resume(tenantId: string, reason: string, by: typeof commandLine): Promise<void>;
+    changeKey(tenantId: string, wanted: LogKeyRequest, by: typeof commandLine): Promise<LogKeyChanged>;
   };
+  readonly exportKeys: (by: typeof commandLine) => Promise<KeyExport>;
   readonly status: () => Promise<Status>;
 }
 
@@ -128,6 +130,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     await options.logs.resume(await tenantIdOf(request.params.slug), request.body.reason, commandLine);
     return await reply.code(204).send(null);
   });
+  app.post("/tenants/:slug/log/keys", { schema: { params: ofTenant, body: LogKeyRequest, response: { 201: LogKeyChanged } } }, async (request, reply) =>
+    await reply.code(201).send(await options.logs.changeKey(await tenantIdOf(request.params.slug), request.body, commandLine)),
+  );
+  app.post("/keys/export", { schema: { response: { 200: KeyExport } } }, async () => await options.exportKeys(commandLine));
   app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
 
   await makePrivate(dirname(socketPath));

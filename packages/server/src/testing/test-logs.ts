@@ -13,17 +13,19 @@ export interface TestLogs {
 }
 
 export function createTestLogs(clock: Clock = systemClock): TestLogs {
-  const seeds = new Map<string, Uint8Array>();
+  const seeds = new Map<string, Uint8Array[]>();
   const remembered = new Map<string, string>();
   const logs: TestLogs = {
     remembered,
     seeds: {
-      read: async (tenantId) => (seeds.has(tenantId) ? [seeds.get(tenantId)!] : []),
-      make: async (tenantId) => {
-        const seed = seeds.get(tenantId) ?? randomBytes(32);
-        seeds.set(tenantId, seed);
+      read: async (tenantId) => seeds.get(tenantId) ?? [],
+      make: async (tenantId) => seeds.get(tenantId)?.[0] ?? (await logs.seeds.add(tenantId)),
+      add: async (tenantId) => {
+        const seed = randomBytes(32);
+        seeds.set(tenantId, [...(seeds.get(tenantId) ?? []), seed]);
         return seed;
       },
+      destroy: async (tenantId, gone) => void seeds.set(tenantId, (seeds.get(tenantId) ?? []).filter((seed) => !gone.includes(seed))),
     },
     heads: {
       list: async () => [...remembered.keys()],

@@ -113,7 +113,8 @@ export function createOutsideSigning({ db, clock, log, signers, tenants, ready =
     const due = [...account.owed].filter(([, { isAsked, notBeforeMs }]) => !isAsked && notBeforeMs <= nowMs()).map(([tenantId]) => tenantId);
     await Promise.all(
       Array.from({ length: lanes }, async () => {
-        for (let tenantId = due.shift(); tenantId !== undefined && !closed && account.notBeforeMs <= nowMs(); tenantId = due.shift()) {
+        for (let tenantId = due.shift(); tenantId !== undefined; tenantId = due.shift()) {
+          if (closed || account.notBeforeMs > nowMs()) return;
           const of = tenantId;
           const newest = await withTenant(db, of, (tx) => newestCheckpoint(tx));
           if (newest === null || account.signer.has(newest)) {

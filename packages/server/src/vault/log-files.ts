@@ -2,6 +2,7 @@
  * What a node keeps of logs outside of the database: their private keys, one file of 32 bytes each, and the last head of each that it
  * signed. Whoever has the first can sign in the log's name; without the second a database that was set back is not noticed.
  */
+import { randomBytes } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { LogSeeds, RememberedHeads } from "#evidence";
@@ -12,14 +13,32 @@ import { readOrMakeSecret, readSecret } from "./secret-file.ts";
 
 const remedy = "Restore it from its escrow copy: nobody can sign in the log's name without it.";
 
+/** `<tenant>.key` is the first; those that followed it have a name of their own between. */
 export function createFileLogSeeds(dir: string): LogSeeds {
-  const pathOf = (tenantId: string): string => join(dir, `${safeSegment(tenantId)}.key`);
+  const pathOf = (tenantId: string, number = ""): string => join(dir, `${safeSegment(tenantId)}${number}.key`);
+
+  async function pathsOf(tenantId: string): Promise<string[]> {
+    const names = await readdir(dir).catch((error: unknown) => {
+      if (isMissingFile(error)) return [];
+      throw error;
+    });
+    return names.filter((name) => name.startsWith(`${safeSegment(tenantId)}.`) && name.endsWith(".key")).toSorted().map((name) => join(dir, name));
+  }
+
   return {
     async read(tenantId) {
-      const seed = await readSecret(pathOf(tenantId), remedy);
-      return seed === null ? [] : [seed];
+      const seeds = await Promise.all((await pathsOf(tenantId)).map((path) => readSecret(path, remedy)));
+      return seeds.filter((seed) => seed !== null);
     },
     make: (tenantId) => readOrMakeSecret(pathOf(tenantId), remedy),
+    add: (tenantId) => readOrMakeSecret(pathOf(tenantId, `.${randomBytes(4).toString("hex")}`), remedy),
+    async destroy(tenantId, seeds) {
+      for (const path of await pathsOf(tenantId)) {
+        const held = await readSecret(path, remedy);
+        if (held !== null && seeds.some((seed) => Buffer.compare(seed, held) === 0)) await rm(path);
+      }
+      await syncDirectory(dir);
+    },
   };
 }
 
