@@ -137,7 +137,7 @@ async function round(platform: Platform, number: number): Promise<Round> {
 /** The test itself: it fails where one prefix breaks a promise. */
 function cutPower(): PowerCuts {
   const root = join(import.meta.dirname, "..");
-  const run = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "node_modules/vitest/vitest.mjs"), "run", "--project=unit", "packages/server/src/recorder/power-loss.test.ts"], { cwd: root, env: { ...process.env, NO_COLOR: "1", EARWITNESS_POWER_CUTS: String(powerCuts) }, stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" });
+  const run = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "node_modules/vitest/vitest.mjs"), "run", "--project=unit", "packages/server/src/recorder/power-loss.test.ts"], { cwd: root, env: { ...process.env, NO_COLOR: "1", EARWITNESS_POWER_CUTS: String(powerCuts) }, stdio: ["ignore", "pipe", "inherit"], encoding: "utf8", maxBuffer: 2 ** 28 });
   const held = run.status === 0 && /Tests +\d+ passed \(/.test(run.stdout);
   if (!held) console.error(run.stdout.slice(-4_000));
   return { powerCuts, held };
