@@ -16,6 +16,7 @@ test("PLT-20 the description holds every operation with its answers, and every r
     "/api/v1/audit",
     "/api/v1/audit/{id}",
     "/api/v1/audit/export",
+    "/api/v1/evidence-bundles",
     "/api/v1/evidence/{id}/proof",
     "/api/v1/groups",
     "/api/v1/groups/{id}",
