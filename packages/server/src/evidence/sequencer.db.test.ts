@@ -184,6 +184,52 @@ describe("the sequencer", () => {
   });
 });
 
+describe("connections that die", () => {
+  test("between any two statements of writers and sequencer lose no acknowledged row, and give none two places", async () => {
+    const alone = await createTestDatabase();
+    const killer = new Client({ connectionString: database.superuserUrl });
+    await killer.connect();
+    const own = createTestLogs();
+    const sequencer = own.sequencer(alone.db, { beatMs: 1, batchRows: 5 });
+    try {
+      const tenants = [await addTenant(alone.db), await addTenant(alone.db)];
+      const [acknowledged, there]: [string[], string[]] = [[], []];
+      const over = new AbortController();
+      const writers = tenants.flatMap((tenantId) =>
+        [1, 2].map(async (writer) => {
+          for (let n = 0; !over.signal.aborted; n += 1) await withTenant(alone.db, tenantId, (tx) => append(tx, entry(writer * 1_000 + n))).then((id) => acknowledged.push(id), () => sleep(5)); // this one may or may not be there
+        }),
+      );
+      const name = new URL(alone.url).pathname.slice(1);
+      for (let kill = 0; kill < 25; kill += 1) {
+        await sleep(Math.random() * 60);
+        await killer.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and random() < 0.5", [name]);
+      }
+      over.abort();
+      await Promise.all(writers);
+      for (const tenantId of tenants) {
+        const ids = (await withTenant(alone.db, tenantId, (tx) => tx.selectFrom("evidence").select("evidence_id").execute())).map(({ evidence_id }) => evidence_id);
+        await sequencer.place(tenantId, ids);
+        await withTenant(alone.db, tenantId, async (tx) => {
+          const stored = await rowsOf(tx, {});
+          expect(stored.map(({ treeIndex }) => treeIndex)).toEqual(stored.map((_, place) => place));
+          expect(await checkRows(tx, 0, stored.length)).toEqual({ rows: stored.length, erased: 0, differences: [] });
+          const head = (await signedHead(tx))!;
+          expect([head.size, Buffer.from(await treeRoot(sha256, head.size, readHashes(tx))).equals(head.root)]).toEqual([stored.length, true]);
+        });
+        there.push(...ids);
+      }
+      expect(acknowledged.length).toBeGreaterThan(20);
+      expect(acknowledged.filter((id) => !there.includes(id))).toEqual([]);
+      expect(sequencer.state().stopped.size).toBe(0);
+    } finally {
+      await sequencer.close();
+      await killer.end();
+      await alone.close();
+    }
+  });
+});
+
 describe("keeping a checkpoint", () => {
   test("takes what waits along, keeps each size once, and remembers it outside of the database first", async () => {
     const tenantId = await addTenant(database.db);

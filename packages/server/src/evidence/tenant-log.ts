@@ -34,8 +34,8 @@ export interface TenantLogOptions {
 }
 
 export type Placing =
-  /** `placed` rows got their place; `more` may wait. */
-  | { readonly kind: "placed"; readonly placed: number; readonly more: boolean; readonly setBackMs: number }
+  /** `placed` rows got their place, the oldest recorded at that time; `more` may wait. */
+  | { readonly kind: "placed"; readonly placed: number; readonly more: boolean; readonly oldest: number; readonly setBackMs: number }
   /** Another node has the log just now, or alone holds its key. */
   | { readonly kind: "elsewhere"; readonly hasKey: boolean }
   | { readonly kind: "stopped" };
@@ -197,7 +197,7 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
     const first = done.rows[0] === undefined ? newestRecordedAt : Date.parse(done.rows[0].row.recordedAt);
     const setBackMs = newestRecordedAt - first > clockSlackMs ? newestRecordedAt - first : 0;
     if (done.rows.length > 0) newestRecordedAt = Date.parse(done.rows.at(-1)!.row.recordedAt);
-    return { kind: "placed", placed: done.rows.length, more: done.more, setBackMs };
+    return { kind: "placed", placed: done.rows.length, more: done.more, oldest: first, setBackMs };
   }
 
   /** All of a batch is one statement: rows get their places, tiles grow, the head moves on. */
