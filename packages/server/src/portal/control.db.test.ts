@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { Client } from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { controlSocketPath, type BackupFinding, type BackupReport } from "@earwitness/contract/control";
 import { createApiKeys, type ApiKeys } from "#access";
 import { systemClock } from "#clock";
@@ -15,6 +15,9 @@ import { createTestDatabase, createTestLogs, quietLog, type TestDatabase, type T
 import { createCheckpointKeeper, describeCheckpoint, readLogState, type CheckpointKeeper } from "#transparency";
 import { createTrunkStore } from "#trunks";
 import { createControl, type Control } from "./control.ts";
+
+// Every command is a process of its own, of which a busy machine starts one in seconds.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** The command line as people run it, against a control socket as the server opens it. */
 const main = join(import.meta.dirname, "../../../cli/src/main.ts");
