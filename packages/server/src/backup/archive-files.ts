@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { messageOf } from "#errors";
+import type { ArchiveState } from "./archive-state.ts";
 import { historyName, parseLsn, parseSegmentName, segmentBytes, segmentName, segmentOf } from "./lsn.ts";
 
 const unzip = promisify(gunzip);
@@ -123,6 +124,20 @@ export async function readSegment(dir: string, { file, sha256 }: ArchivedSegment
   });
   if (bytes.length !== segmentBytes) throw new Error(`${path} is damaged: it is shorter than a segment`);
   return bytes;
+}
+
+/**
+ * What the archive said was safe is there: the log reaches so far, and the segment that was not whole is what it was. Answers
+ * what is wrong, naming the file; null when nothing is.
+ */
+export async function findLoss(dir: string, { partial, completeLsn, timeline }: ArchiveState, { segments }: Chain): Promise<string | null> {
+  const last = segments.at(-1);
+  const reached = segmentOf(parseLsn(completeLsn) - 1n);
+  if (last === undefined || last.segment < reached) return `${join(dir, segmentName(timeline, last === undefined ? reached : last.segment + 1))} is missing, and was there at the last moment of which the archive knows`;
+  const segment = segments.find(({ file }) => file === partial?.file);
+  if (partial === null || segment === undefined) return null; // whole by now, under its own digest
+  const bytes = (await readFile(join(dir, segment.file))).subarray(0, partial.bytes);
+  return bytes.length === partial.bytes && createHash("sha256").update(bytes).digest("hex") === partial.sha256 ? null : `${join(dir, segment.file)} is damaged: it is not what was received`;
 }
 
 export async function sizeOf(path: string): Promise<number> {

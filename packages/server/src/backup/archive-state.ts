@@ -11,6 +11,7 @@ const ArchiveState = Type.Object({
   timeline: Type.Integer(),
   completeAt: Type.String({ description: "what the database had committed by then is there" }),
   completeLsn: Type.String(),
+  partial: Type.Union([Type.Object({ file: Type.String(), bytes: Type.Integer(), sha256: Type.String() }), Type.Null()], { description: "the segment that was not whole then, as far as it was safe" }),
   closedAt: Type.Union([Type.String(), Type.Null()], { description: "the database was shut down in order then, and nothing came after" }),
 });
 export type ArchiveState = Static<typeof ArchiveState>;

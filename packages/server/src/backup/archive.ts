@@ -216,7 +216,7 @@ export function createArchive({ superuserUrl, systemIdentifier, dir, clock, log,
   }
 
   async function complete(at: Date, lsn: bigint, closedAt: Date | null): Promise<void> {
-    await writeArchiveState(dir, { format: 1, systemIdentifier, timeline: timeline!, completeAt: at.toISOString(), completeLsn: formatLsn(lsn), closedAt: closedAt?.toISOString() ?? null });
+    await writeArchiveState(dir, { format: 1, systemIdentifier, timeline: timeline!, completeAt: at.toISOString(), completeLsn: formatLsn(lsn), partial: writer?.partial() ?? null, closedAt: closedAt?.toISOString() ?? null });
     completeAt = at;
     if (failure !== null) log.warn({ since: failure.since }, "the write-ahead log is archived again");
     failure = null;

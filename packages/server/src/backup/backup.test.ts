@@ -31,7 +31,7 @@ afterEach(() => cluster.close());
 const verify = async () => await verifyBackups(await openCluster(cluster.backupDir, null), () => undefined);
 const wholeSegments = async () => (await readArchiveFiles(join(cluster.clusterDir(), "wal"))).segments.filter(({ sha256 }) => sha256 !== null).sort((a, b) => a.segment - b.segment);
 
-async function until(what: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+async function until(what: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
   for (const deadline = Date.now() + withinMs; !(await what()); await sleep(20)) if (Date.now() > deadline) throw new Error(`never: ${what}; ${cluster.logged.slice(-5).join("")}`);
 }
 
@@ -75,6 +75,16 @@ describe("what is stored", { timeout: 180_000 }, () => {
       await expect(cluster.restore("latest")).rejects.toThrow(path.replace(/-[0-9a-f]{64}\.gz$/, ""));
       await rename(`${path}.away`, path);
     }
+    // The segment that was not whole yet: its beginning, which the archive knows to be safe, and the file itself.
+    const open = join(cluster.clusterDir(), "wal", (await readdir(join(cluster.clusterDir(), "wal"))).find((name) => name.endsWith(".partial"))!);
+    const mended = await flip(open, randomInt((await stat(open)).size));
+    expect((await verify()).faults.join("\n")).toContain(open);
+    await expect(cluster.restore("latest")).rejects.toThrow(`${open} is damaged`);
+    await mended();
+    await rename(open, `${open}.away`);
+    expect((await verify()).faults.join("\n")).toContain(open.replace(".partial", ""));
+    await expect(cluster.restore("latest")).rejects.toThrow(`${open.replace(".partial", "")} is missing`);
+    await rename(`${open}.away`, open);
     await truncate(join(base.dir, "base.tar.gz"), 1_000_000);
     await expect(cluster.restore("latest")).rejects.toThrow(join(base.dir, "base.tar.gz"));
     // All that was tried left the database as it was.

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "#clock";
 import { recoverCluster, type PutFile } from "#db";
 import type { Log } from "#log";
-import { readSegment } from "./archive-files.ts";
+import { findLoss, readSegment } from "./archive-files.ts";
 import { readBase } from "./base-files.ts";
 import { historyName, parseLsn, segmentBytes, segmentName, segmentOf } from "./lsn.ts";
 import { findWayBack, parseTarget, readClusterBackups, type ClusterBackups, type Target, type WayBack } from "./way-back.ts";
@@ -53,6 +53,7 @@ export async function restoreDatabase({ backupDir, systemIdentifier, dataDir, to
   const target = parseTarget(to, backups);
   const back = await findWayBack(backups, target, timeline);
   refuseHoles(backups, target, back);
+  await refuseLoss(backups, target, back);
   await refuseFullDisk(dataDir, back);
   // Looked at before anything is moved: when the database that is lost wrote for the last time.
   const lastWrittenAt = await lastWriteOf(join(dataDir, "postgres"));
@@ -104,6 +105,13 @@ function refuseHoles({ dir }: ClusterBackups, target: Target, { base, chain, way
   if (missing !== null) {
     throw new Error(`${join(dir, "wal", missing)} is missing: the log behind the backup ${base.name} has a hole there. Without it the way ends before the hole; a moment before it can be restored with --to`);
   }
+}
+
+/** To the latest moment means to the one that the archive says it holds. */
+async function refuseLoss({ dir, state }: ClusterBackups, target: Target, { chain, timeline }: WayBack): Promise<void> {
+  if (target.kind !== "latest" || state === null || state.timeline !== timeline) return;
+  const loss = await findLoss(join(dir, "wal"), state, chain);
+  if (loss !== null) throw new Error(`${loss}. A moment before it can be restored with --to`);
 }
 
 async function refuseFullDisk(dataDir: string, { base, chain }: WayBack): Promise<void> {

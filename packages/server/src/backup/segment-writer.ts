@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { open, readFile, rm, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { syncDirectory, writeFileDurably } from "#vault";
@@ -11,6 +11,12 @@ const zip = promisify(gzip);
 
 /** The archive holds something else than what comes now. Nothing is overwritten; somebody has to look. */
 export class ArchiveConflict extends Error {}
+
+export interface PartialSegment {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /**
  * Writes the log as it comes: into `<segment>.partial`, which is synced by `flush`, and, when a segment is whole, packed and
@@ -23,6 +29,8 @@ export interface SegmentWriter {
   flushed(): bigint;
   write(at: bigint, bytes: Buffer): Promise<void>;
   flush(): Promise<void>;
+  /** What is safe of the segment that is not whole yet, so that a restore can tell it from a damaged one. */
+  partial(): PartialSegment | null;
   close(): Promise<void>;
 }
 
@@ -33,6 +41,9 @@ export function createSegmentWriter(dir: string, timeline: number, firstSegment:
   let known = 0;
   let position = segmentStart(firstSegment);
   let flushed = position;
+  /** Of what was written of this segment, and as it was when that was synced last. */
+  let hash = createHash("sha256");
+  let synced: { readonly file: string; readonly bytes: number; readonly hash: Hash } | null = null;
   const partialPath = (): string => join(dir, partialName(segmentName(timeline, segmentOf(position))));
 
   async function begin(): Promise<FileHandle> {
@@ -57,6 +68,8 @@ export function createSegmentWriter(dir: string, timeline: number, firstSegment:
     await file?.close();
     file = null;
     known = 0;
+    hash = createHash("sha256");
+    synced = null;
     await rm(join(dir, partialName(segment)));
     flushed = position;
   }
@@ -80,6 +93,7 @@ export function createSegmentWriter(dir: string, timeline: number, firstSegment:
           const { bytesWritten } = await file.write(fresh, 0, fresh.length, offset + again.length);
           if (bytesWritten < fresh.length) throw Object.assign(new Error(`${partialPath()} takes no more bytes`), { code: "ENOSPC" });
         }
+        hash.update(part);
         position += BigInt(part.length);
         rest = rest.subarray(part.length);
         if (position % BigInt(segmentBytes) === 0n) await finish();
@@ -90,7 +104,9 @@ export function createSegmentWriter(dir: string, timeline: number, firstSegment:
       const upTo = position;
       await file?.sync();
       flushed = upTo;
+      if (file !== null) synced = { file: basename(partialPath()), bytes: Number(upTo % BigInt(segmentBytes)), hash: hash.copy() };
     },
+    partial: () => (synced === null ? null : { file: synced.file, bytes: synced.bytes, sha256: synced.hash.copy().digest("hex") }),
     async close() {
       await file?.close();
       file = null;

@@ -106,7 +106,7 @@ export async function createTestCluster(): Promise<TestCluster> {
     clusterDir: () => join(backupDir, "database", identifier),
     async archived() {
       const now = new Date();
-      for (const deadline = Date.now() + 15_000; (backups!.reading().archive.completeAt ?? 0) < now; await new Promise((later) => setTimeout(later, 20))) {
+      for (const deadline = Date.now() + 60_000; (backups!.reading().archive.completeAt ?? 0) < now; await new Promise((later) => setTimeout(later, 20))) {
         if (Date.now() > deadline) throw new Error(`the archive is behind: ${JSON.stringify(backups!.reading())}`);
       }
     },

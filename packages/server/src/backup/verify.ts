@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { messageOf } from "#errors";
-import { chainFrom, readArchiveFiles, readSegment, readTimelines } from "./archive-files.ts";
+import { chainFrom, findLoss, readArchiveFiles, readSegment, readTimelines } from "./archive-files.ts";
 import { drain, readBase, type Base } from "./base-files.ts";
 import { parseLsn, segmentOf } from "./lsn.ts";
 import type { ClusterBackups } from "./way-back.ts";
@@ -32,6 +32,13 @@ export async function verifyBackups({ dir, bases, state, timelines }: ClusterBac
   progress(`${files.segments.length} segments of the log`);
   // The one that is being received has no digest yet.
   for (const segment of files.segments) if (segment.sha256 !== null) await attempt(() => readSegment(walDir, segment));
+  const last = bases.at(-1);
+  if (state !== null && last !== undefined && state.timeline === last.timeline) {
+    await attempt(async () => {
+      const loss = await findLoss(walDir, state, chainFrom(files, await readTimelines(walDir, state.timeline), parseLsn(last.startLsn)));
+      if (loss !== null) throw new Error(loss);
+    });
+  }
   const newest = Math.max(state?.timeline ?? 1, ...timelines);
   for (const base of bases) await attempt(() => followLog(base));
   return { bases: bases.length, segments: files.segments.length, faults: [...new Set(faults)] };
