@@ -41,6 +41,8 @@ export interface BaseProgress {
  */
 export async function takeBaseBackup(options: BaseBackupOptions): Promise<Base> {
   const { dir, clock, signal, progress } = options;
+  // A backup begins with a new segment, and what lies before may go unless the archive holds it: the archive comes first.
+  await options.archived(1n);
   const home = join(dir, "base");
   await makeDirectory(home);
   await removePartial(home);
