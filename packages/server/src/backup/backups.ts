@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "#clock";
 import { withDirect } from "#db";
 import { messageOf, Refusal } from "#errors";
@@ -138,10 +139,7 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
         failures++;
         log.error({ err: messageOf(error) }, "the backups cannot be looked at");
       });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, newestBaseAt === null ? 1_000 : roundMs);
-        closing.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-      });
+      await sleep(newestBaseAt === null ? 1_000 : roundMs, undefined, { signal: closing.signal }).catch(() => undefined); // closing ends the pause
     }
   })();
 
