@@ -8,6 +8,7 @@ const browser = ["tests/browser/**/*.test.ts"];
 export default defineConfig({
   test: {
     reporters: ["default"],
+    maxWorkers: 2, // left alone it takes one on two cores, and most of what these tests do is wait
     projects: [
       { test: { name: "unit", include: ["packages/**/*.test.ts", "fuzz/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["**/node_modules/**", ...database, ...sip], testTimeout: 20_000, hookTimeout: 30_000 } },
       { test: { name: "database", include: database, globalSetup: "packages/server/src/testing/global-setup.ts", testTimeout: 30_000, hookTimeout: 60_000 } },

@@ -42,6 +42,7 @@ async function filesUnder(dir: string): Promise<string[]> {
 describe("what is stored", { timeout: 180_000 }, () => {
   test("is for nobody else's eyes", async () => {
     await cluster.backUp();
+    await cluster.stop(); // or the log before the copy goes while it is looked at
     for (const path of await filesUnder(cluster.backupDir)) {
       const { mode } = await stat(path);
       expect((mode & 0o777).toString(8), path).toBe((await stat(path)).isDirectory() ? "700" : "600");
