@@ -169,6 +169,7 @@ describe("when something fails", { timeout: 180_000 }, () => {
     await run("cp", ["-a", dir, `${dir}-old`]);
     await cluster.start();
     await cluster.add(1_000);
+    await cluster.archived();
     await cluster.stop();
     await rm(dir, { recursive: true });
     await rename(`${dir}-old`, dir);

@@ -199,7 +199,8 @@ function supervise({ binaries, clusterDir, socketDir, account, settings, log, re
     child.once("error", (error) => log.error({ error: error.message }, "the database server could not be started"));
     createInterface({ input: child.stderr! }).on("line", (line) => {
       const [, severity = "", text = line] = /^.*?\[\d+\] (\w+): +(.*)/.exec(line) ?? [];
-      if (severity === "FATAL" || severity === "PANIC") lastWords = text;
+      // What it tells those who ask too early ("the database system is starting up") is not why it ended.
+      if ((severity === "FATAL" || severity === "PANIC") && !text.startsWith("the database system is ")) lastWords = text;
       // ERROR and FATAL end a statement or a connection, whose client was told.
       log[severity === "PANIC" ? "error" : severity === "WARNING" ? "warn" : "debug"]({ severity, text }, "database server");
     });

@@ -228,6 +228,7 @@ test("PLT-03 a media worker that dies ends its calls as failed, tells the sender
   const told: string[] = [];
   const calls = await Promise.all([1, 2, 3].map(() => talk(recording, 1_000, { onEnded: (reason) => told.push(reason) })));
   process.off("worker", noticed);
+  await new Promise((later) => setTimeout(later, 200)); // of which there is nothing: the gap
   await workers[0]!.terminate();
   await vi.waitFor(() => expect(told).toHaveLength(3), 2_000);
   await vi.waitFor(async () => expect(await readdir(join(dir, "spool/pieces", tenantId))).toHaveLength(3), 5_000);
