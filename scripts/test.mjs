@@ -17,6 +17,7 @@ process.env.PATH = `${join(projectDir, "node_modules/.bin")}:${process.env.PATH}
 /** Tools of Debian that some tests need: command, package, what needs it. */
 const tools = [
   { name: "sipp", packages: ["sip-tester"], present: () => onPath("sipp"), needs: "calls placed by a foreign SIP client" },
+  { name: "baresip", packages: ["baresip-core"], present: () => onPath("baresip"), needs: "SIP over TLS by a foreign client" },
   { name: "ffmpeg", packages: ["ffmpeg"], present: () => onPath("ffmpeg"), needs: "media sent and decoded by a foreign program" },
   { name: "GStreamer with SRTP", packages: ["gstreamer1.0-tools", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"], present: () => onPath("gst-launch-1.0") && spawnSync("gst-inspect-1.0", ["srtpenc"]).status === 0, needs: "SRTP by a foreign program (libsrtp), GCM and MKI too" },
   { name: "Chromium", packages: ["chromium"], present: () => onPath("chromium"), needs: "browser tests" },
