@@ -38,6 +38,15 @@ async function heard(call: WireCall, summary: RecordingSummary): Promise<Int16Ar
   return reader.readPcm(1, 0, (summary.durationMs * reader.sampleRate) / 1000);
 }
 
+test("a loss of ten seconds, whose first seconds are sealed when it shows, is one gap and all of its packets", async () => {
+  const call = await open();
+  speak(call, 0, 25);
+  speak(call, 525, 560);
+  const summary = await call.finish(11_220);
+  expect(summary.tracks[0]).toMatchObject({ packets: 60, packetsLost: 500, gaps: [{ fromMs: 500, toMs: 10_500, reason: "loss" }] });
+  expect(call.stats().packetsLost).toBe(500);
+});
+
 describe("late packets", () => {
   /** Packet 50 is waited for, given up, and comes 300 ms late. */
   async function lateBy(timestamp: number): Promise<{ call: WireCall; summary: RecordingSummary }> {
