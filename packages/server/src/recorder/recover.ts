@@ -18,6 +18,7 @@ import { createOpeningKey, KeyMissing, NotAuthentic, temporaryPrefix, type Openi
 import { frameMagic, readFrame, type FrameHeader } from "./journal-frame.ts";
 import { segmentOwner } from "./journal.ts";
 import type { RecordingSummary, SealedPiece } from "./media.ts";
+import { mergeGaps } from "./merge-gaps.ts";
 import { decodePacketLog, samplesOf, type LogEntry } from "./packet-log.ts";
 import { createPieceSealer, indexLeaf, openPiece, openPieceFile, pieceObjectName, readPieceHead, sha256, writePiece, type OpenPiece, type PieceHead, type PieceIdentity, type PieceSource } from "./piece.ts";
 import { decodeState, type RecordingState } from "./recording-state.ts";
@@ -432,17 +433,6 @@ function stateOfHeaders(found: readonly FoundPiece[]): RecordingState {
   const numbers = new Set(found.flatMap(({ head }) => head.header.chunks.map((chunk) => chunk.track)));
   const startedAtMs = found[0]?.head.header.startedAtMs ?? 0;
   return { revision: 0, startedAtMs, ended: null, tracks: [...numbers].map((track) => ({ track, label: `m${track}`, sampleRate: 8000, sending: [], gaps: [] })) };
-}
-
-/** In order, overlapping and touching ones of one reason joined: the same after any number of runs. */
-function mergeGaps(gaps: readonly Gap[]): Gap[] {
-  const merged: Gap[] = [];
-  for (const gap of gaps.toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs)) {
-    const last = merged.findLast((other) => other.reason === gap.reason);
-    if (last !== undefined && gap.fromMs <= last.toMs) merged[merged.indexOf(last)] = { ...last, toMs: Math.max(last.toMs, gap.toMs) };
-    else merged.push(gap);
-  }
-  return merged;
 }
 
 function storeSource(vault: Vault, name: string): PieceSource {

@@ -5,6 +5,7 @@
 import type { Gap } from "@earwitness/contract";
 import { createSpeechDetector, isOpusPacket } from "@earwitness/media";
 import { codecById, keyPressEntry, lostEntry } from "./codecs.ts";
+import { mergeGaps } from "./merge-gaps.ts";
 import { keyOf, readPress, samplesOf, type LoggedPress, type LogEntry } from "./packet-log.ts";
 import { copyInto, createTrackDecoder } from "./pcm.ts";
 import type { TrackState } from "./recording-state.ts";
@@ -112,9 +113,9 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
       const offsetMs = first < 0 ? 0 : Math.floor(ms(first));
       const gapsOf = (spans: readonly Span[], reason: Gap["reason"]): Gap[] => spans.map(({ from, to }) => gapOf(reason)({ from: ms(from), to: ms(to) }));
       // Loss that showed when its second was sealed already is no entry of the log.
-      const lost = losses.map(({ from, to }) => ({ from: ms(from), to: ms(to) }));
-      const lostLate = state.gaps.filter(({ reason }) => reason === "loss").map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs }));
-      const lostLateMs = lostLate.flatMap((span) => without(span, lost)).reduce((sum, { from, to }) => sum + to - from, 0);
+      const lostLate = state.gaps.filter(({ reason }) => reason === "loss");
+      const logged = losses.map(({ from, to }) => ({ from: ms(from), to: ms(to) }));
+      const lostLateMs = lostLate.flatMap(({ fromMs, toMs }) => without({ from: fromMs, to: toMs }, logged)).reduce((sum, { from, to }) => sum + to - from, 0);
       const onWire = wire.map((span) => ({ from: ms(span.from), to: ms(span.to) }));
       // What the sender left out on purpose (comfort noise, discontinuous transmission) is silence, not missing.
       const quiet = (state.quiet ?? []).map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs ?? Math.max(fromMs, untilMs) }));
@@ -137,7 +138,7 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
         packetsLost: packetSamples === 0 ? 0 : Math.round((lostSamples + (lostLateMs * sampleRate) / 1000) / packetSamples),
         packetsUndecodable: undecodable,
         speech: speech.segments(),
-        gaps: [...whole([...lost, ...lostLate]).map(gapOf("loss")), ...gapsOf(unheard, "undecodable"), ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps.filter(({ reason }) => reason !== "loss")].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
+        gaps: [...mergeGaps([...gapsOf(losses, "loss"), ...lostLate]), ...gapsOf(unheard, "undecodable"), ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps.filter(({ reason }) => reason !== "loss")].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
         peaks: speech.peaks(),
         keyPresses: keyPressesOf(presses.values(), ms),
       };
@@ -160,13 +161,6 @@ function join(spans: Span[], span: Span, reach: number): void {
   const last = spans.at(-1);
   if (last !== undefined && span.from <= last.to + reach) last.to = Math.max(last.to, span.to);
   else spans.push(span);
-}
-
-/** Spans that touch are one. */
-function whole(spans: readonly Span[]): Span[] {
-  const joined: Span[] = [];
-  for (const span of spans.toSorted((a, b) => a.from - b.from)) join(joined, { ...span }, 0);
-  return joined;
 }
 
 const isLong = (span: Span): boolean => span.to - span.from > noMediaMs;
