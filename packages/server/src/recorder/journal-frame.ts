@@ -60,7 +60,7 @@ function identityOf(sealing: SealingKey, { recordingId, tenantId, keyId }: Frame
 }
 
 export function sealFrame(sealing: SealingKey, header: FrameHeader, body: Uint8Array): Buffer[] {
-  const bytes = Buffer.alloc(frameHeaderBytes);
+  const bytes = Buffer.allocUnsafe(frameHeaderBytes);
   bytes.set(identityOf(sealing, header));
   bytes.writeUInt8(kinds.indexOf(header.kind), 3);
   bytes.writeUInt16BE(header.track, 44);

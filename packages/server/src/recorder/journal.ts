@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { messageOf } from "#errors";
 import { makeDirectory, syncDirectory, writeAll } from "#vault";
 import { sealFrame, type FrameHeader } from "./journal-frame.ts";
+import { createSlabs, joinNeighbours } from "./slabs.ts";
 import type { SealingKey } from "#vault";
 
 export const segmentName = (owner: string, n: number): string => `${owner}-${String(n).padStart(6, "0")}.ewj`;
@@ -61,7 +62,7 @@ interface Segment {
 
 interface Queued {
   readonly header: FrameHeader;
-  readonly parts: Buffer[];
+  readonly bytes: Buffer;
   readonly second: number | null;
   readonly mark: number;
   readonly queuedAt: number;
@@ -74,6 +75,7 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
   const segments: Segment[] = [];
   let current: { file: JournalFile; segment: Segment } | null = null;
   let segmentCount = 0;
+  const slabs = createSlabs();
   let queue: Queued[] = [];
   let markCount = 0;
   let busy: Promise<void> = Promise.resolve();
@@ -99,7 +101,7 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
     const { file, segment } = current === null || current.segment.bytes >= segmentBytes ? await rotate() : current;
     try {
       for (const { header, second, mark } of batch) need(segment, header.recordingId, second, mark);
-      segment.bytes += await writeAll(file, batch.flatMap((frame) => frame.parts));
+      segment.bytes += await writeAll(file, joinNeighbours(batch.map((frame) => frame.bytes)));
       await file.datasync();
     } catch (error) {
       // A part of a frame may lie at the end now. Readers stop there, so nothing may follow it: the next frame begins a segment.
@@ -128,13 +130,14 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
   return {
     append({ sealing, header, body, second }) {
       if (second === null) markCount += 1;
-      queue.push({ header, parts: sealFrame(sealing, header, body), second, mark: markCount, queuedAt: now() });
+      queue.push({ header, bytes: slabs.put(...sealFrame(sealing, header, body)), second, mark: markCount, queuedAt: now() });
     },
     commit() {
       if (queue.length === 0) return busy;
       return (next ??= busy.then(async () => {
         next = null;
         const batch = queue;
+        const letGo = slabs.cut();
         queue = [];
         committingSince = batch[0]?.queuedAt ?? null;
         const done = write(batch);
@@ -145,6 +148,7 @@ export function createJournal(options: { readonly dir: string; readonly owner: s
           throw new JournalRefused(error, [...new Set(batch.map((frame) => frame.header.recordingId))]);
         } finally {
           committingSince = null;
+          letGo();
         }
         options.onSynced?.(batch.map((frame) => frame.header));
       }));

@@ -17,6 +17,7 @@ import type { PacketListener, Receiver } from "./receiver.ts";
 import type { RefusedSpan } from "./refusals.ts";
 import { encodeState, type RecordingState, type TrackState } from "./recording-state.ts";
 import { settleSecond } from "./settle.ts";
+import { createSlabs } from "./slabs.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
 /** Audio younger than this waits in the open for packets that the network delayed; the journal has it already. */
@@ -79,11 +80,12 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   const { recording, journal } = options;
   const { recordingId, tenantId, startedAtMs, key } = recording;
   const sealing = createSealingKey(key, "journal");
-  const sealer = createPieceSealer(key, { tenantId, recordingId });
+  const slabs = createSlabs();
+  const sealer = createPieceSealer(key, { tenantId, recordingId }, slabs.put);
   const tracks = new Map<number, Track>();
   const pieces: SealedPiece[] = [];
   /** Sealed bytes that are not yet in a file. */
-  const unwritten: { path: string; parts: Buffer[]; piece: Omit<SealedPiece, "sizeBytes" | "sha256">; toSecond: number; marks: number }[] = [];
+  const unwritten: { path: string; parts: Buffer[]; piece: Omit<SealedPiece, "sizeBytes" | "sha256">; toSecond: number; marks: number; letGo: () => void }[] = [];
   let chunks: SealedChunk[] = [];
   let pieceFrom = 0;
   let sealedBefore = 0;
@@ -150,7 +152,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     const parts = sealer.sealPiece({ seq, fromSecond: pieceFrom, toSecond, final, chunks, state: now });
     const path = join(options.piecesDir, tenantId, recordingId, `${seq}.ewp`);
     const piece = { recordingId, tenantId, seq, keyId: key.keyId, path, objectName: pieceObjectName({ tenantId, recordingId }, seq, key.keyId), fromMs: pieceFrom * 1000, toMs: final ? Math.max(pieceFrom * 1000, endMs()) : toSecond * 1000 };
-    unwritten.push({ path, parts, piece, toSecond, marks: journal.marks() });
+    unwritten.push({ path, parts, piece, toSecond, marks: journal.marks(), letGo: slabs.cut() });
     chunks = [];
     pieceFrom = toSecond;
     seq += 1;
@@ -161,6 +163,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       const digest = await writePiece(next.path, next.parts, options.writeFile);
       const piece = { ...next.piece, ...digest };
       unwritten.shift();
+      next.letGo();
       pieces.push(piece);
       journal.covered(recordingId, next.toSecond, next.marks);
       options.onPiece(piece);

@@ -65,12 +65,15 @@ const keys = "0123456789*#ABCD";
 /** The key as a telephone shows it; null for events that are no keys (tones of modems and the network). */
 export const keyOf = ({ event }: Pick<LoggedPress, "event">): string | null => keys[event] ?? null;
 
-/** Sorts by place. `baseSample` is where offsets count from. */
+let lent = Buffer.allocUnsafeSlow(16 * 1024);
+
+/** Sorts by place. `baseSample` is where offsets count from. The bytes are lent: the next call writes over them. */
 export function encodePacketLog(entries: readonly LogEntry[], baseSample: number): Buffer {
-  const ordered = entries.toSorted(byPlace);
+  const ordered = isOrdered(entries) ? entries : entries.toSorted(byPlace);
   let length = 0;
   for (const entry of ordered) length += entryHead + entry.payload.length;
-  const bytes = Buffer.allocUnsafe(length);
+  if (length > lent.length) lent = Buffer.allocUnsafeSlow(2 * length);
+  const bytes = lent.subarray(0, length);
   let at = 0;
   for (const entry of ordered) {
     bytes.writeUInt32BE(entry.atSample - baseSample, at);
@@ -83,6 +86,11 @@ export function encodePacketLog(entries: readonly LogEntry[], baseSample: number
 }
 
 export const byPlace = (a: LogEntry, b: LogEntry): number => a.atSample - b.atSample;
+
+export function isOrdered(entries: readonly LogEntry[]): boolean {
+  for (let i = 1; i < entries.length; i += 1) if (entries[i]!.atSample < entries[i - 1]!.atSample) return false;
+  return true;
+}
 
 /** The bytes were authenticated, so anything malformed is a defect of the writer and throws. Payloads are views. */
 export function decodePacketLog(bytes: Uint8Array, baseSample: number): LogEntry[] {

@@ -17,6 +17,7 @@ import { createOpeningKey, createSealingKey, deriveSubkey, makeDirectory, NotAut
 import { objectPrefix } from "./object-prefix.ts";
 import { decodePacketLog, encodePacketLog, type LogEntry } from "./packet-log.ts";
 import { decodeState, encodeState, type RecordingState } from "./recording-state.ts";
+import { joinNeighbours, type Slabs } from "./slabs.ts";
 
 const magic = Buffer.from("EWP1");
 
@@ -66,14 +67,17 @@ export interface PieceSealer {
   sealPiece(piece: { seq: number; fromSecond: number; toSecond: number; final: boolean; chunks: readonly SealedChunk[]; state: RecordingState }): Buffer[];
 }
 
-/** One for each recording and data key: it counts the nonces. */
-export function createPieceSealer(key: MintedKey, identity: PieceIdentity): PieceSealer {
+const putAnywhere: Slabs["put"] = (...parts) => Buffer.concat(parts);
+
+/** One for each recording and data key: it counts the nonces. `put`: where sealed chunks lie until their piece is written. */
+export function createPieceSealer(key: MintedKey, identity: PieceIdentity, put: Slabs["put"] = putAnywhere): PieceSealer {
   const sealing = createSealingKey(key, "vault");
   const salts = deriveSubkey(key, "salt");
   return {
     sealSecond(track, second, entries, sampleRate) {
       const plaintext = encodePacketLog(entries, second * sampleRate);
-      const { nonce, ciphertext } = sealing.seal(plaintext, chunkPosition(identity, track, second));
+      const { nonce, body, tag } = sealing.sealInParts(plaintext, chunkPosition(identity, track, second));
+      const ciphertext = put(body, tag);
       return { track, second, nonce, ciphertext, saltedDigest: saltedDigest(salts, identity, track, second, plaintext), ciphertextDigest: sha256(ciphertext) };
     },
     sealPiece({ seq, fromSecond, toSecond, final, chunks, state }) {
@@ -86,7 +90,7 @@ export function createPieceSealer(key: MintedKey, identity: PieceIdentity): Piec
       const header: PieceHeader = { version: 1, ...identity, seq, keyId: key.keyId, startedAtMs: state.startedAtMs, fromSecond, toSecond, final, chunks: index };
       const headerBytes = Buffer.from(JSON.stringify(header));
       const { nonce, ciphertext } = sealing.seal(encodeState(state), headerBytes);
-      return [magic, uint32(headerBytes.length), headerBytes, uint32(nonce.length + ciphertext.length), Buffer.from(nonce), ciphertext, ...chunks.map((chunk) => chunk.ciphertext)];
+      return [magic, uint32(headerBytes.length), headerBytes, uint32(nonce.length + ciphertext.length), Buffer.from(nonce), ciphertext, ...joinNeighbours(chunks.map((chunk) => chunk.ciphertext))];
     },
   };
 }

@@ -104,9 +104,11 @@ describe("recovery of a killed recorder", () => {
       const endMs = track.offsetMs + track.durationMs;
       expect(killedAtMs - endMs).toBeLessThan(1_000);
       expect(track.packetsLost).toBe(0);
-      expect(track.gaps).toMatchObject([{ reason: "recorder_restart" }]);
-      expect(Math.abs(track.gaps[0]!.fromMs - endMs)).toBeLessThanOrEqual(2); // each is rounded
-      expect(track.gaps[0]!.toMs).toBeGreaterThanOrEqual(killedAtMs);
+      // Where the process takes long to start, nothing comes before the first packet, and that is said too.
+      const gaps = track.gaps.filter(({ toMs }) => toMs > track.offsetMs);
+      expect(gaps).toMatchObject([{ reason: "recorder_restart" }]);
+      expect(Math.abs(gaps[0]!.fromMs - endMs)).toBeLessThanOrEqual(2); // each is rounded
+      expect(gaps[0]!.toMs).toBeGreaterThanOrEqual(killedAtMs);
     }
     const alice = await hear(recovered!, 1);
     expect(loudSpans(alice)).toHaveLength(1);

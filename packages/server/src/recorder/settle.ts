@@ -1,12 +1,12 @@
 import { isSound, keyPressEntry, lostEntry } from "./codecs.ts";
-import { byPlace, lost, readPress, samplesOf, type LogEntry } from "./packet-log.ts";
+import { byPlace, isOrdered, lost, readPress, samplesOf, type LogEntry } from "./packet-log.ts";
 
 /**
  * What one second of one track finally holds: its packets in order, each once, and the loss that no late packet has taken
  * back. Live sealing and recovery both come through here, so that they agree to the byte.
  */
 export function settleSecond(entries: readonly LogEntry[], sampleRate: number): LogEntry[] {
-  const inOrder = entries.toSorted(byPlace);
+  const inOrder = isOrdered(entries) ? entries : entries.toSorted(byPlace);
   const once = (entry: LogEntry, i: number, all: readonly LogEntry[]): boolean => entry.atSample !== all[i - 1]?.atSample;
   const packets = inOrder.filter((entry) => isSound(entry.codec)).filter(once);
   const presses = longestPresses(inOrder.filter((entry) => entry.codec === keyPressEntry));

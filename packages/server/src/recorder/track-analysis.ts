@@ -27,6 +27,9 @@ const heardRate = 8_000;
 
 type Span = { from: number; to: number };
 
+/** A second of sound while it is looked at; one for all tracks of the thread. */
+const heard = new Int16Array(heardRate);
+
 export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
   const speech = createSpeechDetector({ sampleRate: heardRate });
   const factor = sampleRate / heardRate;
@@ -68,7 +71,7 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
   /** Adds the second's sound to speech and peaks. */
   function hear(second: number, entries: readonly LogEntry[]): void {
     const from = second * heardRate;
-    const pcm = new Int16Array(heardRate);
+    const pcm = heard.fill(0);
     if (carried !== null) copyInto(carried.pcm, carried.atSample, pcm, from);
     carried = null;
     for (const told of entries) {

@@ -1,0 +1,56 @@
+/**
+ * Memory that is filled, written to disk and used again. Bytes that wait for a write (frames for a moment, a piece for a minute)
+ * would each be memory outside V8's heap that lives just long enough to be expensive: growth there makes V8 mark the whole heap,
+ * once a second under 500 calls (decision 0011).
+ */
+export interface Slabs {
+  /** Copies the parts one behind the other; answers where they lie, until what was put since the last `cut` is let go of. */
+  put(...parts: readonly Uint8Array[]): Buffer;
+  /** What was put until now belongs together: call the answer when nobody looks at it any more. */
+  cut(): () => void;
+}
+
+const slabBytes = 64 * 1024;
+/** What a thread keeps for the next that asks; more than that goes back to the system. */
+const maxSpare = (64 * 1024 * 1024) / slabBytes;
+const spare: Buffer[] = [];
+
+export function createSlabs(): Slabs {
+  let filled: Buffer[] = [];
+  let used = 0;
+  return {
+    put(...parts) {
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      if (length > slabBytes) return Buffer.concat(parts, length);
+      if (filled.length === 0 || used + length > slabBytes) {
+        filled.push(spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes));
+        used = 0;
+      }
+      const from = used;
+      for (const part of parts) {
+        filled.at(-1)!.set(part, used);
+        used += part.length;
+      }
+      return filled.at(-1)!.subarray(from, used);
+    },
+    cut() {
+      const mine = filled;
+      filled = [];
+      return () => {
+        for (const slab of mine.splice(0)) if (spare.length < maxSpare) spare.push(slab);
+      };
+    },
+  };
+}
+
+/** The same bytes in fewer parts: those that lie side by side become one. */
+export function joinNeighbours(parts: readonly Buffer[]): Buffer[] {
+  const joined: Buffer[] = [];
+  for (const part of parts) {
+    const last = joined.at(-1);
+    const isNext = last !== undefined && last.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset;
+    if (isNext) joined[joined.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + part.length);
+    else joined.push(part);
+  }
+  return joined;
+}
