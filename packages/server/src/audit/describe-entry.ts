@@ -44,6 +44,7 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Pause: was("paused"),
   Resume: was("resumed"),
   Erase: was("erased"),
+  Verify: verified,
   "Send Mail": was("sent by mail"),
   "Recording Started": ({ actorName, subject, detail }) => `Recording ${text(subject)} of a call${detail["trunk"] === undefined ? "" : ` on trunk ${text(detail["trunk"])}`} was started by ${actorName}`,
   "Recording Ended": (entry) => `${recording("ended")(entry)}${entry.detail["reason"] === undefined ? "" : `: ${text(entry.detail["reason"])}`}`,
@@ -60,6 +61,15 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   "Fact Rejected": ({ actorName, subject, detail }) => `What was known of ${text(subject)} (${text(detail["kind"] ?? "a fact")}) could not be written down by ${actorName}: ${text(detail["error"])}`,
   "Integrity Failure": (entry) => `${thing(entry)} did not match its seal when ${entry.actorName} asked for it: ${text(entry.detail["error"])}`,
 };
+
+function verified(entry: Described): string {
+  const { differs, notChecked } = entry.detail;
+  const what = entry.item === "Log" ? `Everything of the tenant (${list(entry.detail["parts"])})` : thing(entry);
+  const came = differs === undefined ? "" : differs === 0 && notChecked === 0 ? ": it agrees" : `: ${count(differs)} differences${notChecked === 0 || notChecked === undefined ? "" : `, ${count(notChecked)} not checked`}`;
+  return `${what} was verified by ${entry.actorName}${came}`;
+}
+
+const list = (value: unknown): string => (Array.isArray(value) && value.length > 0 ? value.map(text).join(", ") : "nothing in particular");
 
 const recording = (done: string): Sentence => ({ subject, actorName }) => `Recording ${text(subject)} was ${done} by ${actorName}`;
 
