@@ -33,7 +33,7 @@ const doors: Record<string, readonly string[]> = {
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency", "fsck"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;
