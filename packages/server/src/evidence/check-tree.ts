@@ -87,7 +87,7 @@ export async function walkTree(tx: TenantTransaction, { size: from, levels: befo
     if (!(error instanceof TreeGone)) throw error;
   }
   for (const stop of stops) if (!roots.has(stop)) roots.set(stop, null);
-  return { walk: { size: at < to ? from : to, levels }, roots, differences };
+  return { walk: { size: at < to ? from : to, levels }, roots, differences: [...new Map(differences.map((difference) => [`${difference.kind} ${difference.level}/${difference.index}`, difference])).values()] };
 }
 
 /** Neither a tile nor the hash that stands for it is there: nothing behind it can be made up. */

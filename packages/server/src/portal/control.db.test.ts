@@ -69,6 +69,7 @@ const openControl = (socketPath: string) => {
       changeKey: (tenant, { reason, oldKeyIsLost }, by) => changeLogKey({ db, seeds: logs.seeds, clock: systemClock, nodeId: "node-1" }, tenant, { reason, by, isLost: oldKeyIsLost }),
     },
     exportKeys: async () => ({ nodeId: "node-1", exportedAt: "2026-11-20T10:00:00.000Z", directory: "keys", files: [{ path: "facts.key", content: "AAAA" }] }),
+    places: () => ({ nodeId: "node-1", dataDir, databaseUrl: database.url, poolUrl: null, witnesses: [] }),
     status: async () => ({
       version: "1.2.3",
       nodeId: "node-1",
