@@ -73,7 +73,7 @@ export interface FsckRequest {
 }
 
 /** Evidence gets its place in a quarter of a second, and an alarm after five: what still differs behind that is no hurry. */
-const patience = { pauseMs: 2_000, looks: 3 };
+const patience = { pauseMs: 2_500, looks: 2 };
 const youngMs = 10 * 60_000;
 /** One for what is checked, one for what is looked up meanwhile, one to spare: the recorder has ten. */
 const connections = 3;

@@ -63,13 +63,11 @@ const sentences: Readonly<Record<Action, Sentence>> = {
 };
 
 function verified(entry: Described): string {
-  const { differs, notChecked } = entry.detail;
-  const what = entry.item === "Log" ? `Everything of the tenant (${list(entry.detail["parts"])})` : thing(entry);
-  const came = differs === undefined ? "" : differs === 0 && notChecked === 0 ? ": it agrees" : `: ${count(differs)} differences${notChecked === 0 || notChecked === undefined ? "" : `, ${count(notChecked)} not checked`}`;
+  const { parts, differs, notChecked } = entry.detail;
+  const what = Array.isArray(parts) ? `${thing(entry)} (${parts.map(text).join(", ")})` : thing(entry);
+  const came = differs === undefined ? "" : differs === 0 && notChecked === 0 ? ": everything agrees" : `: ${count(differs)} differences, ${count(notChecked)} not checked`;
   return `${what} was verified by ${entry.actorName}${came}`;
 }
-
-const list = (value: unknown): string => (Array.isArray(value) && value.length > 0 ? value.map(text).join(", ") : "nothing in particular");
 
 const recording = (done: string): Sentence => ({ subject, actorName }) => `Recording ${text(subject)} was ${done} by ${actorName}`;
 

@@ -28,7 +28,7 @@ export type Position = Static<typeof Position>;
 export type Step = Position["step"];
 
 const Counted = Type.Object({ rows: count, recordings: count, bytes: count }, closed);
-const Tally = Type.Record(Type.String({ pattern: `^(${Object.keys(meanings).join("|")})$` }), count);
+const Tally = Type.Record(Type.String({ pattern: `^(${Object.keys(meanings).join("|")})$` }), count, closed);
 
 const OfTenant = Type.Object(
   {

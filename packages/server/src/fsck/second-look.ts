@@ -15,7 +15,8 @@ export interface SecondLook {
 }
 
 /** So many places are waited for with patience; where more differ than that, it is no hurry of the installation's own. */
-const patientLooks = 20;
+const patientLooks = 10;
+const hastyMs = 500;
 
 /**
  * A check reads a database in several statements, and files beside it, while others write: what was erased, compacted or finished in
@@ -27,7 +28,7 @@ export function createSecondLook({ pauseMs, looks }: Patience): SecondLook {
     let latest = await look();
     let found = latest.findings;
     for (let again = 0; found.length > 0 && again < (persisting < patientLooks ? looks : 1); again += 1) {
-      await sleep(persisting < patientLooks ? pauseMs : Math.min(pauseMs, 50));
+      await sleep(persisting < patientLooks ? pauseMs : Math.min(pauseMs, hastyMs));
       latest = await look();
       const now = new Set(latest.findings.map(nameOf));
       found = found.filter((finding) => now.has(nameOf(finding)));

@@ -23,8 +23,8 @@ export interface TestInstallation<Options = object> {
   readonly vault: Vault;
   readonly logs: TestLogs;
   readonly sequencer: Sequencer;
+  readonly dataDir: string;
   readonly storeDir: string;
-  readonly keystoreDir: string;
   addTenant(): Promise<CheckedTenant>;
   /** So many rows of evidence, with their places. */
   act(tenant: CheckedTenant, count: number): Promise<void>;
@@ -49,8 +49,8 @@ export async function createTestInstallation<Options extends object>(sealCall: S
   const database = await createTestDatabase();
   const { db } = database;
   const dir = await mkdtemp(join(tmpdir(), "earwitness-fsck-"));
-  const [storeDir, keystoreDir] = [join(dir, "store"), join(dir, "keystore")];
-  const vault = createVault({ store: createLocalStore(storeDir), keystore: createFileKeystore(keystoreDir), keyring: createFileKeyring(join(dir, "keys")) });
+  const storeDir = join(dir, "store");
+  const vault = createVault({ store: createLocalStore(storeDir), keystore: createFileKeystore(join(dir, "keystore")), keyring: createFileKeyring(join(dir, "keys")) });
   const logs = createTestLogs();
   const sequencer = logs.sequencer(db);
   const superuser = new Client({ connectionString: database.superuserUrl });
@@ -69,8 +69,8 @@ export async function createTestInstallation<Options extends object>(sealCall: S
     vault,
     logs,
     sequencer,
+    dataDir: dir,
     storeDir,
-    keystoreDir,
     async addTenant() {
       const slug = `tenant-${(tenants += 1)}`;
       return { tenantId: await addSealingTenant({ db, vault }, slug), slug };
