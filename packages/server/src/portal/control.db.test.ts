@@ -196,6 +196,7 @@ test("MON-22 MON-28 what was done or looked at here is evidence, once each, by t
 test("MON-22 every command is one that leaves a row, as above, or tells nothing of a tenant", () => {
   expect([...control.routes].toSorted()).toEqual(
     [
+      "GET /installation", // where it lies, for a check of it, which leaves a row for each tenant
       "GET /status", // of this machine
       "GET /backups",
       "GET /backups/check",
