@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { BackupFinding, BackupReport } from "@earwitness/contract/control";
-import type * as Operate from "@earwitness/server/operate";
 import { Failure, type ControlClient } from "./control-client.ts";
+import { operate } from "./operate.ts";
 import { table } from "./table.ts";
 
 export interface BackupCommands {
@@ -110,14 +110,6 @@ export function addBackupCommands(program: Command, { server, dataDir, print, no
     const running = await server.call<BackupReport>("GET", "/backups");
     return await openCluster(running.directory, cluster ?? running.cluster).catch(inWords);
   }
-}
-
-/** The server's own code, for what is done without it running. */
-async function operate(): Promise<typeof Operate> {
-  return await import("@earwitness/server/operate").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ERR_MODULE_NOT_FOUND") throw new Failure("the server's package is not installed here. Run this where the server is.");
-    throw error;
-  });
 }
 
 function inWords(error: unknown): never {

@@ -16,6 +16,9 @@ export class Failure extends Error {
   }
 }
 
+/** No server runs with this data directory. */
+export class NoServer extends Failure {}
+
 export interface ControlClient {
   call<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T>;
 }
@@ -32,7 +35,7 @@ export function dataDirectory(env: Readonly<Record<string, string | undefined>>,
 
 export function createControlClient(dataDir: string): ControlClient {
   const socketPath = controlSocketPath(dataDir);
-  const noServer = () => new Failure(`no Earwitness server runs here with the data directory ${dataDir}. Start it with npm start, or name another directory in EARWITNESS_DATA_DIR.`);
+  const noServer = () => new NoServer(`no Earwitness server runs here with the data directory ${dataDir}. Start it with npm start, or name another directory in EARWITNESS_DATA_DIR.`);
 
   return {
     async call<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {

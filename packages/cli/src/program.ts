@@ -5,6 +5,7 @@ import { addBackupCommands } from "./backup.ts";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
 import { addExport } from "./export.ts";
+import { addFsck } from "./fsck.ts";
 import { addKeys } from "./keys.ts";
 import { table } from "./table.ts";
 import { addVerify } from "./verify.ts";
@@ -217,6 +218,7 @@ export function createProgram(server: ControlClient, dataDir: string, print: (li
     .action(async (given: string[]) => await witness(given, print));
 
   addVerify(program, print);
+  addFsck(program, { server, dataDir, print });
   addExport(program, print);
   addBackupCommands(program, { server, dataDir, print, note });
 

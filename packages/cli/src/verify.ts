@@ -48,7 +48,7 @@ export function addVerify(program: Command, print: (line: string) => void): void
 }
 
 /** A key, or the file that it is in: its first line that is neither empty nor a comment. */
-async function readKey(given: string, type: number, option: string): Promise<NoteKey> {
+export async function readKey(given: string, type: number, option: string): Promise<NoteKey> {
   const key = tryVkey(given) ?? tryVkey((await readFile(given, "utf8").catch(() => "")).split("\n").find((line) => line.trim() !== "" && !line.startsWith("#")) ?? "");
   if (key instanceof Malformed) throw new Failure(`${option}: ${key.message}`, 2);
   if (key === null) throw new Failure(`${option}: “${given.slice(0, 80)}” is neither a public key (name+hash+base64) nor a file with one`, 2);

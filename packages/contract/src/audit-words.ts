@@ -23,6 +23,7 @@ export const actions = [
   "Pause",
   "Resume",
   "Erase",
+  "Verify", // held against what was sealed
   "Send Mail", // reserved: no mail is sent (CON-24)
 ] as const;
 

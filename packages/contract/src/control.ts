@@ -171,3 +171,16 @@ export const KeyExport = Type.Object(
   { title: "KeyExport" },
 );
 export type KeyExport = Static<typeof KeyExport>;
+
+/** Where an installation keeps what a check of it reads. It travels over the control socket only, whose owner could as well read the server's environment. */
+export const InstallationPlaces = Type.Object(
+  {
+    nodeId: Type.String(),
+    dataDir: Type.String(),
+    databaseUrl: Type.String(),
+    poolUrl: Type.Union([Type.String(), Type.Null()]),
+    witnesses: Type.Array(Type.Object({ url: Type.String(), vkey: Type.String() })),
+  },
+  { title: "InstallationPlaces" },
+);
+export type InstallationPlaces = Static<typeof InstallationPlaces>;

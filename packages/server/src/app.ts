@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { controlSocketPath, type BackupFinding } from "@earwitness/contract/control";
+import { formatVkey } from "@earwitness/verify";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { auditRoutes } from "#audit";
 import { checkServer, createBackups, forgetArchive, reportOf, type Backups } from "#backup";
@@ -243,6 +244,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         for (const { tenantId } of await listTenants(db)) await withTenant(db, tenantId, (tx) => append(tx, { actor: by, action: "Export", item: "Tenant", subject: tenantId, occurredAt: clock.now(), nodeId: node.nodeId, detail: { name: "keys" } }));
         return { nodeId: node.nodeId, exportedAt: clock.now().toISOString(), directory: config.sandbox ? "sandbox/keys" : "keys", files };
       },
+      places: () => ({ nodeId: node.nodeId, dataDir, databaseUrl: url, poolUrl: config.database.poolUrl, witnesses: config.witnesses.map((witness) => ({ url: witness.url, vkey: formatVkey(witness.key) })) }),
       status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );

@@ -29,10 +29,11 @@ const doors: Record<string, readonly string[]> = {
   playback: ["db", "evidence", "vault", "access", "recorder", "interactions"],
   transparency: ["db", "evidence", "access"],
   export: ["db", "evidence", "vault", "access", "recorder", "interactions"],
+  fsck: ["db", "evidence", "vault", "recorder", "transparency"],
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency", "fsck"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

@@ -31,7 +31,7 @@ export { formatTlogProof, parseTlogProof, type TlogProof } from "./tlog-proof.ts
 export { firstDifference, readAll, streamOf, type ByteStream } from "./byte-stream.ts";
 export { chunkLeaf, chunkSaltBytes, parsePacketLog, saltedDigest, saltedPrefix, type Packet } from "./packet-chunk.ts";
 export { createTrackReader, encodeTrackRecord, readTrackFile, rootOfTrack, trackFileHead, type SecondRecord, type TrackRecord, type TrackRoot, type WithheldRecord } from "./track-file.ts";
-export { parseDerivation, parseManifest, type Derivation, type Manifest, type ManifestGap, type ManifestSource, type ManifestTrack } from "./manifest.ts";
+export { parseDerivation, parseManifest, type Derivation, type Manifest, type ManifestGap, type ManifestInteraction, type ManifestSource, type ManifestTrack } from "./manifest.ts";
 export { formatEvidenceLine, parseEvidenceLine, type ErasedRow, type EvidenceLine, type PlacedRow } from "./evidence-lines.ts";
 export {
   bundleFormat,

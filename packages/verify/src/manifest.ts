@@ -91,6 +91,8 @@ export interface Derivation {
   readonly derivedAt: string;
   readonly encoder: string;
   readonly sources: ReadonlyMap<string, string>;
+  /** SHA-256 of what was made of them, by name. */
+  readonly objects: ReadonlyMap<string, string>;
 }
 
 const format = "earwitness/1";
@@ -214,5 +216,6 @@ export function parseDerivation(bytes: Uint8Array): Derivation {
     derivedAt: text(value["derivedAt"], "derivedAt"),
     encoder: text(value["encoder"], "encoder"),
     sources: parseObjects(value["sources"], "sources"),
+    objects: parseObjects(value["objects"], "objects"),
   };
 }

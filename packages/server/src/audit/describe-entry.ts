@@ -44,6 +44,7 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Pause: was("paused"),
   Resume: was("resumed"),
   Erase: was("erased"),
+  Verify: verified,
   "Send Mail": was("sent by mail"),
   "Recording Started": ({ actorName, subject, detail }) => `Recording ${text(subject)} of a call${detail["trunk"] === undefined ? "" : ` on trunk ${text(detail["trunk"])}`} was started by ${actorName}`,
   "Recording Ended": (entry) => `${recording("ended")(entry)}${entry.detail["reason"] === undefined ? "" : `: ${text(entry.detail["reason"])}`}`,
@@ -60,6 +61,13 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   "Fact Rejected": ({ actorName, subject, detail }) => `What was known of ${text(subject)} (${text(detail["kind"] ?? "a fact")}) could not be written down by ${actorName}: ${text(detail["error"])}`,
   "Integrity Failure": (entry) => `${thing(entry)} did not match its seal when ${entry.actorName} asked for it: ${text(entry.detail["error"])}`,
 };
+
+function verified(entry: Described): string {
+  const { parts, differs, notChecked } = entry.detail;
+  const what = Array.isArray(parts) ? `${thing(entry)} (${parts.map(text).join(", ")})` : thing(entry);
+  const came = differs === undefined ? "" : differs === 0 && notChecked === 0 ? ": everything agrees" : `: ${count(differs)} differences, ${count(notChecked)} not checked`;
+  return `${what} was verified by ${entry.actorName}${came}`;
+}
 
 const recording = (done: string): Sentence => ({ subject, actorName }) => `Recording ${text(subject)} was ${done} by ${actorName}`;
 

@@ -18,6 +18,8 @@ export type Difference =
   | { readonly kind: "doubled"; readonly place: number; readonly evidenceIds: readonly string[] }
   /** The row is empty, and no intact row says that it was erased. */
   | { readonly kind: "erased without certificate"; readonly place: number; readonly evidenceId: string; readonly why: string }
+  /** The row is empty, and the row that says why waits for its place: nothing vouches for it yet. */
+  | { readonly kind: "certificate waits"; readonly place: number; readonly evidenceId: string }
   /** Entries and leaves of the log itself do not fit together, or are gone. */
   | { readonly kind: "tiles"; readonly place: number; readonly why: string };
 
@@ -50,8 +52,10 @@ export async function checkRows(tx: TenantTransaction, from: number, to: number)
     for (const stored of here) {
       const { evidenceId } = stored.row;
       if (stored.erasedBy !== null) {
-        const why = whyNotErased(stored, certificates.get(stored.erasedBy));
-        if (why === null) erased += 1;
+        const certificate = certificates.get(stored.erasedBy);
+        const why = whyNotErased(stored, certificate);
+        if (why === null && certificate?.treeIndex === null) differences.push({ kind: "certificate waits", place, evidenceId });
+        else if (why === null) erased += 1;
         else differences.push({ kind: "erased without certificate", place, evidenceId, why });
         continue;
       }
@@ -85,14 +89,18 @@ async function readHashesOf(tx: TenantTransaction, from: number, to: number): Pr
   return { entries: read(0), leaves: read(indexes.length) };
 }
 
-/** Rows that say what was erased, if they are intact themselves. */
+/** Rows that say what was erased, if they are intact themselves, or have no place yet. */
 async function certificatesOf(tx: TenantTransaction, rows: readonly StoredRow[]): Promise<Map<string, StoredRow>> {
   const ids = [...new Set(rows.flatMap(({ erasedBy }) => (erasedBy === null ? [] : [erasedBy])))];
   if (ids.length === 0) return new Map();
   const found = await rowsOf(tx, { evidenceIds: ids });
   const intact: StoredRow[] = [];
   for (const stored of found) {
-    if (stored.treeIndex === null || stored.erasedBy !== null || stored.flaw !== null) continue;
+    if (stored.erasedBy !== null || stored.flaw !== null) continue;
+    if (stored.treeIndex === null) {
+      intact.push(stored);
+      continue;
+    }
     const { entries } = await readHashesOf(tx, stored.treeIndex, stored.treeIndex + 1);
     const [entry] = entries;
     if (entry !== null && entry !== undefined && Buffer.compare(rowCommitment(sha256, stored.row, stored.salt!), entry) === 0) intact.push(stored);
@@ -102,7 +110,7 @@ async function certificatesOf(tx: TenantTransaction, rows: readonly StoredRow[])
 
 /** The rules of the table (evidence_erased_whole) are held here too: whoever may change rows may drop rules. */
 function whyNotErased({ row, salt, treeIndex, flaw }: StoredRow, certificate: StoredRow | undefined): string | null {
-  if (certificate === undefined) return "the row that should say so is missing, changed, or has no place yet";
+  if (certificate === undefined) return "the row that should say so is missing, changed, or erased itself";
   if (certificate.row.action !== "Erase" || certificate.row.item !== "Evidence") return "the row that should say so says something else";
   const named = erasedRows(certificate.row.detail).find(([place, evidenceId]) => place === treeIndex && evidenceId === row.evidenceId);
   if (named === undefined) return "the row that should say so does not name it";

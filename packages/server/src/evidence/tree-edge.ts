@@ -60,7 +60,7 @@ export async function growTree(edge: TreeEdge, entries: readonly Uint8Array[]): 
       const full = bytes.subarray(at, at + tileWidth * hashBytes);
       tiles.push({ level, index, hashes: full });
       index += 1;
-      if (level !== entryLevel) above.push(rootOf(full));
+      if (level !== entryLevel) above.push(tileRoot(full));
     }
     partial.set(level, bytes.subarray(at));
     if (at < bytes.length) tiles.push({ level, index, hashes: bytes.subarray(at) });
@@ -72,7 +72,7 @@ export async function growTree(edge: TreeEdge, entries: readonly Uint8Array[]): 
 }
 
 /** Root of a full tile. One buffer, hashed over and over: a tile is 255 nodes. */
-function rootOf(tile: Uint8Array): Uint8Array {
+export function tileRoot(tile: Uint8Array): Uint8Array {
   let level = tile;
   const node = new Uint8Array(1 + 2 * hashBytes);
   node[0] = 1;

@@ -1,6 +1,6 @@
 import { coverLeaves, encodeTrackRecord, parsePacketLog, trackFileHead, type Manifest, type TimedPackets } from "@earwitness/verify";
 import { sha256 } from "#evidence";
-import type { RecordedSecond, RecordedSeconds } from "#recorder";
+import { isKnownUnreadable, type RecordedSecond, type RecordedSeconds } from "#recorder";
 import { NotAuthentic } from "#vault";
 
 export interface Part {
@@ -11,12 +11,6 @@ export interface Part {
 /** Seconds go out whole or not at all: one that is only partly inside of the part could not be proved, and is not somebody's to have. */
 function isInside(second: number, { fromMs, toMs }: Part, manifest: Manifest): boolean {
   return second * 1000 >= fromMs && ((second + 1) * 1000 <= toMs || toMs >= manifest.durationMs);
-}
-
-/** Seconds that the manifest itself says nobody could open, when the recording was finished. */
-function isKnownUnreadable(second: number, track: number, manifest: Manifest): boolean {
-  const gaps = manifest.sources.find((source) => source.track === track)?.gaps ?? [];
-  return gaps.some(({ reason, fromMs, toMs }) => reason === "decrypt" && fromMs <= second * 1000 && toMs >= (second + 1) * 1000);
 }
 
 async function* opened(recording: RecordedSeconds, track: number, part: Part, manifest: Manifest): AsyncGenerator<{ readonly of: RecordedSecond; readonly content: { readonly plaintext: Uint8Array; readonly salt: Uint8Array } | null }> {

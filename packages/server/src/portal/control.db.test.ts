@@ -69,6 +69,7 @@ const openControl = (socketPath: string) => {
       changeKey: (tenant, { reason, oldKeyIsLost }, by) => changeLogKey({ db, seeds: logs.seeds, clock: systemClock, nodeId: "node-1" }, tenant, { reason, by, isLost: oldKeyIsLost }),
     },
     exportKeys: async () => ({ nodeId: "node-1", exportedAt: "2026-11-20T10:00:00.000Z", directory: "keys", files: [{ path: "facts.key", content: "AAAA" }] }),
+    places: () => ({ nodeId: "node-1", dataDir, databaseUrl: database.url, poolUrl: null, witnesses: [] }),
     status: async () => ({
       version: "1.2.3",
       nodeId: "node-1",
@@ -195,6 +196,7 @@ test("MON-22 MON-28 what was done or looked at here is evidence, once each, by t
 test("MON-22 every command is one that leaves a row, as above, or tells nothing of a tenant", () => {
   expect([...control.routes].toSorted()).toEqual(
     [
+      "GET /installation", // where it lies, for a check of it, which leaves a row for each tenant
       "GET /status", // of this machine
       "GET /backups",
       "GET /backups/check",

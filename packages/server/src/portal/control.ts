@@ -9,7 +9,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
 import { Checkpoint, LogState, Trunk } from "@earwitness/contract";
-import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, KeyExport, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, InstallationPlaces, KeyExport, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
 import { commandLine } from "#evidence";
 import { Refusal } from "#errors";
@@ -43,6 +43,8 @@ export interface ControlOptions {
     changeKey(tenantId: string, wanted: LogKeyRequest, by: typeof commandLine): Promise<LogKeyChanged>;
   };
   readonly exportKeys: (by: typeof commandLine) => Promise<KeyExport>;
+  /** For a check of the installation, which is a process of its own. */
+  readonly places: () => InstallationPlaces;
   readonly status: () => Promise<Status>;
 }
 
@@ -134,6 +136,7 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     await reply.code(201).send(await options.logs.changeKey(await tenantIdOf(request.params.slug), request.body, commandLine)),
   );
   app.post("/keys/export", { schema: { response: { 200: KeyExport } } }, async () => await options.exportKeys(commandLine));
+  app.get("/installation", { schema: { response: { 200: InstallationPlaces } } }, async () => options.places());
   app.get("/status", { schema: { response: { 200: Status } } }, async () => await options.status());
 
   await makePrivate(dirname(socketPath));

@@ -245,7 +245,7 @@ test("PLT-03 a media worker that dies ends its calls as failed, tells the sender
 
 describe("a tenant whose store is dead", () => {
   test("its calls end as failed and say so to the sender, its new calls are refused, others' go on", { timeout: 20_000 }, async () => {
-    const dead: ObjectStore = { putFile: () => new Promise(() => undefined), put: () => Promise.reject(new Error("down")), read: () => Promise.reject(new ObjectMissing("x")), size: () => Promise.reject(new ObjectMissing("x")), delete: async () => undefined };
+    const dead: ObjectStore = { putFile: () => new Promise(() => undefined), put: () => Promise.reject(new Error("down")), read: () => Promise.reject(new ObjectMissing("x")), size: () => Promise.reject(new ObjectMissing("x")), delete: async () => undefined, list: async function* () {} };
     const other = randomUUID();
     const otherKey = { tenantId: other, ...(await vault.keyring.ensure(other)), sandbox: false };
     const recording = await start({

@@ -21,6 +21,8 @@ export interface SealedCallOptions {
   /** The interaction's part of the recording; everything by default. */
   readonly part?: { readonly fromMs: number; readonly toMs: number };
   readonly callType?: InteractionState["callType"];
+  /** The node that recorded it; one of its own by default. */
+  readonly nodeId?: string;
 }
 
 const rates = { PCMU: 8_000, G722: 16_000, OPUS: 48_000 } as const;
@@ -30,7 +32,7 @@ const startedAtMs = Date.parse("2026-11-20T09:15:00.000Z");
 const pieceSeconds = 5;
 let seq = Date.now() * 1_000;
 
-export async function sealCall({ db, vault }: { readonly db: Db; readonly vault: Vault }, tenantId: string, { seconds = 8, codecs = ["PCMU", "G722"], part, callType = "P2P_PSTN" }: SealedCallOptions = {}): Promise<{ interactionId: string; recordingId: string }> {
+export async function sealCall({ db, vault }: { readonly db: Db; readonly vault: Vault }, tenantId: string, { seconds = 8, codecs = ["PCMU", "G722"], part, callType = "P2P_PSTN", nodeId = `node-${newUuid().slice(0, 8)}` }: SealedCallOptions = {}): Promise<{ interactionId: string; recordingId: string }> {
   const recordingId = mintId(new Date(startedAtMs));
   const interactionId = mintId(new Date(startedAtMs));
   const tenant = { tenantId, ...(await vault.keyring.ensure(tenantId)) };
@@ -69,13 +71,12 @@ export async function sealCall({ db, vault }: { readonly db: Db; readonly vault:
   for (const fact of facts) ledger.note(fact);
   const tracks = codecs.map((codec, at): TrackSummary => ({ track: at + 1, codec, sampleRate: rates[codec], offsetMs: 0, durationMs: seconds * 1000, packets: 50 * seconds, packetsLost: 1, packetsUndecodable: 0, speech: [[200, seconds * 1000 - 200]], gaps: [{ fromMs: 1000, toMs: 1020, reason: "loss" }], merkleRoot: Buffer.from(trees[at]!.root()).toString("hex"), chunks: trees[at]!.size, peaks: new Uint8Array(seconds * 10), keyPresses: [] }));
   facts.push(await finalize(ledger.get(recordingId)!, { recordingId, tenantId, startedAtMs, durationMs: seconds * 1000, tracks, pieces: [], recovered: false }, { vault, nodeId: "node-1", key: await vault.createDataKey(tenant), now: new Date(startedAtMs + seconds * 1000 + 500) }));
-  await project(db, facts);
+  await project(db, nodeId, facts);
   return { interactionId, recordingId };
 }
 
-async function project(db: Db, facts: readonly Fact[]): Promise<void> {
-  const nodeId = `node-${newUuid().slice(0, 8)}`;
-  await withSystem(db, (tx) => tx.insertInto("nodes").values({ node_id: nodeId, roles: ["recorder"], version: "0", started_at: new Date(), seen_at: new Date() }).execute());
+async function project(db: Db, nodeId: string, facts: readonly Fact[]): Promise<void> {
+  await withSystem(db, (tx) => tx.insertInto("nodes").values({ node_id: nodeId, roles: ["recorder"], version: "0", started_at: new Date(), seen_at: new Date() }).onConflict((conflict) => conflict.doNothing()).execute());
   const projector = createProjector({ db, nodeId, log: createLog("error", { write: () => undefined }), isSandboxTenant: () => false, databaseReady: Promise.resolve(), finalizing: async () => undefined, applied: () => undefined });
   projector.push(facts.map((fact) => ({ seq: ++seq, fact })));
   for (const until = Date.now() + 10_000; projector.waiting().facts > 0 && Date.now() < until; ) await new Promise((done) => setTimeout(done, 20));

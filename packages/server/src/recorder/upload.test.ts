@@ -9,7 +9,7 @@ const piece = (tenantId: string, recordingId: string, seq: number, sizeBytes = 1
 
 function storeThat(putFile: (name: string) => Promise<void>): ObjectStore {
   const never = () => Promise.reject(new Error("not for this test"));
-  return { putFile, put: never, read: never, size: never, delete: never };
+  return { putFile, put: never, read: never, size: never, delete: never, list: async function* () {} };
 }
 
 describe("uploader", () => {

@@ -1,4 +1,4 @@
-export type { WitnessAddress } from "./cosign.ts";
+export { cosign, type Cosigning, type WitnessAddress } from "./cosign.ts";
 export { createCheckpointKeeper, type AfterKept, type CheckpointKeeper } from "./checkpoint-keeper.ts";
 export { createOutsideSigning, type OutsideSigning, type SignerState } from "./outside-signing.ts";
 export { createTimestampSigner, trustedRoots, type TimestampAuthority } from "./timestamp-signer.ts";

@@ -50,6 +50,21 @@ export function objectStoreContract(title: string, create: () => Promise<{ store
       expect(await store.read(name, 400, 5)).toHaveLength(0);
     });
 
+    test("a folder is listed in the order of names, from anywhere in it, and nothing else is", async () => {
+      const names = ["tenant-2/2026/11/02/r1/0-a.ewp", "tenant-2/2026/11/02/r1/1-a.ewp", "tenant-2/2026/11/02/r1-x", "tenant-2/2026/11/03/r2/0-b.ewp"].toSorted();
+      for (const name of [...names, "tenant-20/0", "tenant-3/0"]) await store.put(name, Buffer.from(name));
+      const listed = async (after?: string, folder = "tenant-2"): Promise<string[]> => {
+        const found: string[] = [];
+        for await (const { name } of store.list(folder, after)) found.push(name);
+        return found;
+      };
+      expect(await listed()).toEqual(names);
+      for (let at = 0; at < names.length; at += 1) expect(await listed(names[at])).toEqual(names.slice(at + 1));
+      expect(await listed("tenant-2/2026/11/02/r1/0-z")).toEqual(names.filter((name) => name > "tenant-2/2026/11/02/r1/0-z"));
+      expect(await listed("", "nobody")).toEqual([]);
+      for await (const { storedAt } of store.list("tenant-2")) expect(Math.abs(Date.now() - storedAt.getTime())).toBeLessThan(3_600_000);
+    });
+
     test("an empty object is an object", async () => {
       const name = newName();
       await store.put(name, new Uint8Array(0));

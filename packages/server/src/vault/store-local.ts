@@ -1,9 +1,9 @@
 /** Objects as files below one directory. A file appears under its name only when all its bytes are synced. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { copyFile, link, open, stat, unlink } from "node:fs/promises";
+import { copyFile, link, open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeDirectory, syncDirectory, temporaryBeside, writeFileDurably } from "./durable-file.ts";
+import { makeDirectory, syncDirectory, temporaryBeside, temporaryPrefix, writeFileDurably } from "./durable-file.ts";
 import { isMissingFile, ObjectConflict, ObjectMissing } from "./missing.ts";
 import { objectNameSegments } from "./object-name.ts";
 import { syncTogether } from "./sync-together.ts";
@@ -60,6 +60,7 @@ export function createLocalStore(dir: string): ObjectStore {
     async size(name) {
       return (await orMissing(name, stat(pathOf(name)))).size;
     },
+    list: (folder, after = "") => listFiles(pathOf(folder), folder, after),
     async delete(name) {
       try {
         await unlink(pathOf(name));
@@ -69,6 +70,27 @@ export function createLocalStore(dir: string): ObjectStore {
       }
     },
   };
+}
+
+/** One directory at a time is in memory. */
+async function* listFiles(dir: string, folder: string, after: string): AsyncGenerator<{ name: string; storedAt: Date }> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
+    if (isMissingFile(error)) return [];
+    throw error;
+  });
+  // A directory sorts as what lies in it does: with the slash behind its name.
+  const named = entries.map((entry) => ({ entry, name: `${folder}/${entry.name}${entry.isDirectory() ? "/" : ""}` })).toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  for (const { entry, name } of named) {
+    if (entry.isDirectory()) {
+      if (after < name || after.startsWith(name)) yield* listFiles(join(dir, entry.name), name.slice(0, -1), after);
+    } else if (name > after && !entry.name.startsWith(temporaryPrefix)) {
+      const found = await stat(join(dir, entry.name)).catch((error: unknown) => {
+        if (isMissingFile(error)) return null; // deleted meanwhile
+        throw error;
+      });
+      if (found !== null) yield { name, storedAt: found.ctime };
+    }
+  }
 }
 
 async function copyInto(source: string, path: string, name: string): Promise<void> {

@@ -13,6 +13,8 @@ export interface ObjectStore {
   /** Bytes [offset, offset + length); shorter only at the end of the object. Throws ObjectMissing. */
   read(name: string, offset: number, length: number): Promise<Uint8Array>;
   size(name: string): Promise<number>;
+  /** Objects whose names begin with this folder (such as a tenant), in the order of their names by bytes, behind `after`; files that are still being written are left out. */
+  list(folder: string, after?: string): AsyncGenerator<{ readonly name: string; readonly storedAt: Date }>;
   /** Deleting what is not there is a success. */
   delete(name: string): Promise<void>;
 }

@@ -1,0 +1,39 @@
+/** No interaction that no row of evidence opened: one that somebody wrote into the database past Earwitness. */
+import { sql } from "kysely";
+import { withTenant } from "#db";
+import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
+import type { Finding } from "./finding.ts";
+
+const pageInteractions = 500;
+
+/** `from`: id of the last that was looked at. */
+export async function* interactionsAgainstLog(checking: Checking, tenant: CheckedTenant, before: Date, from: string): AsyncGenerator<Portion<string>> {
+  const { db, twice } = checking;
+  const { tenantId } = tenant;
+  const finding = finder("manifests", tenant);
+  const behind = (id: string) => sql<boolean>`interaction_id > ${id} and minted_at >= ${new Date(Number.parseInt(id.slice(0, 8) || "0", 16) * 1000)} and minted_at <= ${before}`;
+  const of = await withTenant(db, tenantId, (tx) => tx.selectFrom("interactions").select((eb) => eb.fn.countAll<number>().as("count")).where(behind(from)).executeTakeFirstOrThrow());
+  let done = 0;
+  for (let after = from; ; ) {
+    const last = after;
+    const page = await withTenant(db, tenantId, (tx) => tx.selectFrom("interactions").select("interaction_id").where(behind(last)).orderBy("minted_at").orderBy("interaction_id").limit(pageInteractions).execute());
+    const ids = page.map(({ interaction_id }) => interaction_id);
+    const { findings } = await twice(async () => ({ findings: await unopened(ids) }));
+    after = ids.at(-1) ?? after;
+    done += ids.length;
+    yield { cursor: after, findings, done, of: Math.max(of.count, done) };
+    if (page.length < pageInteractions) break;
+  }
+
+  async function unopened(ids: readonly string[]): Promise<Finding[]> {
+    if (ids.length === 0) return [];
+    return await withTenant(db, tenantId, async (tx) => {
+      const opened = new Set((await tx.selectFrom("evidence").select("subject").distinct().where("subject", "in", ids).where("action", "=", "Interaction Opened").execute()).map(({ subject }) => subject));
+      const strange = ids.filter((id) => !opened.has(id));
+      if (strange.length === 0) return [];
+      // An erased row names nothing any more: it may have been the one that is looked for.
+      const erased = await tx.selectFrom("evidence").select("evidence_id").where("erased_by", "is not", null).limit(1).executeTakeFirst();
+      return strange.map((id) => (erased === undefined ? finding("INTERACTION_ADDED", `interaction ${id}`, "No row of evidence says that it was opened.") : finding("MANIFEST_MAYBE_ERASED", `interaction ${id}`, "No row of evidence says that it was opened, and rows were erased.")));
+    });
+  }
+}

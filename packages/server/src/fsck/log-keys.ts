@@ -1,0 +1,67 @@
+/** Which keys speak for which heads of a log, as far as its hand-overs and what is trusted lead. */
+import { followHandovers, formatVkey, keysFor, Malformed, parseVkey, type KeyPeriod } from "@earwitness/verify";
+import { withTenant } from "#db";
+import { messageOf } from "#errors";
+import { createLogSigner, rowsOf } from "#evidence";
+import { finder, type CheckedTenant, type Checking } from "./checking.ts";
+import type { Finding } from "./finding.ts";
+
+export interface LogKeys {
+  /** Vkeys that may have signed a head of this size. */
+  keysAt(size: number): readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+interface KeyRow {
+  readonly vkey: string;
+  readonly from_size: number;
+  readonly handover: string | null;
+}
+
+export async function readLogKeys({ db, seeds, trusted }: Checking, tenant: CheckedTenant, origin: string): Promise<LogKeys> {
+  const finding = finder("log", tenant);
+  const findings: Finding[] = [];
+  const { keys, admitted } = await withTenant(db, tenant.tenantId, async (tx) => ({
+    keys: await tx.selectFrom("log_keys").select(["vkey", "from_size", "handover"]).orderBy("from_size").orderBy("created_at").execute(),
+    // Rows that say that a key was lost, and which one the log goes on with.
+    admitted: (await rowsOf(tx, { subject: tenant.tenantId })).flatMap(({ row }) => (row.action === "Modify" && row.item === "Log" ? [detailText(row.detail, "vkey")] : [])),
+  }));
+
+  const own = new Set((await seeds.read(tenant.tenantId)).map((seed) => createLogSigner(origin, seed).vkey));
+  const given = trusted.filter(({ name }) => name === origin).map(formatVkey);
+  const anchors = given.length > 0 ? given : own.size > 0 ? [...own] : null;
+
+  const periods: KeyPeriod[] = [];
+  // A key that nobody handed over to begins a stretch of its own.
+  const stretches: KeyRow[][] = [];
+  for (const key of keys) {
+    if (key.handover === null || stretches.length === 0) stretches.push([key]);
+    else stretches.at(-1)!.push(key);
+  }
+  for (const [at, stretch] of stretches.entries()) {
+    const [first] = stretch;
+    const next = stretches[at + 1]?.[0];
+    if (at > 0 && admitted.includes(first!.vkey)) findings.push(finding("KEY_WITHOUT_HANDOVER", `key from ${first!.from_size}`, `From ${first!.from_size} rows on ${first!.vkey} signs, to which no key handed over.`));
+    else if (at > 0) findings.push(finding("HANDOVER_BROKEN", `key from ${first!.from_size}`, `From ${first!.from_size} rows on ${first!.vkey} should sign: no key handed over to it, and no row says that one was lost.`));
+    try {
+      const followed = await followHandovers(parseVkey(stretch.at(-1)!.vkey), stretch.flatMap(({ handover }, index) => (index === 0 || handover === null ? [] : [handover])));
+      periods.push(...followed.map((period, index) => ({ ...period, fromSize: Math.max(period.fromSize, first!.from_size), toSize: period.toSize ?? (index === followed.length - 1 ? (next?.from_size ?? null) : null) })));
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      findings.push(finding("HANDOVER_BROKEN", `keys from ${first!.from_size}`, `${messageOf(error)}.`));
+    }
+  }
+
+  const known = new Set(periods.map(({ key }) => formatVkey(key)));
+  if (anchors === null) findings.push(finding("KEY_NOT_COMPARED", "key", `The log's key is ${keys.at(-1)?.vkey ?? "not named"}, as the database says.`));
+  else if (!anchors.some((vkey) => known.has(vkey))) {
+    findings.push(finding("KEY_FOREIGN", "key", `The database names ${keys.at(-1)?.vkey ?? "no key"}; ${given.length > 0 ? "the key that was given" : "the key of this node"} is ${anchors.join(" or ")}.`));
+    return { keysAt: () => anchors, findings };
+  }
+  return { keysAt: (size) => keysFor(periods, size).map(formatVkey), findings };
+}
+
+function detailText(detail: unknown, name: string): string {
+  const value = typeof detail === "object" && detail !== null ? (detail as Record<string, unknown>)[name] : null;
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,92 @@
+/** Every file of a recording: is it there, whole, and what was stored; and do its seconds make up what the manifest says, one by one. */
+import { createHash } from "node:crypto";
+import { toHex } from "@earwitness/verify";
+import { checkPieces, isKnownUnreadable } from "#recorder";
+import { KeyMissing, ObjectMissing, type Vault } from "#vault";
+import { finder, type CheckedTenant, type Checking } from "./checking.ts";
+import type { Finding } from "./finding.ts";
+import { readable, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
+import type { Manifests } from "./sealed-manifest.ts";
+
+export interface MediaChecked {
+  readonly findings: readonly Finding[];
+  readonly bytes: number;
+}
+
+/** Seconds that are named one by one; of a file that is damaged throughout, more would drown everything else. */
+const namedSeconds = 20;
+const readBytes = 1024 * 1024;
+
+export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: CheckedTenant, recording: StoredRecording, { first, derivations }: Manifests): Promise<MediaChecked> {
+  const { media, objects } = recording;
+  const finding = finder("media", tenant);
+  const where = `recording ${media.media_id}`;
+  const isElsewhere = media.node_id !== nodeId;
+  const findings: Finding[] = [];
+  let bytes = 0;
+
+  const manifest = first.kind === "opened" ? first.value : null;
+  const pieces = objects.filter(({ kind }) => kind === "piece");
+  const found = new Map<string, { sha256: Buffer; sizeBytes: number } | null>();
+  try {
+    const checked = await checkPieces({ vault, tenantId: tenant.tenantId, recordingId: media.media_id, pieces: pieces.map(readable), isKnownUnreadable: (second, track) => manifest !== null && isKnownUnreadable(second, track, manifest) });
+    for (const piece of pieces) found.set(piece.object_name, checked.files.get(piece.object_name) ?? null);
+    const seconds = checked.differences.filter((difference) => difference.kind === "second");
+    for (const { objectName, track, second } of seconds.slice(0, namedSeconds)) findings.push(finding("SECOND_ALTERED", `${where}, track ${track}, second ${second}`, `Second ${second} of track ${track} in ${objectName} is not what was sealed.`));
+    if (seconds.length > namedSeconds) findings.push(finding("SECOND_ALTERED", `${where}, ${seconds.length - namedSeconds} more seconds`, "More seconds beside these are not what was sealed."));
+    for (const difference of checked.differences) if (difference.kind === "piece") findings.push(finding("PIECE_UNREADABLE", `${where}, ${difference.objectName}`, `${difference.why}.`));
+    // Of fewer pieces than there were, no root can come out; what is missing is named by itself.
+    const isWhole = !checked.isPartial && pieces.length > 0;
+    for (const source of isWhole ? (manifest?.sources ?? []) : []) {
+      const root = checked.roots.get(source.track);
+      if ((root?.seconds ?? 0) !== source.chunks) findings.push(finding("TRACK_DIFFERS", `${where}, track ${source.track}`, `The manifest says ${source.chunks} seconds with sound, and the store has ${root?.seconds ?? 0}.`));
+      else if (root !== undefined && toHex(root.root) !== source.merkleRoot) findings.push(finding("TRACK_DIFFERS", `${where}, track ${source.track}`, `Its seconds lead to ${toHex(root.root)}, and the manifest says ${source.merkleRoot}.`));
+    }
+  } catch (error) {
+    if (!(error instanceof KeyMissing)) throw error;
+    findings.push(isElsewhere ? finding("LIES_ELSEWHERE", where, `Its data key is not in this node's keystore; node ${media.node_id} recorded it.`) : finding("KEY_MISSING", where, `${error.message}.`));
+  }
+
+  for (const object of objects) {
+    const stored = found.get(object.object_name) ?? (await digestOf(vault, object.object_name));
+    bytes += stored?.sizeBytes ?? 0;
+    const at = `${where}, ${object.object_name}`;
+    const expected = object.sha256.toString("hex");
+    if (stored === null) findings.push(isElsewhere ? finding("LIES_ELSEWHERE", at, `The file is not in this node's store; node ${media.node_id} recorded it.`) : finding("OBJECT_MISSING", at, `${object.object_name} is not in the store.`));
+    else if (stored.sizeBytes < object.size_bytes) findings.push(finding("OBJECT_TRUNCATED", at, `${object.object_name} has ${stored.sizeBytes} bytes of ${object.size_bytes}.`));
+    else if (stored.sha256.toString("hex") !== expected || stored.sizeBytes !== object.size_bytes) findings.push(finding("OBJECT_ALTERED", at, `${object.object_name} is ${stored.sizeBytes} bytes with the digest ${stored.sha256.toString("hex")}; ${object.size_bytes} with ${expected} were stored.`));
+  }
+
+  if (manifest !== null) findings.push(...named("piece", pieces, manifest.pieces, "the manifest"));
+  for (const one of derivations) {
+    if (one.kind !== "opened") continue;
+    findings.push(...named("opus", objects.filter(({ kind }) => kind === "opus"), one.value.objects, `revision ${one.value.revision} of the manifest`));
+  }
+  return { findings, bytes };
+
+  /** The database names the files that the manifest names, with their digests, and no others. */
+  function named(kind: string, rows: readonly ObjectRow[], sealed: ReadonlyMap<string, string>, by: string): Finding[] {
+    const differing: Finding[] = [];
+    const known = new Map(rows.map((row) => [row.object_name, row.sha256.toString("hex")]));
+    for (const [name, digest] of sealed) {
+      if (!known.has(name)) differing.push(finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database does not name the ${kind} ${name}, which ${by} names.`));
+      else if (known.get(name) !== digest) differing.push(finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database has the digest ${known.get(name)} for ${name}, and ${by} has ${digest}.`));
+    }
+    for (const name of known.keys()) if (!sealed.has(name)) differing.push(finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database names the ${kind} ${name}, which ${by} does not name.`));
+    return differing;
+  }
+}
+
+/** Null where it is not there. */
+async function digestOf({ store }: Vault, name: string): Promise<{ sha256: Buffer; sizeBytes: number } | null> {
+  try {
+    const sizeBytes = await store.size(name);
+    const hash = createHash("sha256");
+    let at = 0;
+    for (; at < sizeBytes; at += readBytes) hash.update(await store.read(name, at, readBytes));
+    return { sha256: hash.digest(), sizeBytes };
+  } catch (error) {
+    if (error instanceof ObjectMissing) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/** All that the database has of one finished recording, read in one go. */
+import type { Selectable } from "kysely";
+import { withTenant, type Database, type TenantTransaction } from "#db";
+import { rowsOf, type StoredRow } from "#evidence";
+import { mintedAt } from "#ids";
+import type { ReadableObject } from "#recorder";
+import type { CheckedTenant, Checking } from "./checking.ts";
+
+export type MediaRow = Selectable<Database["media"]>;
+export type ObjectRow = Selectable<Database["media_objects"]>;
+export type TrackRow = Selectable<Database["media_tracks"]>;
+export type InteractionRow = Selectable<Database["interactions"]>;
+export type PartRow = Selectable<Database["interaction_media"]>;
+
+export interface StoredRecording {
+  readonly media: MediaRow;
+  readonly objects: readonly ObjectRow[];
+  readonly tracks: readonly TrackRow[];
+  readonly parts: readonly PartRow[];
+  readonly interactions: ReadonlyMap<string, InteractionRow>;
+  /** Rows of evidence about the recording that have their place, in its order. */
+  readonly evidence: readonly StoredRow[];
+}
+
+/** Null where it is gone meanwhile. */
+export async function readRecording({ db }: Checking, { tenantId }: CheckedTenant, recordingId: string): Promise<StoredRecording | null> {
+  return await withTenant(db, tenantId, async (tx) => {
+    const of = mintedAt(recordingId);
+    const media = await tx.selectFrom("media").selectAll().where("minted_at", "=", of).where("media_id", "=", recordingId).executeTakeFirst();
+    if (media === undefined) return null;
+    const objects = await tx.selectFrom("media_objects").selectAll().where("minted_at", "=", of).where("media_id", "=", recordingId).orderBy("kind").orderBy("seq").execute();
+    const tracks = await tx.selectFrom("media_tracks").selectAll().where("minted_at", "=", of).where("media_id", "=", recordingId).orderBy("track").execute();
+    const parts = await tx.selectFrom("interaction_media").selectAll().where("media_id", "=", recordingId).orderBy("interaction_id").execute();
+    return { media, objects, tracks, parts, interactions: await interactionsOf(tx, parts), evidence: await rowsOf(tx, { subject: recordingId }) };
+  });
+}
+
+async function interactionsOf(tx: TenantTransaction, parts: readonly PartRow[]): Promise<Map<string, InteractionRow>> {
+  if (parts.length === 0) return new Map();
+  const ids = parts.map(({ interaction_id }) => interaction_id);
+  const rows = await tx.selectFrom("interactions").selectAll().where("minted_at", "in", [...new Set(ids.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms))).where("interaction_id", "in", ids).execute();
+  return new Map(rows.map((row) => [row.interaction_id, row]));
+}
+
+export const readable = (object: ObjectRow): ReadableObject => ({ objectName: object.object_name, kind: object.kind, keyId: object.key_id, seq: object.seq, fromMs: object.from_ms, toMs: object.to_ms, sizeBytes: object.size_bytes });
+
+/** What a row of evidence says under this name. */
+export function said({ row }: StoredRow, name: string): unknown {
+  return typeof row.detail === "object" && row.detail !== null ? (row.detail as Record<string, unknown>)[name] : undefined;
+}
