@@ -19,6 +19,7 @@ export const actions = [
   "Export",
   "Download",
   "Play",
+  "Verify", // held against its proof; by a browser one row when it takes what is to be checked, and one with what came of it
   "Monitor", // followed live; one row when it begins and one when it ends
   "Pause",
   "Resume",
