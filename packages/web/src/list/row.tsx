@@ -7,7 +7,7 @@ import { memo, type ReactElement } from "react";
 import type { MessageId } from "../messages/en.ts";
 import { isConference, otherParty, partyName, partyTip } from "../party.ts";
 import { pages } from "../paths.ts";
-import { SealMark } from "../proof/seal.tsx";
+import { SealMark } from "../proof/seal-mark.tsx";
 import { useReader, useText, type Text } from "../text.ts";
 import { formatClock, formatDate, formatMoment } from "../time.ts";
 import { GapsMark } from "./gaps-mark.tsx";

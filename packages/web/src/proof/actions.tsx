@@ -6,7 +6,7 @@ import { lazy, Suspense, useState } from "react";
 import type { Interaction } from "@earwitness/contract";
 import { sessionQuery } from "../queries.ts";
 import { useText } from "../text.ts";
-import { hasProof } from "./seal.tsx";
+import { hasProof } from "./seal-mark.tsx";
 import s from "./actions.module.css";
 
 // Most people come to listen; what checks comes when somebody wants to check.
