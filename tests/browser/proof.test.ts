@@ -60,7 +60,7 @@ test("PLT-14 an interaction says that nobody verified it; verified in the browse
   expect((await new AxeBuilder({ page }).include("[role=dialog]").analyze()).violations.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)).toEqual([]);
 
   await dialog().getByRole("button", { name: "Hear what was checked" }).click();
-  await expect.poll(() => page.evaluate(() => document.querySelector<HTMLAudioElement>("[role=dialog] audio")?.currentTime ?? 0)).toBeGreaterThan(0.3);
+  await expect.poll(() => page.evaluate(() => document.querySelector<HTMLAudioElement>("[role=dialog] audio")?.currentTime ?? 0), { timeout: 20_000 }).toBeGreaterThan(0.3);
   await dialog().getByRole("button", { name: "Close" }).click();
 
   const seal = page.getByRole("button", { name: /^Verified/ });
@@ -72,6 +72,7 @@ test("PLT-14 an interaction says that nobody verified it; verified in the browse
 });
 
 test("PLT-14 by the key that the browser remembers, and loudly where another one signs without a hand-over", async () => {
+  await page.goto(`${portal.url}/interactions/${id}`);
   await page.getByRole("button", { name: "Verify", exact: true }).click();
   await dialog().getByText("The key that this browser has remembered for Contoso").waitFor({ timeout: 60_000 });
 
@@ -128,7 +129,7 @@ test("PLT-15 a bundle is asked for with a reason, on the page and for a selectio
   expect(report.statements.map(({ says }) => says).join("\n")).toContain("Exported by MOD Administrator");
   expect(report.statements.map(({ says }) => says).join("\n")).toContain("because: Case 17/2026");
   // What went out was held against the manifest on its way.
-  await expect.poll(async () => (await detail()).verification!.means).toBe("export");
+  await expect.poll(async () => (await detail()).verification!.means, { timeout: 10_000 }).toBe("export");
 
   await page.goto(`${portal.url}/interactions`);
   const row = page.getByRole("row").filter({ has: page.locator(`[data-row-link="${id}"]`) });

@@ -51,7 +51,7 @@ function factsOf(manifest: Manifest, { id, fromMs, toMs }: BundledInteraction): 
     ["Length", isWhole ? mediaTime(manifest.durationMs) : `${mediaTime(fromMs)} to ${mediaTime(toMs)} of ${mediaTime(manifest.durationMs)}`],
     ["Recorded for", part === undefined ? "" : `${part.user.name ?? part.user.address}`],
     ["People", (part?.participants ?? []).map(({ name, address }) => (name === null ? address : `${name} (${address})`)).join(", ")],
-    ["Why it was recorded", `${manifest.decision.reasons.join("; ")} (rules, version ${manifest.decision.ruleVersion})`],
+    ["Why it was recorded", `${manifest.decision.reasons.map((reason) => reason.replace(/\.$/, "")).join("; ")} (rules, version ${manifest.decision.ruleVersion})`],
     ["Missing audio", gaps === 0 ? "none" : `${gaps} ${gaps === 1 ? "gap" : "gaps"}, hatched above`],
     ["Ended", `${manifest.endReason}${manifest.recovered ? "; the recorder was restarted in between" : ""}`],
     ["Recorder", manifest.node],

@@ -123,7 +123,7 @@ function sayGaps({ report }: Bundle, { id }: BundledInteraction, manifest: Manif
 
 function checkDecision({ report }: Bundle, { id, recordingId }: BundledInteraction, { decision }: Manifest, rows: readonly EvidenceRow[]): void {
   const started = rows.find((row) => row.action === "Recording Started" && row.subject === recordingId);
-  const says = `It was recorded by version ${decision.ruleVersion} of the rules: ${decision.reasons.join("; ") || "no reason was given"}.`;
+  const says = `It was recorded by version ${decision.ruleVersion} of the rules: ${decision.reasons.map((reason) => reason.replace(/\.$/, "")).join("; ") || "no reason was given"}.`;
   if (started === undefined) report.notChecked("decision", id, `${says} The row that was written when the recording began is not in the bundle.`);
   else if (sameJson(detailOf(started, "decision"), decision)) report.holds("decision", id, says);
   else report.fails("decision", id, "The log says that it was decided otherwise when the recording began.");

@@ -179,7 +179,7 @@ describe("to be checked on the spot", () => {
   test("an export holds what goes out against the manifest, and that is a verification with a row of its own", async () => {
     const { interactionId: id } = await sealCall(stage, tenantId, { seconds: 2, codecs: ["PCMU"] });
     await unpacked({ reason: "Case 18", interactions: [id] });
-    await expect.poll(() => verifications(id)).toMatchObject([{ means: "export", result: "holds", actor_name: "compliance", checked: [expect.stringContaining("The manifest"), "All 2 seconds with sound of track 1 (PCMU) were opened, and are what the manifest says was recorded."], differing: [], checkpoint_size: expect.any(Number) }]);
+    await expect.poll(() => verifications(id), { timeout: 10_000 }).toMatchObject([{ means: "export", result: "holds", actor_name: "compliance", checked: [expect.stringContaining("The manifest"), "All 2 seconds with sound of track 1 (PCMU) were opened, and are what the manifest says was recorded."], differing: [], checkpoint_size: expect.any(Number) }]);
     expect((await verifyRows(id)).map(({ detail }) => detail)).toMatchObject([{ means: "export", result: "holds" }]);
 
     const broken = await sealCall(stage, tenantId, { seconds: 2, codecs: ["PCMU"] });
@@ -187,7 +187,7 @@ describe("to be checked on the spot", () => {
     const good = await readFile(piece);
     await writeFile(piece, good.with(good.length - 50, good.at(-50)! ^ 1));
     await unpacked({ reason: "Case 18", interactions: [broken.interactionId] }).catch(() => undefined);
-    await expect.poll(() => verifications(broken.interactionId)).toMatchObject([{ means: "export", result: "differs", differing: [expect.stringContaining("second 1 of track 1")] }]);
+    await expect.poll(() => verifications(broken.interactionId), { timeout: 10_000 }).toMatchObject([{ means: "export", result: "differs", differing: [expect.stringContaining("second 1 of track 1")] }]);
   });
 });
 

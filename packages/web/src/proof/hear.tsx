@@ -9,6 +9,9 @@ import s from "./verify.module.css";
 
 const mostManifestBytes = 256 * 1024 * 1024;
 
+/** It was asked for by a click; a browser that will not play all the same leaves its button. */
+const begin = (audio: HTMLAudioElement | null): void => void audio?.play().catch(() => undefined);
+
 /** Plays the packets that were proved, decoded here: what is heard is what was checked. Listening is noted as everywhere. */
 export function Hear({ archive, outcome }: { archive: Blob; outcome: Outcome }) {
   const text = useText();
@@ -30,7 +33,7 @@ export function Hear({ archive, outcome }: { archive: Blob; outcome: Outcome }) 
           {text("verify.hear")}
         </Button>
       ) : (
-        <audio controls autoPlay src={sound.data} aria-label={text("verify.hear.label")} />
+        <audio ref={begin} controls src={sound.data} aria-label={text("verify.hear.label")} />
       )}
       <p className={s.soft}>{text("verify.hear.why")}</p>
       {sound.isError && <p role="alert">{text("verify.hear.failed", { why: problemOf(sound.error).detail ?? "" })}</p>}

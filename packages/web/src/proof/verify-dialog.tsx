@@ -54,11 +54,11 @@ export function VerifyDialog({ interactionId, tenant, onBundle, onClose }: Verif
             {check.phase === "done" && (
               <>
                 {check.key === "changed" && <KeyChanged served={check.outcome.vkeys.at(-1) ?? null} trusted={check.trust.key} />}
-                <Report report={check.outcome.report} />
+                <p className={s.limits}>{text("verify.limits")}</p>
                 {check.key !== "changed" && check.outcome.signedBy !== null && <KeyShown verdict={check.key} vkey={check.outcome.signedBy} tenant={tenant} />}
+                <Report report={check.outcome.report} />
                 {check.outcome.report.statements.some(({ kind, about }) => kind === "holds" && about === "track") && <Hear archive={check.archive} outcome={check.outcome} />}
                 <OwnKeys before={check.trust} busy={busy} onCheck={(trust) => again(check.archive, trust)} />
-                <p className={s.limits}>{text("verify.limits")}</p>
                 <p className={s.soft}>{check.noted === "noted" ? text("verify.noted") : check.noted === "own" ? text("verify.noted.own") : text("verify.noted.failed", { why: check.noted.why })}</p>
               </>
             )}
