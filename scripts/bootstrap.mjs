@@ -33,7 +33,7 @@ export function modernNode() {
 
 /** Builds the portal's pages, and the one that goes into evidence bundles, when their sources have changed. */
 export function buildPortal(node) {
-  buildPages(node, "The portal", "web", ["packages/contract/src"]);
+  buildPages(node, "The portal", "web", ["packages/contract/src", "packages/evidence-page/src", "packages/media/src", "packages/verify/src"]);
   buildEvidencePage(node);
 }
 

@@ -11,6 +11,8 @@ const projectDir = resolve(import.meta.dirname, "../..");
 export interface PortalInBrowser {
   readonly url: string;
   readonly sipPort: number;
+  /** Where everything of it lies on the disk, the sandbox's share in `sandbox`. */
+  readonly dataDir: string;
   /** When the address was printed. */
   readonly printedAt: number;
   readonly browser: Browser;
@@ -56,6 +58,7 @@ export async function startPortal(): Promise<PortalInBrowser> {
   return {
     url,
     sipPort,
+    dataDir,
     printedAt,
     browser,
     desktop,

@@ -49,6 +49,9 @@ test("PLT-14 calls that ended, one that the recorder died in and one that runs: 
   expect([live.code, live.out]).toEqual([0, expect.stringContaining("Everything that was checked agrees (rows, log, witness, media, manifests).")]);
   expect(live.out).toMatch(/contoso: \d+ of \d+ rows, 3 recordings, /);
 
+  const verified = await platform.settled(cutOff.callId, "Available");
+  expect(verified.map(({ lastVerified }) => lastVerified)).toMatchObject(verified.map(() => ({ means: "fsck", result: "holds", by: { kind: "machine" } })));
+
   await running.bye();
   await platform.settled(running.callId, "Available", 60_000);
   await platform.stop();

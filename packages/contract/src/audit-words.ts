@@ -19,11 +19,11 @@ export const actions = [
   "Export",
   "Download",
   "Play",
+  "Verify", // held against its proof, an interaction or the whole installation; by a browser one row when it takes what is to be checked, and one with what came of it
   "Monitor", // followed live; one row when it begins and one when it ends
   "Pause",
   "Resume",
   "Erase",
-  "Verify", // held against what was sealed
   "Send Mail", // reserved: no mail is sent (CON-24)
 ] as const;
 

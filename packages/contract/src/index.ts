@@ -11,3 +11,4 @@ export * from "./problem.ts";
 export * from "./query.ts";
 export * from "./session.ts";
 export * from "./trunk.ts";
+export * from "./verification.ts";

@@ -1,4 +1,5 @@
 import { Type, type Static } from "typebox";
+import { LastVerified, Verification } from "./verification.ts";
 
 /** CAP-19. Playback is offered only in `Available`. */
 export const mediaStatuses = ["Recording", "Pending", "Available", "Failed", "Unavailable", "Deleted"] as const;
@@ -76,6 +77,7 @@ export const Interaction = Type.Object(
     sipCallId: Type.String({ description: "SIP Call-ID where there is one, else made by the recorder (CAP-24)." }),
     hasGaps: Type.Boolean({ description: "Whether any audio of this call is missing." }),
     sandbox: Type.Boolean({ description: "True where the call was placed by the sandbox." }),
+    lastVerified: Type.Union([LastVerified, Type.Null()], { description: "When it was last held against its proof, by whom, and what came of it; null: never." }),
   },
   { title: "Interaction" },
 );
@@ -138,6 +140,7 @@ export const InteractionDetail = Type.Intersect(
         { description: "Why this call was recorded." },
       ),
       trunk: Type.Union([Type.String(), Type.Null()]),
+      verification: Type.Union([Verification, Type.Null()], { description: "The whole of `lastVerified`." }),
     }),
   ],
   { title: "InteractionDetail" },

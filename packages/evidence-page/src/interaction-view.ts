@@ -22,11 +22,10 @@ export async function createInteractionView({ files }: Received, interaction: Bu
     }
   }
 
-  const proved = new Set((manifest?.sources ?? []).map(({ track }) => track).filter((track) => report.statements.some((statement) => statement.kind === "holds" && statement.about === "track" && statement.where === paths.packets(track))));
   const view = element("article", {}, element("h2", {}, titleOf(manifest, interaction, metadata)));
   if (manifest === null) view.append(element("p", { className: "quiet" }, interaction.recordingId === null ? "There is no recording of this interaction; its metadata says why." : "The recording cannot be shown: its manifest is missing or does not hold."));
   else {
-    view.append(createPlayer(manifest, interaction, createSounds(manifest, interaction, files, paths.packets, proved)));
+    view.append(createPlayer(manifest, interaction, createSounds(manifest, interaction, files, report)));
     view.append(factsOf(manifest, interaction));
   }
   if (metadata !== null) view.append(element("details", {}, element("summary", {}, "Metadata, as the installation told it"), element("pre", {}, metadata)));
@@ -52,7 +51,7 @@ function factsOf(manifest: Manifest, { id, fromMs, toMs }: BundledInteraction): 
     ["Length", isWhole ? mediaTime(manifest.durationMs) : `${mediaTime(fromMs)} to ${mediaTime(toMs)} of ${mediaTime(manifest.durationMs)}`],
     ["Recorded for", part === undefined ? "" : `${part.user.name ?? part.user.address}`],
     ["People", (part?.participants ?? []).map(({ name, address }) => (name === null ? address : `${name} (${address})`)).join(", ")],
-    ["Why it was recorded", `${manifest.decision.reasons.join("; ")} (rules, version ${manifest.decision.ruleVersion})`],
+    ["Why it was recorded", `${manifest.decision.reasons.map((reason) => reason.replace(/\.$/, "")).join("; ")} (rules, version ${manifest.decision.ruleVersion})`],
     ["Missing audio", gaps === 0 ? "none" : `${gaps} ${gaps === 1 ? "gap" : "gaps"}, hatched above`],
     ["Ended", `${manifest.endReason}${manifest.recovered ? "; the recorder was restarted in between" : ""}`],
     ["Recorder", manifest.node],

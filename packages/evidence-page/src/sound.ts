@@ -1,6 +1,6 @@
 /** What is heard: files made in the page from the packets that were proved, for the browser's own player. */
 import { createRecordedSound } from "@earwitness/media/recorded-sound";
-import { mixedSpan, secondsOf, voicesOf, type BundledInteraction, type BundleFiles, type Manifest, type Voice } from "@earwitness/verify";
+import { interactionPaths, mixedSpan, secondsOf, voicesOf, type BundledInteraction, type BundleFiles, type BundleReport, type Manifest, type Voice } from "@earwitness/verify";
 
 const sound = createRecordedSound(null);
 const rate = 48_000;
@@ -11,8 +11,10 @@ export interface Sounds {
   address(track: number | null): Promise<string>;
 }
 
-/** `proved`: numbers of the wire tracks whose packets may be played. */
-export function createSounds(manifest: Manifest, interaction: BundledInteraction, files: BundleFiles, packetsPath: (track: number) => string, proved: ReadonlySet<number>): Sounds {
+/** Only of wire tracks whose packets the report says were proved. */
+export function createSounds(manifest: Manifest, interaction: BundledInteraction, files: BundleFiles, report: BundleReport): Sounds {
+  const packetsPath = interactionPaths(interaction.id).packets;
+  const proved = new Set(manifest.sources.map(({ track }) => track).filter((track) => report.statements.some(({ kind, about, where }) => kind === "holds" && about === "track" && where === packetsPath(track))));
   const all = voicesOf(manifest, interaction, (track) => secondsOf(files.get(packetsPath(track))!));
   const voices = new Map([...all].filter(([number]) => proved.has(manifest.tracks.find(({ track }) => track === number)!.sourceTrack)));
   const span = mixedSpan(manifest, interaction);

@@ -390,7 +390,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       },
       routes: [
         accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
-        interactionRoutes({ db, clock, nodeId, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+        interactionRoutes({ db, clock, nodeId, live, announce: (tenantId, id) => parts.notifier.announce(tenantId, id), recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
         auditRoutes({ db, clock, nodeId }),
         peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
         trunkRoutes({
@@ -401,7 +401,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
           peopleOf: (tenantId) => parts.snapshots.current()?.tenants.find((tenant) => tenant.tenantId === tenantId) ?? null,
         }),
         playbackRoutes({ db, clock, nodeId, vault: parts.vault, openReader: openRecordingReader }),
-        exportRoutes({ db, clock, nodeId, vault: parts.vault, log: parts.sequencer, pageHtml: await readIfThere(evidencePage) }),
+        exportRoutes({ db, clock, nodeId, vault: parts.vault, log: parts.sequencer, pageHtml: await readIfThere(evidencePage), announce: (tenantId, id) => parts.notifier.announce(tenantId, id) }),
         transparencyRoutes({ db, clock, nodeId, keeper: parts.keeper, stopped: parts.stopped }),
       ],
       beforeClose: () => live.close(),

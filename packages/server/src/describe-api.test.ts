@@ -28,6 +28,8 @@ test("PLT-20 the description holds every operation with its answers, and every r
     "/api/v1/interactions/{id}/media/{track}",
     "/api/v1/interactions/{id}/peaks",
     "/api/v1/interactions/{id}/plays",
+    "/api/v1/interactions/{id}/proof",
+    "/api/v1/interactions/{id}/verifications",
     "/api/v1/live",
     "/api/v1/log",
     "/api/v1/log/checkpoints",

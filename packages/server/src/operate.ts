@@ -5,8 +5,10 @@ import type { InstallationPlaces } from "@earwitness/contract/control";
 import { formatVkey, parseVkey, type NoteKey } from "@earwitness/verify";
 import { openCluster, restoreDatabase, verifyBackups, type ClusterBackups, type Restored, type Verification } from "#backup";
 import { systemClock } from "#clock";
-import { createDb, createEmbeddedPostgres } from "#db";
-import { checkInstallation, createProgressFile, createSecondLook, Interrupted, meanings, parts, verdictOf, type CheckReport, type Finding, type HowFar, type Part } from "#fsck";
+import { createDb, createEmbeddedPostgres, withTenant } from "#db";
+import { commandLine } from "#evidence";
+import { checkInstallation, createProgressFile, createSecondLook, Interrupted, meanings, parts, verdictOf, type CheckedInteraction, type CheckReport, type Finding, type HowFar, type Part, type Verdict } from "#fsck";
+import { keepVerification, type Finding as InteractionFinding } from "#interactions";
 import { createLog } from "#log";
 import { loadNodeIdentity } from "#nodes";
 import { listTenants } from "#tenants";
@@ -106,6 +108,7 @@ export async function fsck(request: FsckRequest): Promise<CheckReport> {
       progressFile: createProgressFile(request.progressFile),
       found: request.found,
       howFar: request.howFar,
+      onChecked: (interactionId, checked) => withTenant(db, checked.tenantId, async (tx) => void (await keepVerification(tx, { actor: commandLine, occurredAt: checked.at }, findingOf(interactionId, checked)))),
       signal: request.signal,
     });
   } finally {
@@ -113,6 +116,15 @@ export async function fsck(request: FsckRequest): Promise<CheckReport> {
     await db.close();
     await close();
   }
+}
+
+const results = { agrees: "holds", differs: "differs", "not checked": "incomplete", note: "holds" } as const;
+
+function findingOf(interactionId: string, { result, findings, checkpoint }: CheckedInteraction): InteractionFinding {
+  const told = (verdict: Verdict): string[] => findings.filter((finding) => verdictOf(finding) === verdict).map(({ where, says }) => `${where}: ${says}`);
+  // Where something differs or could not be read, nobody can say of a part that it holds.
+  const checked = result === "agrees" || result === "note" ? ["Every second of every track, in the store, against the recording's manifest.", "The manifest against its row in the signed log, and the interaction against the manifest."] : [];
+  return { interactionId, means: "fsck", result: results[result], checked, differing: told("differs"), checkpoint };
 }
 
 /** Without a running server the embedded database is started for as long as the check takes, and the server is kept out meanwhile. */

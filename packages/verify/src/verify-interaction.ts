@@ -15,7 +15,7 @@ const mostJsonBytes = 256 * 1024 * 1024;
 
 export async function verifyInteraction(bundle: Bundle, interaction: BundledInteraction, head: Head | null): Promise<void> {
   const rows = await verifyRows(bundle, interaction, head);
-  await checkExport(bundle, interaction, rows, head);
+  const handedOut = await checkHandedOut(bundle, interaction, rows, head);
   if (interaction.recordingId === null) {
     bundle.report.notChecked("recording", interaction.id, "There is no recording of this interaction in the bundle; its metadata says why.");
     return;
@@ -28,19 +28,24 @@ export async function verifyInteraction(bundle: Bundle, interaction: BundledInte
   await checkDerivations(bundle, interaction, manifest, rows);
   await checkBodies(bundle, interaction, manifest);
   if (part !== null) await bundle.report.attempt("interaction", interactionPaths(interaction.id).interaction, () => comparePeople(bundle, interaction, part));
+  sayUnopened(bundle, interaction, manifest, handedOut);
   const tracks = await verifyTracks(bundle, interaction, manifest);
-  await verifyAudio(bundle, interaction, manifest, tracks);
+  if (handedOut?.action === "Verify") bundle.report.notChecked("audio", interaction.id, "Sound that was rendered for a player: no file of it is here, and what is checked are the packets that it is made of.");
+  else await verifyAudio(bundle, interaction, manifest, tracks);
 }
 
-/** The export's own row says who exported what and why, and what the metadata was then. */
-async function checkExport({ index, digests, report, covered }: Bundle, { id }: BundledInteraction, rows: readonly EvidenceRow[], head: Head | null): Promise<void> {
+/**
+ * The row of the act itself says who was handed what and why, and what the metadata was then: `Export`, or `Verify` where it was to be
+ * checked on the spot and nothing but proofs and packets was handed out. Null where there is none.
+ */
+async function checkHandedOut({ index, digests, report, covered }: Bundle, { id }: BundledInteraction, rows: readonly EvidenceRow[], head: Head | null): Promise<EvidenceRow | null> {
   const { interaction: path } = interactionPaths(id);
   if (!digests.has(path)) report.fails("interaction", id, "The interaction's metadata is missing or was changed.");
-  if (head === null) return;
-  const row = rows.find((one) => one.action === "Export" && one.item === "Call" && one.subject === id && detailOf(one, "bundle") === index.bundleId);
+  if (head === null) return null;
+  const row = rows.find((one) => (one.action === "Export" || one.action === "Verify") && one.item === "Call" && one.subject === id && detailOf(one, "bundle") === index.bundleId);
   if (row === undefined) {
     report.fails("export", id, "The log has no row of this export: who made the bundle, when and why is not proved, and neither is the metadata.");
-    return;
+    return null;
   }
   const { kind, id: actorId, name } = row.actor;
   const { exportedBy, exportedAt, reason, tenant, page } = index;
@@ -52,11 +57,26 @@ async function checkExport({ index, digests, report, covered }: Bundle, { id }: 
     ...(detailOf(row, "page") === page.sha256 ? [] : ["what its page is"]),
   ];
   if (differing.length > 0) report.fails("export", id, `bundle.json and the log's row of the export say different things about ${differing.join(", ")}.`);
-  else report.holds("export", id, `Exported by ${name} on ${row.occurredAt}, because: ${reason}.`);
-  if (!digests.has(path)) return;
+  else report.holds("export", id, row.action === "Verify" ? `Handed to ${name} to be checked, on ${row.occurredAt}.` : `Exported by ${name} on ${row.occurredAt}, because: ${reason}.`);
+  if (!digests.has(path)) return row;
   covered.add(path);
   if (detailOf(row, "interactionSha256") === digests.get(path)) report.holds("interaction", path, "The metadata is what the installation said of the interaction when it was exported.");
   else report.fails("interaction", path, "The metadata is not what the installation said of the interaction when it was exported: it was changed.");
+  return row;
+}
+
+const mostNamed = 20;
+
+/** Seconds that the store could not open when they were to be checked: `unopened: [[track, second], …]` of the row. Each is damage. */
+function sayUnopened({ report }: Bundle, { id }: BundledInteraction, manifest: Manifest, handedOut: EvidenceRow | null): void {
+  const unopened = detailOf(handedOut ?? undefined, "unopened");
+  if (!Array.isArray(unopened) || unopened.length === 0) return;
+  const seconds = unopened.map((one: unknown): [number, number] => (Array.isArray(one) ? [Number(one[0]), Number(one[1])] : [Number.NaN, Number.NaN]));
+  for (const [track, second] of seconds.slice(0, mostNamed)) {
+    const who = manifest.tracks.filter(({ sourceTrack }) => sourceTrack === track).map(({ name, address }) => name ?? address).join(", ");
+    report.fails("store", id, `Second ${time(second * 1000)} of track ${track}${who === "" ? "" : ` (${who})`} cannot be opened: what is stored of it is not what was sealed.`);
+  }
+  if (seconds.length > mostNamed) report.fails("store", id, `… and ${seconds.length - mostNamed} more seconds.`);
 }
 
 /** The manifest's bytes are the ones that the log knows of. Null where it cannot be relied on. */
@@ -103,7 +123,7 @@ function sayGaps({ report }: Bundle, { id }: BundledInteraction, manifest: Manif
 
 function checkDecision({ report }: Bundle, { id, recordingId }: BundledInteraction, { decision }: Manifest, rows: readonly EvidenceRow[]): void {
   const started = rows.find((row) => row.action === "Recording Started" && row.subject === recordingId);
-  const says = `It was recorded by version ${decision.ruleVersion} of the rules: ${decision.reasons.join("; ") || "no reason was given"}.`;
+  const says = `It was recorded by version ${decision.ruleVersion} of the rules: ${decision.reasons.map((reason) => reason.replace(/\.$/, "")).join("; ") || "no reason was given"}.`;
   if (started === undefined) report.notChecked("decision", id, `${says} The row that was written when the recording began is not in the bundle.`);
   else if (sameJson(detailOf(started, "decision"), decision)) report.holds("decision", id, says);
   else report.fails("decision", id, "The log says that it was decided otherwise when the recording began.");

@@ -85,7 +85,16 @@ export function inventInteraction(seed: number, startedAt: Date, state: "done" |
     sipCallId: `${hex(random() * 2 ** 32)}@sbc1.contoso.example`,
     hasGaps: answered && random() < 0.12,
     sandbox: true,
+    lastVerified: state === "running" ? null : inventSeal(seed, startMs + waitMs + durationMs),
   };
+}
+
+/** Most were gone over by the job, some by somebody, one in a while differs, and the rest wait. */
+function inventSeal(seed: number, endedMs: number): Interaction["lastVerified"] {
+  if (seed % 3 === 0) return null;
+  const at = new Date(endedMs + 3_600_000).toISOString();
+  if (seed % 17 === 0) return { at, result: "differs", means: "fsck", by: { kind: "job", name: "fsck" } };
+  return seed % 5 === 0 ? { at, result: "holds", means: "browser", by: { kind: "person", name: "Megan Bowen" } } : { at, result: "holds", means: "fsck", by: { kind: "job", name: "fsck" } };
 }
 
 /** Turns: somebody speaks, somebody else answers, sometimes over each other. */
@@ -152,6 +161,15 @@ export function inventDetail(interaction: Interaction): InteractionDetail {
       reasons: [`${interaction.user.name} is a recorded person of this tenant`, "Trunk “Contoso SBC” records every call type"],
       ruleVersion: "2024-06-01.1",
     },
+    verification:
+      interaction.lastVerified === null
+        ? null
+        : {
+            ...interaction.lastVerified,
+            checked: ["The manifest is the one that was sealed when the recording was finished.", "All 184 seconds with sound of track 1 (PCMU) are packet by packet as they were recorded."],
+            differing: interaction.lastVerified.result === "differs" ? ["Second 00:03 of track 2 cannot be opened: what is stored of it is not what was sealed."] : [],
+            checkpoint: { size: 4_312, root: "5f".repeat(32) },
+          },
     trunk: "Contoso SBC",
   };
 }

@@ -3,6 +3,7 @@ import type {
   AuditExport,
   AuditPage,
   DigestSecret,
+  EvidenceBundleRequest,
   Group,
   GroupPage,
   GroupSettings,
@@ -22,8 +23,11 @@ import type {
   TrunkPage,
   TrunkSettings,
   TrunkTrialResult,
+  Verification,
+  VerificationReport,
 } from "@earwitness/contract";
 import { apiPaths } from "./paths.ts";
+import { receive } from "./proof/receive.ts";
 
 /** An error answer of the server, in its own words. Status 0: no answer at all. */
 export class ProblemError extends Error {
@@ -88,6 +92,19 @@ export const api = {
   peaks: (id: string, signal?: AbortSignal) => get<Peaks>(apiPaths.peaks(id), signal),
   startPlay: async (id: string): Promise<Play> =>
     (await send(apiPaths.plays(id), { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })).json() as Promise<Play>,
+  proof: async (id: string, progress: (bytes: number) => void, signal: AbortSignal): Promise<Blob> =>
+    await receive(await send(apiPaths.proof(id), { method: "POST", headers: { accept: "application/zip" }, signal }), progress),
+  reportVerification: (id: string, found: VerificationReport) => write<Verification>("POST", apiPaths.verifications(id), found),
+  exportBundle: async (wanted: EvidenceBundleRequest, progress: (bytes: number) => void, signal: AbortSignal): Promise<{ file: Blob; name: string }> => {
+    const response = await send(apiPaths.evidenceBundles, { method: "POST", headers: { "content-type": "application/json", accept: "application/zip" }, body: JSON.stringify(wanted), signal });
+    return { file: await receive(response, progress), name: /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "evidence.zip" };
+  },
+  /** The newest key of a log, as a line of its own. */
+  logKey: async (tenantId: string): Promise<string | null> => {
+    const response = await send(apiPaths.logKeys(tenantId), { headers: { accept: "text/plain" } });
+    const [keys = ""] = (await response.text()).split("\n\n");
+    return keys.trim().split("\n").at(-1) || null;
+  },
   /** 503 is an answer too: it says why. */
   health: async (signal?: AbortSignal): Promise<Health> => (await fetch(apiPaths.health, { ...(signal && { signal }) })).json() as Promise<Health>,
   audit: (query: Parameters<typeof apiPaths.audit>[0], signal?: AbortSignal) => get<AuditPage>(apiPaths.audit(query), signal),

@@ -86,6 +86,11 @@ export const apiPaths = {
   group: (id: string) => `${api}/groups/${encodeURIComponent(id)}`,
   interaction: (id: string) => `${api}/interactions/${encodeURIComponent(id)}`,
   peaks: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/peaks`,
+  proof: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/proof`,
+  verifications: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/verifications`,
+  evidenceBundles: `${api}/evidence-bundles`,
+  /** Keys of a log and the notes by which each handed over to the next; open to everybody. */
+  logKeys: (tenantId: string) => `/log/${encodeURIComponent(tenantId)}/keys`,
   plays: (id: string) => `${api}/interactions/${encodeURIComponent(id)}/plays`,
   /** WAV with one channel for each track, in the order of `tracks`. */
   media: (id: string, playId: string) =>

@@ -37,6 +37,7 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Export: (entry) => (entry.subject === null ? `${entry.actorName} exported ${exported(entry)} to file` : was("exported")(entry)),
   Download: was("downloaded"),
   Play: (entry) => `${was("played")(entry)}${typeof entry.detail["track"] === "number" ? `, speaker ${entry.detail["track"]} alone` : ""}`,
+  Verify: (entry) => entry.item === "Log" ? verified(entry) : (entry.detail["result"] === undefined ? `${thing(entry)} was handed to ${entry.actorName} to be verified` : `${was("verified")(entry)}${means(entry.detail["means"])}: ${found[text(entry.detail["result"])] ?? text(entry.detail["result"])}`),
   Monitor: (entry) => {
     if (entry.item !== "Interactions") return was("monitored")(entry);
     return entry.detail["stream"] === "closed" ? `${entry.actorName} stopped following interactions live, after ${duration(entry.detail["durationMs"])}` : `${entry.actorName} began to follow interactions live`;
@@ -44,7 +45,6 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Pause: was("paused"),
   Resume: was("resumed"),
   Erase: was("erased"),
-  Verify: verified,
   "Send Mail": was("sent by mail"),
   "Recording Started": ({ actorName, subject, detail }) => `Recording ${text(subject)} of a call${detail["trunk"] === undefined ? "" : ` on trunk ${text(detail["trunk"])}`} was started by ${actorName}`,
   "Recording Ended": (entry) => `${recording("ended")(entry)}${entry.detail["reason"] === undefined ? "" : `: ${text(entry.detail["reason"])}`}`,
@@ -70,6 +70,9 @@ function verified(entry: Described): string {
 }
 
 const recording = (done: string): Sentence => ({ subject, actorName }) => `Recording ${text(subject)} was ${done} by ${actorName}`;
+
+const found: Readonly<Record<string, string>> = { holds: "everything that was checked holds", differs: "something does not hold", incomplete: "what was checked holds, and it was not all" };
+const means = (value: unknown): string => (value === "browser" ? " in the browser" : value === "export" ? " on the way out" : "");
 
 const pages: Partial<Record<Item, string>> = { Interactions: "Interactions", Directory: "People and Groups", Trunk: "Trunks", "API Key": "API Keys", "Audit Trail": "Audit Trail" };
 const searched: Partial<Record<Item, string>> = { Interactions: "interactions", User: "users", "Audit Trail": "the audit trail" };

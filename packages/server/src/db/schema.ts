@@ -1,4 +1,4 @@
-import type { CallType, Direction, Gap, InvitationReason, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause } from "@earwitness/contract";
+import type { CallType, Direction, Gap, InvitationReason, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause, VerificationMeans, VerificationResult } from "@earwitness/contract";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 
 /*
@@ -35,6 +35,7 @@ export interface Database {
   checkpoints: CheckpointsTable;
   plays: PlaysTable;
   recent_acts: RecentActsTable;
+  verifications: VerificationsTable;
 }
 
 export interface TenantsTable {
@@ -332,6 +333,22 @@ export interface RecentActsTable {
   principal: string;
   act: string;
   opened_at: Date;
+}
+
+export interface VerificationsTable {
+  tenant_id: string;
+  interaction_id: string;
+  verified_at: Date;
+  verification_id: string;
+  actor_kind: string;
+  actor_id: string;
+  actor_name: string;
+  means: VerificationMeans;
+  result: VerificationResult;
+  checked: ColumnType<string[], string, never>;
+  differing: ColumnType<string[], string, never>;
+  checkpoint_size: number | null;
+  checkpoint_root: ColumnType<Buffer | null, Uint8Array | null, never>;
 }
 
 type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;

@@ -39,23 +39,26 @@ export interface InteractionContentsOptions {
   readonly db: Db;
   readonly tenantId: string;
   readonly size: number;
+  /** Files for other players; without them, packets and proofs alone. */
+  readonly audio: boolean;
 }
 
-export async function* interactionContents({ db, tenantId, size }: InteractionContentsOptions, { detail, metadata, recording }: Prepared): AsyncGenerator<Content> {
+export async function* interactionContents({ db, tenantId, size, audio }: InteractionContentsOptions, { detail, metadata, recording }: Prepared): AsyncGenerator<Content> {
   const paths = interactionPaths(detail.id);
   yield bytesOf(paths.interaction, metadata);
   yield bytesOf(paths.evidence, await withTenant(db, tenantId, (tx) => placedRows(tx, [...(recording === null ? [] : [recording.recordingId]), detail.id], size)));
-  if (recording !== null) yield* recordingContents(paths, recording);
+  if (recording !== null) yield* recordingContents(paths, recording, audio);
 }
 
-async function* recordingContents(paths: ReturnType<typeof interactionPaths>, recording: PreparedRecording): AsyncGenerator<Content> {
-  const { manifest, part, seconds } = recording;
+async function* recordingContents(paths: ReturnType<typeof interactionPaths>, recording: PreparedRecording, audio: boolean): AsyncGenerator<Content> {
+  const { manifest, part } = recording;
   yield bytesOf(paths.manifest, recording.manifestBytes);
   for (const [revision, bytes] of recording.derivations) yield bytesOf(paths.derivation(revision), bytes);
   for (const [at, body] of recording.bodies.entries()) if (body !== null) yield bytesOf(paths.metadata(at + 1), body);
-  for (const { track } of manifest.sources) yield { path: paths.packets(track), compress: false, open: () => trackFile(seconds, track, part, manifest) };
+  for (const { track } of manifest.sources) yield { path: paths.packets(track), compress: false, open: () => trackFile(recording, track) };
+  if (!audio) return;
 
-  const voices = voicesOf(manifest, part, (track) => packetsOf(seconds, track, part, manifest));
+  const voices = voicesOf(manifest, part, (track) => packetsOf(recording, track));
   for (const [track, voice] of voices) {
     if (await recordedSound.isOpus(voice)) yield { path: paths.audio(track, "ogg"), compress: false, open: () => later(recordedSound.ogg(voice)) };
     else yield { path: paths.audio(track, "wav"), compress: false, open: () => later(recordedSound.wav(voice)) };

@@ -118,6 +118,79 @@ describe("a bundle of real recordings", () => {
   });
 });
 
+describe("to be checked on the spot", () => {
+  const prove = (id: string, headers: Record<string, string> = { authorization: `Bearer ${key}` }) => stage.portal.app.inject({ method: "POST", url: `/api/v1/interactions/${id}/proof`, headers });
+  const proofOf = async (id: string): Promise<BundleFiles> => {
+    const answer = await prove(id);
+    expect([answer.statusCode, answer.headers["content-type"]], answer.statusCode === 200 ? "" : answer.body).toEqual([200, "application/zip"]);
+    const bytes = answer.rawPayload;
+    return await openZip({ sizeBytes: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) });
+  };
+  const inPortal = async (files: BundleFiles): Promise<BundleReport> => await verifyBundle(files, { sha256: sha256Here, key: await logKey(), witnesses: [], sound: null, timestamp: null, notHere: (path) => path === "index.html" });
+  const verifications = (id: string) => withTenant(stage.db, tenantId, (tx) => tx.selectFrom("verifications").selectAll().where("interaction_id", "=", id).orderBy("verified_at").execute());
+  const verifyRows = (id: string) => withTenant(stage.db, tenantId, (tx) => tx.selectFrom("evidence").selectAll().where("action", "=", "Verify").where("subject", "=", id).orderBy("recorded_at").execute());
+  const pieceOf = async (recordingId: string): Promise<string> =>
+    (await readdir(stage.storeDir, { recursive: true, withFileTypes: true })).map((entry) => join(entry.parentPath, entry.name)).find((path) => path.includes(recordingId) && path.endsWith(".ewp"))!;
+
+  test("PLT-14 packets and proofs go out without audio, every step holds, and the row says to whom", async () => {
+    const { interactionId: id } = await sealCall(stage, tenantId, { seconds: 3, codecs: ["PCMU", "G722"] });
+    const files = await proofOf(id);
+    expect([...files.keys()].filter((path) => path.includes("/audio/") || path === "index.html")).toEqual([]);
+    const report = await inPortal(files);
+    expect(said(report, "fails")).toEqual([]);
+    for (const words of ["All 3 seconds with sound of track 1 (PCMU)", "Handed to compliance to be checked", "The metadata is what the installation said"]) expect(said(report, "holds").join("\n")).toContain(words);
+    expect(said(report, "not checked").join("\n")).toContain("Sound that was rendered for a player");
+    const [row, ...more] = await verifyRows(id);
+    expect([row, more]).toMatchObject([{ actor_name: "compliance", item: "Call", reason: "To be checked in the portal" }, []]);
+    expect(await verifications(id)).toEqual([]);
+  });
+
+  test("PLT-14 a second that was changed in the store is named, and the others hold", async () => {
+    const { interactionId: id, recordingId } = await sealCall(stage, tenantId, { seconds: 3, codecs: ["PCMU"] });
+    const piece = await pieceOf(recordingId);
+    const good = await readFile(piece);
+    await writeFile(piece, good.with(good.length - 50, good.at(-50)! ^ 1));
+    const report = await inPortal(await proofOf(id));
+    expect(said(report, "fails")).toEqual([`${id}: Second 00:02 of track 1 (Adele Vance) cannot be opened: what is stored of it is not what was sealed.`]);
+    expect(said(report, "holds").join("\n")).toContain("2 of 3 seconds with sound of track 1 (PCMU) are packet by packet as they were recorded");
+    expect((await verifyRows(id))[0]!.detail).toMatchObject({ unopened: [[1, 2]] });
+  });
+
+  test("what cannot be read at all is a verification that differs, with one row of evidence", async () => {
+    const { interactionId: id, recordingId } = await sealCall(stage, tenantId, { seconds: 1, codecs: ["PCMU"] });
+    const piece = await pieceOf(recordingId);
+    const good = await readFile(piece);
+    await writeFile(piece, good.with(20, good[20]! ^ 1));
+    expect((await prove(id)).json().code).toBe("INTEGRITY");
+    expect(await verifications(id)).toMatchObject([{ means: "browser", result: "differs", actor_name: "compliance", differing: [expect.stringContaining("is not what was sealed")] }]);
+    expect((await verifyRows(id)).length).toBe(1);
+  });
+
+  test("it takes the right to hear and the right to read evidence; another tenant's is not found", async () => {
+    const { interactionId: id } = await sealCall(stage, tenantId, { seconds: 1, codecs: ["PCMU"] });
+    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "Own Calls");
+    const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
+    expect((await prove(id, { cookie: `${stage.sessionCookie}=${session!.cookie}`, "sec-fetch-site": "same-origin" })).json().detail).toContain("evidence.read");
+    const other = await addSealingTenant(stage, "northwind");
+    const theirs = await sealCall(stage, other, { seconds: 1, codecs: ["PCMU"] });
+    expect((await prove(theirs.interactionId)).statusCode).toBe(404);
+  });
+
+  test("an export holds what goes out against the manifest, and that is a verification with a row of its own", async () => {
+    const { interactionId: id } = await sealCall(stage, tenantId, { seconds: 2, codecs: ["PCMU"] });
+    await unpacked({ reason: "Case 18", interactions: [id] });
+    await expect.poll(() => verifications(id), { timeout: 10_000 }).toMatchObject([{ means: "export", result: "holds", actor_name: "compliance", checked: [expect.stringContaining("The manifest"), "All 2 seconds with sound of track 1 (PCMU) were opened, and are what the manifest says was recorded."], differing: [], checkpoint_size: expect.any(Number) }]);
+    expect((await verifyRows(id)).map(({ detail }) => detail)).toMatchObject([{ means: "export", result: "holds" }]);
+
+    const broken = await sealCall(stage, tenantId, { seconds: 2, codecs: ["PCMU"] });
+    const piece = await pieceOf(broken.recordingId);
+    const good = await readFile(piece);
+    await writeFile(piece, good.with(good.length - 50, good.at(-50)! ^ 1));
+    await unpacked({ reason: "Case 18", interactions: [broken.interactionId] }).catch(() => undefined);
+    await expect.poll(() => verifications(broken.interactionId), { timeout: 10_000 }).toMatchObject([{ means: "export", result: "differs", differing: [expect.stringContaining("second 1 of track 1")] }]);
+  });
+});
+
 describe("who may, and what is refused", () => {
   test("a right of its own, a reason, and interactions or a filter", async () => {
     const id = await addInteraction(stage.db, tenantId, { media_status: "Unavailable" });

@@ -9,7 +9,7 @@ import { mintedAt } from "#ids";
 import { describeInteraction, findPart, findRow, noSuchInteraction, type InteractionRow } from "#interactions";
 import { openRecordedSeconds, type RecordedSeconds } from "#recorder";
 import { KeyMissing, NotAuthentic, ObjectMissing, type Vault } from "#vault";
-import type { Part } from "./track-records.ts";
+import { findUnopened, type Part, type UnopenedSecond } from "./track-records.ts";
 
 export interface Prepared {
   readonly row: InteractionRow;
@@ -29,6 +29,8 @@ export interface PreparedRecording {
   /** Documents about the call by their place in the manifest; null: not kept, or not of this part. */
   readonly bodies: readonly (Uint8Array | null)[];
   readonly seconds: RecordedSeconds;
+  /** Seconds of its part that the store cannot open, where somebody looked; they are left out, and not a reason to hand out nothing. */
+  readonly unopened: readonly UnopenedSecond[];
 }
 
 export interface PrepareOptions {
@@ -67,12 +69,18 @@ export async function prepare({ db, vault, principal, now }: PrepareOptions, id:
     const bodies = metadata === undefined ? [] : bodiesOf(await whole(metadata), manifest, span);
     const pieces = objects.filter(({ kind }) => kind === "piece").map((object) => ({ objectName: object.object_name, kind: object.kind, keyId: object.key_id, seq: object.seq, fromMs: object.from_ms, toMs: object.to_ms, sizeBytes: object.size_bytes }));
     if (pieces.length === 0 && manifest.sources.some(({ chunks }) => chunks > 0)) throw new Refusal("ORIGINAL_GONE", 410, `What was recorded of interaction ${id} is kept as a copy only; there is nothing to prove it by.`);
-    return { ...base, recording: { recordingId, part: span, manifest, manifestBytes, derivations, bodies, seconds: await openRecordedSeconds({ vault, tenantId, recordingId, pieces }) } };
+    return { ...base, recording: { recordingId, part: span, manifest, manifestBytes, derivations, bodies, seconds: await openRecordedSeconds({ vault, tenantId, recordingId, pieces }), unopened: [] } };
   } catch (error) {
     if (error instanceof KeyMissing) throw new Refusal("KEY_DESTROYED", 410, `The key of interaction ${id} has been destroyed; it cannot be read any more.`);
     if (error instanceof NotAuthentic || error instanceof ObjectMissing || error instanceof Malformed) throw new Refusal("INTEGRITY", 500, `What is stored of interaction ${id} is not what was sealed (${error.message}). Nothing was exported.`);
     throw error;
   }
+}
+
+/** The same with what the store cannot open of it: every second of its part is opened once. */
+export async function withUnopened(prepared: Prepared): Promise<Prepared> {
+  const { recording } = prepared;
+  return recording === null ? prepared : { ...prepared, recording: { ...recording, unopened: await findUnopened(recording) } };
 }
 
 /** Documents that came while the part lasted; of a whole recording, all. They lie in the order in which the manifest names them. */

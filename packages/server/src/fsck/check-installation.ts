@@ -24,6 +24,8 @@ export interface CheckedInteraction {
   readonly recordingId: string;
   readonly at: Date;
   readonly result: Verdict | "agrees";
+  /** The log's head at the beginning of the check; null where there was none. */
+  readonly checkpoint: { readonly size: number; readonly root: Uint8Array } | null;
   /** Empty where everything agrees. */
   readonly findings: readonly Finding[];
 }
@@ -147,7 +149,7 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
         current.position = position;
         of.counted = { rows: of.counted.rows + (counted?.rows ?? 0), recordings: of.counted.recordings + (counted?.recordings ?? 0), bytes: of.counted.bytes + (counted?.bytes ?? 0) };
         howFar({ tenant: tenant.slug, step, done, of: all, counted: of.counted });
-        for (const recording of checked ?? []) await tellChecked(tenant, recording);
+        for (const recording of checked ?? []) await tellChecked(tenant, of, recording);
         if (signal?.aborted === true) {
           await keep(true);
           throw new Interrupted("the check was stopped");
@@ -191,11 +193,11 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
     }
   }
 
-  async function tellChecked({ tenantId }: CheckedTenant, { recordingId, interactionIds, findings }: CheckedRecording): Promise<void> {
+  async function tellChecked({ tenantId }: CheckedTenant, { size, root }: TenantProgress, { recordingId, interactionIds, findings }: CheckedRecording): Promise<void> {
     if (options.onChecked === undefined || !parts.has("media") || !parts.has("manifests")) return;
     const verdicts = findings.map(verdictOf);
     const result = verdicts.includes("differs") ? "differs" : verdicts.includes("not checked") ? "not checked" : "agrees";
-    for (const interactionId of interactionIds) await options.onChecked(interactionId, { tenantId, recordingId, at: clock.now(), result, findings });
+    for (const interactionId of interactionIds) await options.onChecked(interactionId, { tenantId, recordingId, at: clock.now(), result, checkpoint: size === 0 ? null : { size, root: Buffer.from(root, "hex") }, findings });
   }
 
   /** Checking is an act too: who, when, how much, and what came of it. */

@@ -9,6 +9,7 @@ import { findPart, type RecordingPart } from "./part.ts";
 import { findRow } from "./rows.ts";
 import { readTrackRows } from "./track-rows.ts";
 import { toInteraction, type InteractionRow } from "./row.ts";
+import { toVerification } from "./verifications.ts";
 
 export function noSuchInteraction(): Refusal<"NOT_FOUND"> {
   return new Refusal("NOT_FOUND", 404, "There is no such interaction, or you may not see it.");
@@ -45,6 +46,7 @@ export async function describeInteraction(tx: TenantTransaction, row: Interactio
     events: part === null ? [] : await readEvents(tx, part),
     decision: row.decision,
     trunk: trunk?.name ?? null,
+    verification: row.verification === null ? null : toVerification(row.verification),
   };
 }
 

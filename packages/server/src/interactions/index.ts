@@ -7,4 +7,5 @@ export { interactionRoutes, type InteractionRoutesOptions } from "./routes.ts";
 export { findInteractions } from "./query.ts";
 export type { InteractionRow } from "./row.ts";
 export { findRow } from "./rows.ts";
+export { keepVerification, recordVerification, type Finding, type Verifier } from "./verifications.ts";
 export { readTrackRows, type TrackRow } from "./track-rows.ts";

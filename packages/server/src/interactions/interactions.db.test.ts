@@ -64,6 +64,7 @@ describe("the list", () => {
         sipCallId: `${id}@sbc.example`,
         hasGaps: false,
         sandbox: false,
+        lastVerified: null,
       },
     ]);
   });

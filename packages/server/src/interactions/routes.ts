@@ -1,19 +1,23 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { InteractionDetail, InteractionId, InteractionPage, InteractionQuery } from "@earwitness/contract";
+import { InteractionDetail, InteractionId, InteractionPage, InteractionQuery, Verification, VerificationReport } from "@earwitness/contract";
 import { createQuota, originOf, principalKey, principalOf, type PortalApp, type Principal } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
-import { readDetail } from "./detail.ts";
+import { noSuchInteraction, readDetail } from "./detail.ts";
 import type { Live } from "./live.ts";
 import { listInteractions } from "./query.ts";
+import { findRow } from "./rows.ts";
+import { recordVerification } from "./verifications.ts";
 
 export interface InteractionRoutesOptions {
   readonly db: Db;
   readonly clock: Clock;
   readonly nodeId: string;
   readonly live: Live;
+  /** Tells open lists and pages of a change, after its commit. */
+  readonly announce: (tenantId: string, interactionId: string) => void;
   /** The principal of the same credentials as they are now; null when they are no longer good. */
   readonly recheck: (request: Pick<FastifyRequest, "headers" | "cookies">) => Promise<Principal | null>;
 }
@@ -23,7 +27,7 @@ const access = { permission: "interaction.list" } as const;
 /** Tabs of one person share a stream; scripts need one. */
 const mostStreams = 20;
 
-export function interactionRoutes({ db, clock, nodeId, live, recheck }: InteractionRoutesOptions) {
+export function interactionRoutes({ db, clock, nodeId, live, announce, recheck }: InteractionRoutesOptions) {
   const streams = createQuota(mostStreams);
 
   return (app: PortalApp): void => {
@@ -57,6 +61,34 @@ export function interactionRoutes({ db, clock, nodeId, live, recheck }: Interact
       async (request) => {
         const principal = principalOf(request);
         return await withTenant(db, principal.tenantId, (tx) => readDetail(tx, principal, request.params.id, originOf(request, { clock, nodeId })));
+      },
+    );
+
+    app.post(
+      "/api/v1/interactions/:id/verifications",
+      {
+        config: { access: { permission: "evidence.read" } },
+        schema: {
+          summary: "Say what a verification found",
+          description: "What the caller's browser found when it held the interaction against its proof (`POST …/proof`). It stands under the caller's name, as the caller says it; it proves nothing to others, who check for themselves.",
+          tags,
+          params: Type.Object({ id: InteractionId }),
+          body: VerificationReport,
+          response: { 201: Verification },
+        },
+      },
+      async (request, reply) => {
+        const principal = principalOf(request);
+        const { id } = request.params;
+        const { checkpoint, ...said } = request.body;
+        if ((said.result === "differs") !== said.differing.length > 0) throw new Refusal("VALIDATION", 400, "`differing` names what differs where `result` is `differs`, and is empty otherwise.", [{ where: "body.differing", message: "does not fit the result" }]);
+        const verification = await withTenant(db, principal.tenantId, async (tx) => {
+          if ((await findRow(tx, principal, id)) === null) throw noSuchInteraction();
+          return await recordVerification(tx, originOf(request, { clock, nodeId }), { ...said, interactionId: id, means: "browser", checkpoint: checkpoint === null ? null : { size: checkpoint.size, root: Buffer.from(checkpoint.root, "hex") } });
+        });
+        if (verification === null) throw noSuchInteraction();
+        announce(principal.tenantId, id);
+        return await reply.code(201).send(verification);
       },
     );
 

@@ -1,8 +1,10 @@
 import type { Database } from "#db";
 import type { Interaction } from "@earwitness/contract";
 import type { Selectable } from "kysely";
+import { toLastVerified, type VerificationRow } from "./verifications.ts";
 
-export type InteractionRow = Selectable<Database["interactions"]>;
+/** With the newest verification, which lists and pages show; null: never verified. */
+export type InteractionRow = Selectable<Database["interactions"]> & { readonly verification: VerificationRow | null };
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
 const between = (from: Date, to: Date): number => Math.max(0, to.getTime() - from.getTime());
@@ -33,5 +35,6 @@ export function toInteraction(row: InteractionRow, now: Date): Interaction {
     sipCallId: row.sip_call_id,
     hasGaps: row.has_gaps,
     sandbox: row.sandbox,
+    lastVerified: row.verification === null ? null : toLastVerified(row.verification),
   };
 }

@@ -3,6 +3,7 @@ import type { TenantTransaction } from "#db";
 import { isId, mintedAt } from "#ids";
 import type { InteractionRow } from "./row.ts";
 import { maySee } from "./scope.ts";
+import { latestVerifications } from "./verifications.ts";
 
 /** Rows by key, in the order of the ids; what is not there, or not for this principal, is left out. */
 export async function readRows(tx: TenantTransaction, principal: Principal, ids: readonly string[]): Promise<InteractionRow[]> {
@@ -11,7 +12,9 @@ export async function readRows(tx: TenantTransaction, principal: Principal, ids:
   // minted_at is read off the ids and names the partitions, so that a lookup by key does not touch all of them.
   const minted = [...new Set(known.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms));
   const rows = await tx.selectFrom("interactions").selectAll().where("minted_at", "in", minted).where("interaction_id", "in", known).execute();
-  const byId = new Map(rows.filter((row) => maySee(principal, row)).map((row) => [row.interaction_id, row]));
+  const visible = rows.filter((row) => maySee(principal, row));
+  const verifications = await latestVerifications(tx, visible.map((row) => row.interaction_id));
+  const byId = new Map(visible.map((row) => [row.interaction_id, { ...row, verification: verifications.get(row.interaction_id) ?? null }]));
   return known.map((id) => byId.get(id)).filter((row) => row !== undefined);
 }
 

@@ -75,6 +75,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
   const sessions = createSessions({ db, clock, nodeId });
   const changes = new Set<(change: Change) => void>();
   const hearers = new Set<(recordings: readonly RecordingActivity[]) => void>();
+  const announce = (tenantId: string, id: string): void => changes.forEach((listener) => listener({ kind: "interactions", tenantId, ids: [id] }));
   const live = createLive({
     db,
     clock,
@@ -115,7 +116,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     },
     routes: [
       accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
-      interactionRoutes({ db, clock, nodeId, live, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
+      interactionRoutes({ db, clock, nodeId, live, announce, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
       auditRoutes({ db, clock, nodeId }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
       peopleRoutes({ db, clock, nodeId, announce: () => void directoryChanges.push(clock.now()) }),
@@ -126,7 +127,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
         trunks: createTrunkStore({ db, clock, nodeId, addressesOf: (user) => recordingAddresses({ host: "sip.example", port: 5060, tlsPort: null }, user), announce: () => void directoryChanges.push(clock.now()) }),
         peopleOf: (tenantId) => readPeople(db, tenantId),
       }),
-      exportRoutes({ db, clock, nodeId, vault, log: sequencer, pageHtml: options.evidencePage ?? null }),
+      exportRoutes({ db, clock, nodeId, vault, log: sequencer, pageHtml: options.evidencePage ?? null, announce }),
       transparencyRoutes({ db, clock, nodeId, keeper, stopped: (tenantId) => sequencer?.state().stopped.get(tenantId) ?? null }),
       ...(options.routes ?? []),
     ],

@@ -5,6 +5,7 @@ import { answeringName } from "../list/row.tsx";
 import { CallDuration, Status } from "../list/status.tsx";
 import { partyName, shortAddress } from "../party.ts";
 import { missingOf, wallClockOf } from "../player/gap-words.ts";
+import { hasProof, sentenceOf } from "../proof/seal-mark.tsx";
 import { useReader, useText } from "../text.ts";
 import { formatClock, formatDate, formatDuration, formatOffset, formatPosition } from "../time.ts";
 import { CopyButton } from "./copy.tsx";
@@ -111,6 +112,7 @@ export function Facts({ call }: { call: OwnCall & { seenAtMs: number } }) {
         </Group>
 
         <Group title={text("facts.evidence")}>
+          <Fact name={text("facts.verified")}>{hasProof(call) && sentenceOf(call.verification, text, reader)}</Fact>
           {call.recording && (
             <>
               <Fact name={text("facts.gaps")}>

@@ -7,6 +7,7 @@ import { memo, type ReactElement } from "react";
 import type { MessageId } from "../messages/en.ts";
 import { isConference, otherParty, partyName, partyTip } from "../party.ts";
 import { pages } from "../paths.ts";
+import { SealMark } from "../proof/seal-mark.tsx";
 import { useReader, useText, type Text } from "../text.ts";
 import { formatClock, formatDate, formatMoment } from "../time.ts";
 import { GapsMark } from "./gaps-mark.tsx";
@@ -31,11 +32,32 @@ export interface RowProps {
   /** Whether Tab reaches this row; the others are reached with j and k. */
   readonly current: boolean;
   readonly onFocus: (id: string) => void;
+  /** Null where nothing can be done with a selection. */
+  readonly ticked: boolean | null;
+  readonly onTick: (id: string, wanted: boolean) => void;
 }
 
-function RowLink({ row, current, onFocus, className }: RowProps & { className: string | undefined }) {
+/** What still runs cannot be taken along. */
+export const canTick = ({ mediaStatus }: Pick<Interaction, "mediaStatus">): boolean => mediaStatus !== "Recording" && mediaStatus !== "Pending";
+
+function Tick({ row, current, ticked, onTick, label }: Pick<RowProps, "row" | "current" | "ticked" | "onTick"> & { label: string }) {
+  const text = useText();
+  return <input type="checkbox" className={s.tick} checked={ticked === true} disabled={!canTick(row)} tabIndex={current ? 0 : -1} aria-label={text("bundle.tick", { row: label })} onChange={({ target }) => onTick(row.id, target.checked)} />;
+}
+
+function useRowLabel(row: Row): string {
   const text = useText();
   const reader = useReader();
+  return text("list.row", {
+    user: row.user.name,
+    direction: text(`direction.${row.direction}`),
+    date: formatDate(row.startedAt, reader),
+    time: formatClock(row.startedAt, reader),
+    status: text(`status.${row.mediaStatus}`),
+  });
+}
+
+function RowLink({ row, current, onFocus, className, label }: Pick<RowProps, "row" | "current" | "onFocus"> & { className: string | undefined; label: string }) {
   return (
     <Link
       {...pages.interaction(row.id)}
@@ -44,13 +66,7 @@ function RowLink({ row, current, onFocus, className }: RowProps & { className: s
       data-row-link={row.id}
       onFocus={() => onFocus(row.id)}
       data-tip={partyTip(row.user)}
-      aria-label={text("list.row", {
-        user: row.user.name,
-        direction: text(`direction.${row.direction}`),
-        date: formatDate(row.startedAt, reader),
-        time: formatClock(row.startedAt, reader),
-        status: text(`status.${row.mediaStatus}`),
-      })}
+      aria-label={label}
     >
       {row.user.name}
     </Link>
@@ -63,14 +79,21 @@ export const TableRow = memo(function TableRow(props: RowProps) {
   const text = useText();
   const reader = useReader();
   const type = text(`type.${row.type}` satisfies MessageId);
+  const label = useRowLabel(row);
   return (
     <>
+      {props.ticked !== null && (
+        <div role="cell" className={s.cell}>
+          <Tick {...props} label={label} />
+        </div>
+      )}
       <div role="cell" className={s.cell}>
         <Status status={row.mediaStatus} quiet />
         {row.hasGaps && <GapsMark />}
+        <SealMark call={row} />
       </div>
       <div role="cell" className={s.cell}>
-        <RowLink {...props} className={s.link} />
+        <RowLink {...props} label={label} className={s.link} />
       </div>
       <div role="cell" className={s.cell} data-soft>
         {formatDate(row.startedAt, reader)}
@@ -120,11 +143,13 @@ export const CardRow = memo(function CardRow(props: RowProps) {
   const { row } = props;
   const text = useText();
   const reader = useReader();
+  const label = useRowLabel(row);
   return (
-    <div role="cell" className={s.card}>
+    <div role="cell" className={s.card} data-ticks={props.ticked === null ? undefined : true}>
+      {props.ticked !== null && <Tick {...props} label={label} />}
       <div className={s.line}>
         <Status status={row.mediaStatus} quiet />
-        <RowLink {...props} className={s.link} />
+        <RowLink {...props} label={label} className={s.link} />
         <span className={s.when}>
           {formatMoment(row.startedAt, reader, new Date())}
         </span>
@@ -137,6 +162,7 @@ export const CardRow = memo(function CardRow(props: RowProps) {
         <span className={s.clip}>{isConference(row) ? text("party.conference") : partyName(otherParty(row))}</span>
         <Others call={row} />
         {row.hasGaps && <GapsMark />}
+        <SealMark call={row} />
         <span className={s.when} data-column="duration">
           {row.releaseCause && row.releaseCause !== "Normal" && <span>{text(`release.${row.releaseCause}`)}</span>}
           <CallDuration call={row} />

@@ -31,6 +31,7 @@ function row(second: number, change: Partial<Interaction> = {}): Row {
     sipCallId: "1@contoso.example",
     hasGaps: false,
     sandbox: true,
+  lastVerified: null,
     ...change,
   };
   return seen(interaction, 0);

@@ -4,7 +4,8 @@ import { TipRegion } from "../frame/tip.tsx";
 import { isTyping } from "../keyboard.ts";
 import { useMedia } from "../media.ts";
 import { useText } from "../text.ts";
-import { CardRow, columns, TableRow, type RowProps } from "./row.tsx";
+import { canTick, CardRow, columns, TableRow } from "./row.tsx";
+import r from "./row.module.css";
 import type { Row } from "./rows.ts";
 import s from "./table.module.css";
 
@@ -41,17 +42,32 @@ interface TableProps<R extends { readonly id: string }> {
   readonly pill: ReactNode;
 }
 
-export function InteractionTable(props: Pick<TableProps<Row>, "name" | "rows" | "total" | "hasMore" | "onNeedMore" | "onRest" | "footer" | "pill">) {
+/** What is ticked in a list, where something can be done with it. */
+export interface Ticks {
+  readonly ticked: ReadonlySet<string>;
+  readonly onTick: (id: string, wanted: boolean) => void;
+  readonly onTickAll: (wanted: boolean) => void;
+}
+
+export function InteractionTable({ ticks, ...props }: Pick<TableProps<Row>, "name" | "rows" | "total" | "hasMore" | "onNeedMore" | "onRest" | "footer" | "pill"> & { readonly ticks: Ticks | null }) {
   const text = useText();
+  const tickable = ticks === null ? [] : props.rows.filter(canTick);
+  const head = ticks !== null && <input type="checkbox" className={r.tick} checked={tickable.length > 0 && tickable.every(({ id }) => ticks.ticked.has(id))} disabled={tickable.length === 0} aria-label={text("bundle.tickAll")} onChange={({ target }) => ticks.onTickAll(target.checked)} />;
+  const facts = useInteractionColumns();
+  const shown: readonly Column[] = ticks === null ? facts : [{ key: "tick", label: text("list.column.tick"), head }, ...facts];
   return (
-    <ListTable {...props} label={text("list.page")} layout="interactions" columns={useInteractionColumns()} statusOf={statusOf}>
-      {interactionCells}
+    <ListTable {...props} label={text("list.page")} layout="interactions" columns={shown} statusOf={statusOf}>
+      {(row, cards, current, onFocus) => {
+        const cells = { row, current, onFocus, ticked: ticks === null ? null : ticks.ticked.has(row.id), onTick: ticks?.onTick ?? ignore };
+        return cards ? <CardRow {...cells} /> : <TableRow {...cells} />;
+      }}
     </ListTable>
   );
 }
 
+const ignore = (): void => undefined;
+
 const statusOf = (row: Row): string => row.mediaStatus;
-const interactionCells = (row: Row, cards: boolean, current: boolean, onFocus: RowProps["onFocus"]) => (cards ? <CardRow row={row} current={current} onFocus={onFocus} /> : <TableRow row={row} current={current} onFocus={onFocus} />);
 
 function useInteractionColumns(): readonly Column[] {
   const text = useText();
@@ -136,7 +152,7 @@ export function ListTable<R extends { readonly id: string }>({ name, label, layo
   const tabStop = items.some((item) => item.index === currentIndex) ? currentIndex : (items.find((item) => item.start >= (virtualizer.scrollOffset ?? 0))?.index ?? 0);
 
   return (
-    <div className={s.frame} data-layout={layout}>
+    <div className={s.frame} data-layout={layout} data-ticks={shown[0]?.key === "tick" || undefined}>
       {pill}
       <TipRegion className={s.region}>
         <div ref={scroller} className={s.scroller} data-list-scroller>
@@ -184,15 +200,16 @@ export function ListTable<R extends { readonly id: string }>({ name, label, layo
 }
 
 /** The shape of what comes. */
-export function TableSkeleton() {
-  return <ListSkeleton layout="interactions" columns={useInteractionColumns()} />;
+export function TableSkeleton({ ticks }: { ticks: boolean }) {
+  const facts = useInteractionColumns();
+  return <ListSkeleton layout="interactions" columns={ticks ? [{ key: "tick", label: "" }, ...facts] : facts} />;
 }
 
 export function ListSkeleton({ layout, columns: shown }: { layout: TableProps<Row>["layout"]; columns: readonly Column[] }) {
   const text = useText();
   const cards = useMedia("(max-width: 900px)");
   return (
-    <div className={s.frame} data-layout={layout} role="status" aria-label={text("list.loading")}>
+    <div className={s.frame} data-layout={layout} data-ticks={shown[0]?.key === "tick" || undefined} role="status" aria-label={text("list.loading")}>
       <div className={s.scroller} data-still aria-hidden="true">
         <div className={s.head}>
           <div className={s.headRow}>

@@ -21,6 +21,8 @@ import { isConference, otherParty, partyName } from "../party.ts";
 import { pages } from "../paths.ts";
 import { interactionQuery } from "../queries.ts";
 import { Player } from "../player/player.tsx";
+import { ProofActions } from "../proof/actions.tsx";
+import { Seal } from "../proof/seal.tsx";
 import { useEngine, useEngineState } from "../player/use-engine.ts";
 import { useReader, useText } from "../text.ts";
 import { formatClock, formatDate, formatLongDate, formatZone } from "../time.ts";
@@ -121,7 +123,9 @@ function Call({ call }: { call: OwnCall & { seenAtMs: number } }) {
                 <CallDuration call={call} />
               </span>
             )}
+            <Seal call={call} />
           </div>
+          <ProofActions call={call} />
         </header>
       </TipRegion>
       <div className={s.columns}>

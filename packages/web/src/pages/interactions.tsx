@@ -1,4 +1,5 @@
 import { Button } from "@fluentui/react-components";
+import { ArchiveRegular } from "@fluentui/react-icons/svg/archive";
 import { CallRegular } from "@fluentui/react-icons/svg/call";
 import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
@@ -6,14 +7,16 @@ import { SearchRegular } from "@fluentui/react-icons/svg/search";
 import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
 import { useInfiniteQuery, useQueryClient, useSuspenseQuery, type InfiniteData } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { problemOf } from "../api.ts";
 import { Fault, Notice } from "../frame/notice.tsx";
 import { Pill } from "../frame/pill.tsx";
 import { Title } from "../frame/title.tsx";
+import { isTyping } from "../keyboard.ts";
 import { SearchField, StatusFilter } from "../list/filters.tsx";
 import { rememberList } from "../list/neighbors.ts";
 import { applyLive, flatten, insertArrivals, seen, totalOf, type Row, type RowPage } from "../list/rows.ts";
+import { canTick } from "../list/row.tsx";
 import { isStatus } from "../list/status.tsx";
 import { InteractionTable, TableSkeleton } from "../list/table.tsx";
 import { useLiveEvents, useLiveState } from "../live.ts";
@@ -22,6 +25,10 @@ import { filterOf, interactionsKey, interactionsQuery, sessionQuery } from "../q
 import { useReader, useText } from "../text.ts";
 import { formatZone } from "../time.ts";
 import s from "./interactions.module.css";
+
+const BundleDialog = lazy(async () => ({ default: (await import("../proof/bundle-dialog.tsx")).BundleDialog }));
+
+const nothing: ReadonlySet<string> = new Set();
 
 type Pages = InfiniteData<RowPage, string | null>;
 
@@ -49,6 +56,23 @@ export function InteractionsPage() {
   const needMore = useCallback(() => {
     if (!isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage, isFetchNextPageError]);
+
+  // A selection holds across pages and filters, until it is cleared: it is a list of calls, not a question.
+  const [ticked, setTicked] = useState<ReadonlySet<string>>(nothing);
+  const [asking, setAsking] = useState(false);
+  const onTick = useCallback(
+    (id: string, wanted: boolean) =>
+      setTicked((before) => {
+        const next = new Set(before);
+        if (wanted) next.add(id);
+        else next.delete(id);
+        return next;
+      }),
+    [],
+  );
+  const onTickAll = (wanted: boolean) => setTicked(wanted ? new Set(rows.filter(canTick).map(({ id }) => id)) : nothing);
+  const ticks = session.permissions.includes("evidence.export") ? { ticked, onTick, onTickAll } : null;
+  useTickKey(ticks !== null, rows, ticked, onTick);
 
   const countId = filtered ? (total.exact ? "list.countMatching" : "list.countMatchingOpen") : total.exact ? "list.count" : "list.countOpen";
   const chips = [
@@ -94,10 +118,22 @@ export function InteractionsPage() {
           )}
           <LiveLost />
         </div>
+        {ticks !== null && ticks.ticked.size > 0 && (
+          <div className={s.selection} role="status">
+            <strong>{text("bundle.selected", { count: ticks.ticked.size })}</strong>
+            <button type="button" className={s.clear} onClick={() => setTicked(nothing)}>
+              {text("audit.selectNone")}
+            </button>
+            <Button appearance="primary" size="small" icon={<ArchiveRegular />} onClick={() => setAsking(true)}>
+              {text("bundle.ask")}
+            </Button>
+          </div>
+        )}
+        <Suspense fallback={null}>{asking && <BundleDialog ids={[...ticked]} tenant={session.tenant} onClose={() => setAsking(false)} />}</Suspense>
       </header>
 
       {list.isPending ? (
-        <TableSkeleton />
+        <TableSkeleton ticks={ticks !== null} />
       ) : list.isError && !list.data ? (
         <Fault error={list.error} icon={problemOf(list.error).status === 403 ? <ShieldKeyholeRegular /> : <PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />
       ) : rows.length === 0 && arrivals.length === 0 ? (
@@ -119,6 +155,7 @@ export function InteractionsPage() {
         <InteractionTable
           key={name}
           name={name}
+          ticks={ticks}
           rows={rows}
           total={total.exact ? total.count : null}
           hasMore={list.hasNextPage}
@@ -152,6 +189,23 @@ export function InteractionsPage() {
       )}
     </div>
   );
+}
+
+/** `x` on a row. */
+function useTickKey(enabled: boolean, rows: readonly Row[], ticked: ReadonlySet<string>, onTick: (id: string, wanted: boolean) => void): void {
+  useEffect(() => {
+    if (!enabled) return;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "x" || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const id = document.activeElement?.closest("[role=row]")?.querySelector<HTMLElement>("[data-row-link]")?.dataset["rowLink"];
+      const row = rows.find((one) => one.id === id);
+      if (row === undefined || !canTick(row)) return;
+      event.preventDefault();
+      onTick(row.id, !ticked.has(row.id));
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [enabled, rows, ticked, onTick]);
 }
 
 /** Keeps the rows up to date without moving what is being read: new ones wait as arrivals until the reader rests at the top. */
