@@ -64,10 +64,10 @@ export function exportRoutes({ db, clock, nodeId, vault, log, pageHtml, announce
     app.post(
       "/api/v1/interactions/:id/proof",
       {
-        config: { access: { permission: "recording.listen" }, produces: ["application/zip"] },
+        config: { access: { permission: "evidence.read" }, produces: ["application/zip"] },
         schema: {
           summary: "What proves an interaction, to be checked on the spot",
-          description: "A ZIP archive in the format of evidence bundles, with packets, metadata and proofs and without audio files and page: what the portal's own check reads. Takes the right to read evidence as well. Seconds that the store cannot open are left out, named in the row of evidence that this leaves, and reported by whoever checks; where nothing can be read at all, that is written down as a verification that differs.",
+          description: "A ZIP archive in the format of evidence bundles, with packets, metadata and proofs and without audio files and page: what the portal's own check reads. Takes the right to listen as well. Seconds that the store cannot open are left out, named in the row of evidence that this leaves, and reported by whoever checks; where nothing can be read at all, that is written down as a verification that differs.",
           tags: ["evidence"],
           params: Type.Object({ id: InteractionId }),
         },
@@ -75,7 +75,7 @@ export function exportRoutes({ db, clock, nodeId, vault, log, pageHtml, announce
       async (request, reply) => {
         const principal = principalOf(request);
         const { id } = request.params;
-        if (!can(principal, "evidence.read")) throw new Refusal("FORBIDDEN", 403, "This needs the permission evidence.read beside recording.listen.");
+        if (!can(principal, "recording.listen")) throw new Refusal("FORBIDDEN", 403, "This needs the permission recording.listen beside evidence.read: it hands out what was said.");
         if (log === null) throw new Refusal("LOG_NOT_HERE", 503, "This node keeps no logs: ask one with the role worker.");
         takeTurn(reply, principal);
         const origin = originOf(request, { clock, nodeId });

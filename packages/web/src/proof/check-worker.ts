@@ -3,7 +3,8 @@ import { checkArchive, type Outcome, type Trust } from "./check.ts";
 
 export type CheckMessage = { readonly kind: "progress"; readonly share: number } | { readonly kind: "done"; readonly outcome: Outcome } | { readonly kind: "failed"; readonly why: string };
 
-const say = (message: CheckMessage): void => self.postMessage(message, {});
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+const say = (message: CheckMessage): void => self.postMessage(message);
 
 self.onmessage = ({ data }: MessageEvent<{ archive: Blob; trust: Trust }>) => {
   let told = 0;

@@ -89,7 +89,8 @@ async function inWorker(archive: Blob, trust: Trust, signal: AbortSignal, progre
         else if (data.kind === "done") done(data.outcome);
         else failed(new CheckFailed(data.why));
       };
-      worker.postMessage({ archive, trust }, []);
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+      worker.postMessage({ archive, trust });
     });
   } finally {
     worker.terminate();
