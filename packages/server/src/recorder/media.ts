@@ -10,7 +10,7 @@ export interface OpenRecording {
   readonly recordingId: string;
   readonly tenantId: string;
   readonly startedAtMs: number;
-  /** Made for this recording in this process (core decision 12). Its worker seals with it; nobody else does. */
+  /** Made for this recording in this process (core decision 12). Its worker seals frames and chunks with it, the end of the call its objects. */
   readonly key: MintedKey;
 }
 
