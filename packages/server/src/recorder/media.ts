@@ -106,7 +106,7 @@ export interface MediaPool {
   /** Whether a living worker has the recording: nobody else may then touch what it has in the spool. */
   holds(recordingId: string): boolean;
   /** The recording's pieces are in the store and finalized in the database: spool files may go. */
-  release(recordingId: string): Promise<void>;
+  release(tenantId: string, recordingId: string): Promise<void>;
   onEvent(listener: (event: MediaEvent) => void): void;
   /** Media workers that are alive; with none nothing can be recorded. */
   workers(): number;

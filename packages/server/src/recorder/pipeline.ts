@@ -105,9 +105,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
   }
 
-  async function letGo(recordingId: string, seq: number): Promise<void> {
-    await pool.release(recordingId);
-    for (const name of storing.keys()) if (name.startsWith(`${recordingId}/`)) storing.delete(name);
+  async function letGo({ tenantId, recordingId }: Fact & { kind: "recording.finalized" }, seq: number): Promise<void> {
+    await pool.release(tenantId, recordingId);
+    for (const { object } of ledger.get(recordingId)?.pieces ?? []) storing.delete(`${recordingId}/${object.objectName}`);
     ledger.forget(recordingId);
     await facts.trim(seq, (id) => ledger.has(id));
   }
@@ -131,7 +131,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     applied(fact, seq) {
       if (fact.kind !== "recording.finalized") return;
       trimming = trimming
-        .then(() => letGo(fact.recordingId, seq))
+        .then(() => letGo(fact, seq))
         .catch((error: unknown) => log.error({ recordingId: fact.recordingId, err: messageOf(error) }, "spool of a finished recording could not be tidied"));
     },
     finishing: () => finishing.size,

@@ -142,7 +142,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   async function releaseFinished({ tenantId, recordingId }: RecordingSummary): Promise<void> {
     try {
       await options.databaseReady;
-      if (await isFinished(options.db, tenantId, recordingId)) await pool.release(recordingId);
+      if (await isFinished(options.db, tenantId, recordingId)) await pool.release(tenantId, recordingId);
       else log.error({ tenantId, recordingId }, "recording in the spool is in no journal and not finished in the database; it is kept");
     } catch (error) {
       log.warn({ recordingId, err: messageOf(error) }, "recording stays in the spool until it is known to be finished");
