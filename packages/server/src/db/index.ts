@@ -1,4 +1,5 @@
 export { isConnectionError, pingDb } from "./availability.ts";
+export { insertRows, putRows, type NewRow } from "./insert-rows.ts";
 export { migrate } from "./migrate.ts";
 export { ensurePartitions, makePartitionsAhead } from "./partitions.ts";
 export { connectDirect, createDb, withDirect, type Db, type DbOptions } from "./pool.ts";

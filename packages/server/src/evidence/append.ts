@@ -1,6 +1,6 @@
 import type { Action, Item } from "@earwitness/contract";
 import { canonicalJson } from "@earwitness/verify";
-import type { TenantTransaction } from "#db";
+import { insertRows, type NewRow, type TenantTransaction } from "#db";
 import { newEvidenceId } from "./evidence-id.ts";
 
 export interface Actor {
@@ -28,20 +28,16 @@ export interface EvidenceEntry {
 /** Writes the act's one evidence row, in the act's own transaction (core decision 13). */
 export async function append(tx: TenantTransaction, entry: EvidenceEntry): Promise<string> {
   const row = rowOf(tx, entry);
-  await tx.insertInto("evidence").values(row).execute();
+  await insertRows(tx, "evidence", [row]);
   return row.evidence_id;
 }
 
-const rowsPerStatement = 500;
-
 /** The rows of many acts that are one transaction, such as an import's. */
 export async function appendMany(tx: TenantTransaction, entries: readonly EvidenceEntry[]): Promise<void> {
-  for (let at = 0; at < entries.length; at += rowsPerStatement) {
-    await tx.insertInto("evidence").values(entries.slice(at, at + rowsPerStatement).map((entry) => rowOf(tx, entry))).execute();
-  }
+  await insertRows(tx, "evidence", entries.map((entry) => rowOf(tx, entry)));
 }
 
-function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
+function rowOf(tx: TenantTransaction, entry: EvidenceEntry): NewRow<"evidence"> {
   const recordedAt = new Date();
   return {
     tenant_id: tx.tenantId,
@@ -57,7 +53,7 @@ function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
     subject: entry.subject ?? null,
     remote_address: entry.remoteAddress ?? null,
     reason: entry.reason ?? null,
-    detail: detailText(entry.detail ?? {}),
+    detail: committable(entry.detail ?? {}),
   };
 }
 
@@ -65,8 +61,8 @@ function rowOf(tx: TenantTransaction, entry: EvidenceEntry) {
 const shortestTooDeep = 120;
 
 /** What the log could not take later on is refused now, together with its act. */
-function detailText(detail: NonNullable<EvidenceEntry["detail"]>): string {
+function committable(detail: NonNullable<EvidenceEntry["detail"]>): NonNullable<EvidenceEntry["detail"]> {
   const text = JSON.stringify(detail);
   if (text.length > shortestTooDeep) canonicalJson({ detail: JSON.parse(text) as unknown });
-  return text;
+  return detail;
 }

@@ -6,7 +6,7 @@
  * fact's JSON (nonce = its sequence number, tag at the end). The key of a file is HKDF(node's facts key, salt), so no
  * key is ever appended to after a restart: each start begins a file of its own.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
 import { open, readdir, readFile, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#errors";
@@ -48,7 +48,7 @@ interface FileOnDisk {
 
 interface OpenFile {
   readonly handle: FactFile;
-  readonly key: Uint8Array;
+  readonly key: KeyObject;
   sizeBytes: number;
   readonly file: FileOnDisk;
 }
@@ -207,8 +207,8 @@ function recordingOf(fact: Fact): string[] {
   return "recordingId" in fact ? [fact.recordingId] : [];
 }
 
-function fileKey(nodeKey: Uint8Array, salt: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", nodeKey, salt, "earwitness call journal", 32));
+function fileKey(nodeKey: Uint8Array, salt: Uint8Array): KeyObject {
+  return createSecretKey(new Uint8Array(hkdfSync("sha256", nodeKey, salt, "earwitness call journal", 32)));
 }
 
 function nonceOf(seq: number): Buffer {
@@ -217,7 +217,7 @@ function nonceOf(seq: number): Buffer {
   return nonce;
 }
 
-function sealFact(key: Uint8Array, seq: number, fact: Fact): Buffer {
+function sealFact(key: KeyObject, seq: number, fact: Fact): Buffer {
   const cipher = createCipheriv("aes-256-gcm", key, nonceOf(seq));
   const body = Buffer.concat([cipher.update(JSON.stringify(fact), "utf8"), cipher.final(), cipher.getAuthTag()]);
   const length = Buffer.alloc(4);

@@ -1,49 +1,57 @@
 /**
- * The end of a recording: everything that belongs to it is sealed into the vault and one fact says so. Cheap on purpose,
- * because a thousand calls may end in the same second: peaks, speech and digests were made while the call ran.
+ * The end of a recording: everything that belongs to it is sealed and one fact says so. Cheap on purpose, because a thousand
+ * calls may end in the same second: peaks, speech and digests were made while the call ran.
  */
-import { createHash } from "node:crypto";
-import type { MintedKey, Vault } from "#vault";
+import { hash } from "node:crypto";
+import { sealObject, type MintedKey } from "#vault";
 import type { InteractionState, RecordingFinalized, SpeakerTrack, StoredObject } from "./facts.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import { unanswered } from "./legs.ts";
-import type { RecordingSummary } from "./media.ts";
+import type { RecordingSummary, SealedPiece } from "./media.ts";
 import { objectPrefix } from "./object-prefix.ts";
 import { peaksOf, peakStepMs, speakerTracks } from "./speaker-tracks.ts";
 
 export interface FinalizeOptions {
-  readonly vault: Vault;
   readonly nodeId: string;
-  /** Made for this. */
+  /** Made for the recording or for its end, and its bytes are wiped here. */
   readonly key: MintedKey;
   readonly now: Date;
 }
 
-/** All pieces of the summary are in the store and named by `piece.stored` facts before this is called. */
-export async function finalize(entry: LedgerEntry, summary: RecordingSummary, options: FinalizeOptions): Promise<RecordingFinalized> {
-  const { vault, key } = options;
+export interface Finalized {
+  /** To be in the store, behind the pieces, before the fact is told. */
+  readonly objects: readonly { readonly name: string; readonly bytes: Buffer }[];
+  readonly fact: RecordingFinalized;
+}
+
+export function finalize(entry: LedgerEntry, summary: RecordingSummary, options: FinalizeOptions): Finalized {
+  const { key } = options;
   const { opened } = entry;
   const { recordingId, tenantId } = opened;
   const tracks = speakerTracks(summary, entry.speakers);
   const interactions = [...entry.interactions.values()].map((interaction) => settle(interaction, summary, tracks, entry.ended === null ? null : entry.ended.atMs - opened.atMs));
   const endReason = entry.ended?.endReason ?? "recorder_restart";
 
-  const seal = async (kind: StoredObject["kind"], content: unknown): Promise<StoredObject> => {
+  const objects: { name: string; bytes: Buffer }[] = [];
+  const seal = (kind: StoredObject["kind"], content: string): StoredObject => {
     const objectName = `${objectPrefix(tenantId, recordingId)}/${kind}-${key.keyId}`;
-    const stored = await vault.putSealed(objectName, key, tenantId, Buffer.from(JSON.stringify(content)));
-    return { objectName, kind, seq: 1, keyId: key.keyId, ...stored, fromMs: null, toMs: null };
+    const bytes = sealObject(key, { tenantId, name: objectName }, Buffer.from(content));
+    objects.push({ name: objectName, bytes });
+    return { objectName, kind, seq: 1, keyId: key.keyId, sizeBytes: bytes.length, sha256: sha256(bytes), fromMs: null, toMs: null };
   };
 
-  const sealingPeaks = seal("peaks", {
+  const allPeaks = {
     stepMs: peakStepMs,
     tracks: tracks.map((track) => {
       const source = summary.tracks.find((one) => one.track === track.sourceTrack)!;
       return { track: track.track, peaks: peaksOf(track, source), keyPresses: source.keyPresses.filter(({ atMs }) => atMs >= track.fromMs && atMs < track.toMs) };
     }),
-  });
-  const sealingMetadata = seal("metadata", entry.bodies.map(({ atMs, contentType, bodyBase64, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, bodyBase64, sha256, ...(origin === undefined ? {} : { origin }) })));
-  const [peaks, metadata] = await Promise.all([sealingPeaks, sealingMetadata]);
-  const manifest = {
+  };
+  const bodies = entry.bodies.map(({ atMs, contentType, sha256: digest, origin }) => ({ receivedAt: iso(atMs), contentType, sha256: digest, ...(origin === undefined ? {} : { origin }) }));
+  const metadata = entry.bodies.map(({ bodyBase64 }, at) => ({ ...bodies[at], bodyBase64 }));
+  const sealed = [seal("peaks", JSON.stringify(allPeaks)), seal("metadata", JSON.stringify(metadata))];
+  const pieces = new Map([...summary.pieces.map(objectOf), ...entry.pieces.map(({ object }) => object)].map((piece) => [piece.objectName, piece]));
+  const manifest = JSON.stringify({
     manifest: "earwitness/1",
     revision: 1,
     tenantId,
@@ -62,12 +70,14 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     // A stream that the sender mixed is one track with all of its speakers.
     tracks: tracks.map((track) => ({ ...track, mixed: track.address.includes(" ") })),
     sources: summary.tracks.map(({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, packetsUndecodable, gaps, merkleRoot, chunks }) => ({ track, codec, sampleRate, offsetMs, durationMs, packets, packetsLost, ...(packetsUndecodable > 0 && { packetsUndecodable }), gaps, merkleRoot, chunks })),
-    pieces: entry.pieces.map(({ object }) => object).toSorted((a, b) => a.seq - b.seq),
-    objects: [peaks, metadata],
-    bodies: entry.bodies.map(({ atMs, contentType, sha256, origin }) => ({ receivedAt: iso(atMs), contentType, sha256, ...(origin === undefined ? {} : { origin }) })),
+    pieces: [...pieces.values()].toSorted((a, b) => a.seq - b.seq),
+    objects: sealed,
+    bodies,
     events: entry.events.map(({ mediaMs, event, participant, text }) => ({ atMs: mediaMs, kind: event, participant, text })),
-  };
-  return {
+  });
+  const stored = [...sealed, seal("manifest", manifest)];
+  key.bytes.fill(0);
+  const fact: RecordingFinalized = {
     kind: "recording.finalized",
     tenantId,
     recordingId,
@@ -76,12 +86,20 @@ export async function finalize(entry: LedgerEntry, summary: RecordingSummary, op
     durationMs: summary.durationMs,
     endReason,
     recovered: summary.recovered,
-    manifestSha256: createHash("sha256").update(JSON.stringify(manifest)).digest("hex"),
+    manifestSha256: sha256(manifest),
     tracks,
-    objects: [peaks, metadata, await seal("manifest", manifest)],
+    objects: stored,
     interactions,
   };
+  return { objects, fact };
 }
+
+/** A piece as its object in the store. */
+export function objectOf({ objectName, seq, keyId, sizeBytes, sha256: digest, fromMs, toMs }: SealedPiece): StoredObject {
+  return { objectName, kind: "piece", seq, keyId, sizeBytes, sha256: digest, fromMs, toMs };
+}
+
+const sha256 = (bytes: Uint8Array | string): string => hash("sha256", bytes);
 
 /** The last word on an interaction: whether its audio is there, and what the call ended as. */
 export function settle(interaction: InteractionState, summary: RecordingSummary, tracks: readonly SpeakerTrack[], endedMs: number | null): InteractionState {

@@ -270,7 +270,7 @@ describe("a call through the media pool, with real packets", () => {
         expect(bytes.includes("Adele")).toBe(false);
       }
     }
-    await pool.release(call.recordingId);
+    await pool.release(tenantId, call.recordingId);
     expect(await readdir(join(dir, "spool", "pieces", tenantId))).toEqual([]);
   });
 

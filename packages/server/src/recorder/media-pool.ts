@@ -1,6 +1,6 @@
 /** The media workers as one: gives each recording to the least busy one, and says so when one dies. */
 import { randomBytes } from "node:crypto";
-import { readdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { messageOf } from "#errors";
@@ -168,16 +168,13 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       return summary;
     },
     holds: (recordingId) => byRecording.has(recordingId),
-    async release(recordingId) {
+    async release(tenantId, recordingId) {
       if (!/^[0-9a-f]{24}$/.test(recordingId)) throw new Error(`not a recording: ${recordingId}`);
-      // Recovered recordings were never open here, so the tenant's folder is looked for.
-      const piecesDir = join(options.spoolDir, "pieces");
-      for (const tenant of await readdir(piecesDir).catch(() => [])) {
-        // Out of sight in one step, so that a crash leaves all of it or nothing for recovery to find.
-        const released = join(piecesDir, tenant, `${temporaryPrefix}${recordingId}`);
-        await rename(join(piecesDir, tenant, recordingId), released).catch(() => undefined);
-        await rm(released, { recursive: true, force: true });
-      }
+      const dir = join(options.spoolDir, "pieces", tenantId);
+      // Out of sight in one step, so that a crash leaves all of it or nothing for recovery to find.
+      const released = join(dir, `${temporaryPrefix}${recordingId}`);
+      await rename(join(dir, recordingId), released).catch(() => undefined);
+      await rm(released, { recursive: true, force: true });
     },
     onEvent(listener) {
       listeners.add(listener);

@@ -10,7 +10,7 @@ export interface OpenRecording {
   readonly recordingId: string;
   readonly tenantId: string;
   readonly startedAtMs: number;
-  /** Made for this recording in this process (core decision 12). Its worker seals with it; nobody else does. */
+  /** Made for this recording in this process (core decision 12). Its worker seals frames and chunks with it, the end of the call its objects. */
   readonly key: MintedKey;
 }
 
@@ -106,7 +106,7 @@ export interface MediaPool {
   /** Whether a living worker has the recording: nobody else may then touch what it has in the spool. */
   holds(recordingId: string): boolean;
   /** The recording's pieces are in the store and finalized in the database: spool files may go. */
-  release(recordingId: string): Promise<void>;
+  release(tenantId: string, recordingId: string): Promise<void>;
   onEvent(listener: (event: MediaEvent) => void): void;
   /** Media workers that are alive; with none nothing can be recorded. */
   workers(): number;

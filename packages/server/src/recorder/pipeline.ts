@@ -6,23 +6,30 @@
 import type { Clock } from "#clock";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
-import type { Vault } from "#vault";
+import type { MintedKey, Vault } from "#vault";
 import type { FactLog } from "./fact-log.ts";
 import type { Fact, PieceStored } from "./facts.ts";
-import { finalize } from "./finalize.ts";
+import { finalize, objectOf, type Finalized } from "./finalize.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MediaPool, RecordingSummary, SealedPiece } from "./media.ts";
 import { QuotaExceeded } from "./upload.ts";
 
 export interface Pipeline {
-  /** The call has ended and its last piece is sealed. `owed`: facts of it that the call journal has refused so far. */
-  finish(recordingId: string, summary: RecordingSummary, owed?: readonly Fact[]): void;
+  /** The call has ended and its last piece is sealed. */
+  finish(recordingId: string, summary: RecordingSummary, of?: Ending): void;
   /** The database has applied this fact. */
   applied(fact: Fact, seq: number): void;
   /** Recordings that have ended and are not yet finalized. */
   finishing(): number;
   /** Waits for what can be finished within the time; the rest is finished at the next start. */
   settle(withinMs: number): Promise<void>;
+}
+
+export interface Ending {
+  /** The recording's, if it never left this process's memory; without one the end has a key of its own. */
+  readonly key?: MintedKey;
+  /** Facts of it that the call journal has refused so far. */
+  readonly owed?: readonly Fact[];
 }
 
 export interface PipelineOptions {
@@ -68,24 +75,28 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return stored;
   }
 
-  async function finishOnce(recordingId: string, summary: RecordingSummary): Promise<void> {
-    const entry = ledger.get(recordingId);
-    // Refused before its first fact was on disk, and so before any of its audio: there is nothing to finish.
-    if (entry === undefined || entry.finalized !== null) return;
-    const tenant = options.tenantOf(entry.opened.tenantId);
+  /** Made in this process: nothing is ever sealed under a key that was read back (core decision 12). */
+  async function newKey(tenantId: string): Promise<MintedKey> {
+    const tenant = options.tenantOf(tenantId);
     if (tenant === null) throw new Error("its tenant is not in the node's snapshot");
-    // A key of its own, made in this process: nothing is ever sealed under a key that was read back (core decision 12).
-    const [key] = await Promise.all([options.vault.createDataKey(tenant), ...summary.pieces.map(store)]);
-    await facts.append(await finalize(entry, summary, { vault: options.vault, nodeId: options.nodeId, key, now: options.clock.now() }));
+    return options.vault.createDataKey(tenant);
   }
 
-  async function finish(recordingId: string, summary: RecordingSummary, owed: readonly Fact[]): Promise<void> {
+  async function finish(recordingId: string, summary: RecordingSummary, { key, owed = [] }: Ending): Promise<void> {
     let due = owed;
+    let sealed: Finalized | null = null;
     for (let attempt = 0; ; attempt++) {
       try {
         if (due.length > 0 && ledger.has(recordingId)) await facts.append(...due);
         due = [];
-        await finishOnce(recordingId, summary);
+        const entry = ledger.get(recordingId);
+        // Refused before its first fact was on disk, and so before any of its audio: there is nothing to finish.
+        if (entry === undefined || entry.finalized !== null) return;
+        // Once, and before anything waits for a store: from here on nobody holds the key.
+        sealed ??= finalize(entry, summary, { nodeId: options.nodeId, key: key ?? (await newKey(entry.opened.tenantId)), now: options.clock.now() });
+        await Promise.all(summary.pieces.map(store));
+        await Promise.all(sealed.objects.map(({ name, bytes }) => options.vault.store.put(name, bytes)));
+        await facts.append({ ...sealed.fact, atMs: options.clock.now().getTime() });
         return;
       } catch (error) {
         log.error({ recordingId, attempt, err: messageOf(error) }, "recording could not be finalized yet");
@@ -94,9 +105,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
   }
 
-  async function letGo(recordingId: string, seq: number): Promise<void> {
-    await pool.release(recordingId);
-    for (const name of storing.keys()) if (name.startsWith(`${recordingId}/`)) storing.delete(name);
+  async function letGo({ tenantId, recordingId }: Fact & { kind: "recording.finalized" }, seq: number): Promise<void> {
+    await pool.release(tenantId, recordingId);
+    for (const { object } of ledger.get(recordingId)?.pieces ?? []) storing.delete(`${recordingId}/${object.objectName}`);
     ledger.forget(recordingId);
     await facts.trim(seq, (id) => ledger.has(id));
   }
@@ -109,15 +120,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   });
 
   return {
-    finish(recordingId, summary, owed = []) {
+    finish(recordingId, summary, of = {}) {
       if (finishing.has(recordingId)) return;
-      const done = finish(recordingId, summary, owed).finally(() => finishing.delete(recordingId));
+      const done = finish(recordingId, summary, of).finally(() => {
+        of.key?.bytes.fill(0);
+        finishing.delete(recordingId);
+      });
       finishing.set(recordingId, done);
     },
     applied(fact, seq) {
       if (fact.kind !== "recording.finalized") return;
       trimming = trimming
-        .then(() => letGo(fact.recordingId, seq))
+        .then(() => letGo(fact, seq))
         .catch((error: unknown) => log.error({ recordingId: fact.recordingId, err: messageOf(error) }, "spool of a finished recording could not be tidied"));
     },
     finishing: () => finishing.size,
@@ -129,6 +143,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 }
 
 function pieceStored(piece: SealedPiece, now: Date): PieceStored {
-  const { tenantId, recordingId, objectName, seq, keyId, sizeBytes, sha256, fromMs, toMs } = piece;
-  return { kind: "piece.stored", tenantId, recordingId, atMs: now.getTime(), object: { objectName, kind: "piece", seq, keyId, sizeBytes, sha256, fromMs, toMs } };
+  const { tenantId, recordingId } = piece;
+  return { kind: "piece.stored", tenantId, recordingId, atMs: now.getTime(), object: objectOf(piece) };
 }

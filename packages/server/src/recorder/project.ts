@@ -35,8 +35,10 @@ export interface ProjectorOptions {
 const retryMs = [200, 500, 1_000, 2_000, 5_000];
 /** A fact that the database refuses this often for its own sake is set aside, so that those behind it are not held up. */
 const attempts = 3;
-/** Facts of one tenant that share a transaction, and one statement for each table: a thousand calls that end together are some thirty of these. A statement takes 65,535 values, an interaction has 30. */
-const batchFacts = 400;
+/** Facts of one tenant that share a transaction, and one statement for each table: a thousand calls that end together are some thirty of these. */
+const batchFacts = 2_000;
+/** What comes within this time of the last round shares the next one: a call's facts come one by one, and each transaction costs as much as many of them. After a pause nothing waits. */
+const roundMs = 100;
 
 export function createProjector(options: ProjectorOptions): Projector {
   const { db, nodeId, log } = options;
@@ -50,6 +52,7 @@ export function createProjector(options: ProjectorOptions): Projector {
 
   const sleep = (ms: number) =>
     new Promise<void>((resolve) => {
+      if (closing.signal.aborted) return resolve();
       const timer = setTimeout(resolve, ms);
       wake = () => {
         clearTimeout(timer);
@@ -98,9 +101,18 @@ export function createProjector(options: ProjectorOptions): Projector {
   async function run(): Promise<void> {
     let failures = 0;
     let away = 0;
+    /** A round is what waited when it began. */
+    let roundBegan = -roundMs;
+    let leftOfRound = 0;
     await Promise.race([options.databaseReady, new Promise((done) => closing.signal.addEventListener("abort", done, { once: true }))]);
     here = true;
     while (!closing.signal.aborted) {
+      if (leftOfRound <= 0) {
+        const restMs = roundBegan + roundMs - performance.now();
+        if (restMs > 0 && queue.length < batchFacts) await sleep(restMs);
+        roundBegan = performance.now();
+        leftOfRound = queue.length;
+      }
       const batch = failures === 0 ? nextBatch() : queue.slice(0, 1);
       const [next] = batch;
       if (next === undefined) {
@@ -114,6 +126,7 @@ export function createProjector(options: ProjectorOptions): Projector {
         if (refused) await reject(next, lastError);
         else await apply(batch);
         queue.splice(0, batch.length);
+        leftOfRound -= batch.length;
         failures = 0;
         here = true;
         if (away > 0) log.info({ waiting: queue.length }, "database is back; facts are being written");

@@ -8,8 +8,8 @@ import { messageOf } from "#errors";
 import { mintId } from "#ids";
 import type { Log } from "#log";
 import type { PolicyTrunk } from "#policy";
-import type { Vault } from "#vault";
-import type { CallFacts, CallOffer, LocalPorts, OpenResult, Recorder } from "./call.ts";
+import type { MintedKey, Vault } from "#vault";
+import type { CallFacts, CallOffer, OpenResult, Recorder } from "./call.ts";
 import { continuableIds, type Continuations } from "./continuations.ts";
 import type { FactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
@@ -43,7 +43,8 @@ export interface RecorderOptions {
   notReady(): string[];
   /** Why this tenant's calls cannot be taken now, while others' can. */
   tenantFault(tenantId: string): string | null;
-  finished(recordingId: string, summary: RecordingSummary, owed: readonly Fact[]): void;
+  /** `key`: that of the recording, whose objects are still to be sealed; its bytes are to be wiped then. */
+  finished(recordingId: string, summary: RecordingSummary, key: MintedKey, owed: readonly Fact[]): void;
   /** The media workers could not close the recording now. */
   abandoned(recordingId: string, owed: readonly Fact[]): void;
   /** Who speaks now, by the numbers of the speakers' tracks. */
@@ -184,10 +185,11 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
           log,
           finished: (id, summary, owed) => {
             sessions.delete(id);
-            options.finished(id, summary, owed);
+            options.finished(id, summary, key, owed);
           },
           abandoned: (id, owed) => {
             sessions.delete(id);
+            key.bytes.fill(0);
             options.abandoned(id, owed);
           },
         },
@@ -206,10 +208,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
         ...(continues === null ? {} : { continuesRecordingId: continues }),
       });
       await pool.open({ recordingId, tenantId: offer.tenantId, startedAtMs: startedAt.getTime(), key });
-      key.bytes.fill(0); // the worker has its own copy, and is the one that seals
-      const ports = new Map<string, LocalPorts>();
-      for (const stream of offer.streams) ports.set(stream.label, await session.addStream(stream, startedAt));
-      await session.update(call.facts, offer.receivedAt, offer.raw);
+      const ports = await session.begin(offer.streams, startedAt, offer.raw);
       counters.opened += 1;
       return { kind: "recording", call: session, ports };
     } catch (error) {

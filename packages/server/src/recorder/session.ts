@@ -30,6 +30,8 @@ export interface SessionParts {
 export interface Session extends RecordedCall {
   readonly tenantId: string;
   firstFrame(): void;
+  /** Opens the call's first streams, and remembers who is in it. */
+  begin(streams: readonly StreamOffer[], at: Date, raw: readonly RawBody[]): Promise<ReadonlyMap<string, LocalPorts>>;
   /** Number of the speaker's track that a wire track carries now. */
   speakerOn(sourceTrack: number): number | null;
   /** The recorder cannot go on with it; whoever offered the call is told. Never rejects. */
@@ -71,12 +73,16 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   async function addStream(stream: StreamOffer, at: Date): Promise<LocalPorts> {
     const known = tracks.get(stream.label);
     if (known !== undefined) return pool.changeTrack(recordingId, known, stream, mediaMs(at));
+    const ports = await openTrack(stream, at);
+    await rememberInTime(...legs.update(lastFacts, at.getTime(), trackOf));
+    return ports;
+  }
+
+  async function openTrack(stream: StreamOffer, at: Date): Promise<LocalPorts> {
     const track = tracks.size + 1;
     tracks.set(stream.label, track);
     try {
-      const ports = await pool.addTrack(recordingId, track, stream, mediaMs(at));
-      await rememberInTime(...legs.update(lastFacts, at.getTime(), trackOf));
-      return ports;
+      return await pool.addTrack(recordingId, track, stream, mediaMs(at));
     } catch (error) {
       tracks.delete(stream.label);
       throw error;
@@ -109,6 +115,12 @@ export function createSession(offer: CallOffer, context: LegContext, parts: Sess
   return {
     recordingId,
     tenantId,
+    async begin(streams, at, raw) {
+      const ports = new Map<string, LocalPorts>();
+      for (const stream of streams) ports.set(stream.label, await openTrack(stream, at));
+      await remember(...legs.update(lastFacts, at.getTime(), trackOf), ...bodies(raw));
+      return ports;
+    },
     speakerOn: (sourceTrack) => legs.speakerOn(sourceTrack),
     addStream,
     changeStream: addStream,

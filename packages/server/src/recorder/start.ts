@@ -129,10 +129,10 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
 
   /** `summary` null: nothing of it ever came to be on disk. */
   function saved(recordingId: string, summary: RecordingSummary | null): void {
-    const owed = lost.get(recordingId);
+    const owed = lost.get(recordingId) ?? [];
     lost.delete(recordingId);
     const entry = ledger.get(recordingId);
-    if (entry !== undefined) pipeline.finish(recordingId, summary ?? silent(entry.opened), owed);
+    if (entry !== undefined) pipeline.finish(recordingId, summary ?? silent(entry.opened), { owed });
   }
 
   /**
@@ -142,7 +142,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   async function releaseFinished({ tenantId, recordingId }: RecordingSummary): Promise<void> {
     try {
       await options.databaseReady;
-      if (await isFinished(options.db, tenantId, recordingId)) await pool.release(recordingId);
+      if (await isFinished(options.db, tenantId, recordingId)) await pool.release(tenantId, recordingId);
       else log.error({ tenantId, recordingId }, "recording in the spool is in no journal and not finished in the database; it is kept");
     } catch (error) {
       log.warn({ recordingId, err: messageOf(error) }, "recording stays in the spool until it is known to be finished");
@@ -181,7 +181,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     tenantOf: options.trunkOf,
     notReady: options.notReady,
     tenantFault: (tenantId) => (uploader.isFull(tenantId) ? "The store of this tenant takes no more recordings, and its quota of the spool is used up." : null),
-    finished: (recordingId, summary, owed) => pipeline.finish(recordingId, summary, owed),
+    finished: (recordingId, summary, key, owed) => pipeline.finish(recordingId, summary, { key, owed }),
     abandoned(recordingId, owed) {
       lost.set(recordingId, owed);
       rescueLost();

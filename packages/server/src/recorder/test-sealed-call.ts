@@ -70,7 +70,9 @@ export async function sealCall({ db, vault }: { readonly db: Db; readonly vault:
   const ledger = createLedger();
   for (const fact of facts) ledger.note(fact);
   const tracks = codecs.map((codec, at): TrackSummary => ({ track: at + 1, codec, sampleRate: rates[codec], offsetMs: 0, durationMs: seconds * 1000, packets: 50 * seconds, packetsLost: 1, packetsUndecodable: 0, speech: [[200, seconds * 1000 - 200]], gaps: [{ fromMs: 1000, toMs: 1020, reason: "loss" }], merkleRoot: Buffer.from(trees[at]!.root()).toString("hex"), chunks: trees[at]!.size, peaks: new Uint8Array(seconds * 10), keyPresses: [] }));
-  facts.push(await finalize(ledger.get(recordingId)!, { recordingId, tenantId, startedAtMs, durationMs: seconds * 1000, tracks, pieces: [], recovered: false }, { vault, nodeId: "node-1", key: await vault.createDataKey(tenant), now: new Date(startedAtMs + seconds * 1000 + 500) }));
+  const { fact, objects } = finalize(ledger.get(recordingId)!, { recordingId, tenantId, startedAtMs, durationMs: seconds * 1000, tracks, pieces: [], recovered: false }, { nodeId: "node-1", key: await vault.createDataKey(tenant), now: new Date(startedAtMs + seconds * 1000 + 500) });
+  for (const { name, bytes } of objects) await vault.store.put(name, bytes);
+  facts.push(fact);
   await project(db, nodeId, facts);
   return { interactionId, recordingId };
 }

@@ -3,7 +3,7 @@
  * inside a batch is the only one that needs to be written.
  */
 import { sql } from "kysely";
-import type { TenantTransaction } from "#db";
+import { insertRows, putRows, type TenantTransaction } from "#db";
 import { mintedAt } from "#ids";
 import type { Fact, InteractionChanged, InteractionState, RecordingFinalized, SpeakerAssigned } from "./facts.ts";
 import { partyText } from "./party-text.ts";
@@ -27,19 +27,11 @@ export async function writeFacts(tx: TenantTransaction, facts: readonly Fact[], 
 const mediaKey = (fact: { tenantId: string; recordingId: string }) => ({ tenant_id: fact.tenantId, minted_at: mintedAt(fact.recordingId), media_id: fact.recordingId });
 
 async function writeMedia(tx: TenantTransaction, opened: readonly Kind<"recording.opened">[], nodeId: string): Promise<void> {
-  if (opened.length === 0) return;
-  await tx
-    .insertInto("media")
-    .values(opened.map((fact) => ({ ...mediaKey(fact), node_id: nodeId, state: "recording", started_at: new Date(fact.atMs), ended_at: null, duration_ms: null, end_reason: null })))
-    .execute();
+  await insertRows(tx, "media", opened.map((fact) => ({ ...mediaKey(fact), node_id: nodeId, state: "recording", started_at: new Date(fact.atMs), ended_at: null, duration_ms: null, end_reason: null })));
 }
 
 async function writeEvents(tx: TenantTransaction, events: readonly Kind<"call.event">[]): Promise<void> {
-  if (events.length === 0) return;
-  await tx
-    .insertInto("media_events")
-    .values(events.map((fact) => ({ ...mediaKey(fact), seq: fact.seq, at_ms: fact.mediaMs, kind: fact.event, participant: fact.participant, body: fact.text })))
-    .execute();
+  await insertRows(tx, "media_events", events.map((fact) => ({ ...mediaKey(fact), seq: fact.seq, at_ms: fact.mediaMs, kind: fact.event, participant: fact.participant, body: fact.text })));
 }
 
 /** What the end of a recording makes of its row; null leaves what is there. */
@@ -80,23 +72,14 @@ async function writeEnds(tx: TenantTransaction, ends: readonly End[]): Promise<v
 /** While the call runs, a track is only a name on a lane; the finished recording brings the rest. */
 async function writeSpeakers(tx: TenantTransaction, assigned: readonly SpeakerAssigned[]): Promise<void> {
   const last = [...new Map(assigned.map((fact) => [`${fact.recordingId}/${fact.track}`, fact])).values()];
-  if (last.length === 0) return;
-  await tx
-    .insertInto("media_tracks")
-    .values(last.map((fact) => ({ ...mediaKey(fact), track: fact.track, participant_name: fact.name, participant_aor: fact.address, label: fact.label, source_track: fact.sourceTrack, from_ms: fact.fromMs, to_ms: fact.fromMs, offset_ms: fact.fromMs })))
-    .onConflict((conflict) =>
-      conflict.columns(["tenant_id", "minted_at", "media_id", "track"]).doUpdateSet((row) => ({ participant_name: row.ref("excluded.participant_name"), participant_aor: row.ref("excluded.participant_aor") })),
-    )
-    .execute();
+  const rows = last.map((fact) => ({ ...mediaKey(fact), track: fact.track, participant_name: fact.name, participant_aor: fact.address, label: fact.label, source_track: fact.sourceTrack, from_ms: fact.fromMs, to_ms: fact.fromMs, offset_ms: fact.fromMs }));
+  await putRows(tx, "media_tracks", ["tenant_id", "minted_at", "media_id", "track"], rows, ["participant_name", "participant_aor"]);
 }
 
 async function writeTracks(tx: TenantTransaction, finalized: readonly RecordingFinalized[]): Promise<void> {
   if (finalized.length === 0) return;
-  await tx
-    .deleteFrom("media_tracks")
-    .where("minted_at", "in", [...new Set(finalized.map(({ recordingId }) => mintedAt(recordingId)))])
-    .where("media_id", "in", finalized.map(({ recordingId }) => recordingId))
-    .execute();
+  const minted = new Set(finalized.map(({ recordingId }) => mintedAt(recordingId).toISOString()));
+  await sql`delete from media_tracks where minted_at = any(${[...minted]}::timestamptz[]) and media_id = any(${finalized.map(({ recordingId }) => recordingId)}::text[])`.execute(tx);
   const tracks = finalized.flatMap((fact) =>
     fact.tracks.map((track) => ({
       ...mediaKey(fact),
@@ -111,13 +94,13 @@ async function writeTracks(tx: TenantTransaction, finalized: readonly RecordingF
       sample_rate: track.sampleRate,
       offset_ms: track.offsetMs,
       duration_ms: track.durationMs,
-      speech: JSON.stringify(track.speech),
-      gaps: JSON.stringify(track.gaps),
+      speech: track.speech,
+      gaps: track.gaps,
       packets: track.packets,
       packets_lost: track.packetsLost,
     })),
   );
-  if (tracks.length > 0) await tx.insertInto("media_tracks").values(tracks).execute();
+  await insertRows(tx, "media_tracks", tracks);
 }
 
 interface InteractionOfRecording {
@@ -134,25 +117,15 @@ function lastWords(changed: readonly InteractionChanged[], finalized: readonly R
 }
 
 async function writeInteractions(tx: TenantTransaction, interactions: readonly InteractionOfRecording[], nodeId: string, sandbox: boolean): Promise<void> {
-  if (interactions.length === 0) return;
   const keyOf = ({ state }: InteractionOfRecording) => ({ tenant_id: tx.tenantId, minted_at: mintedAt(state.interactionId), interaction_id: state.interactionId });
   const rows = interactions.map((one) => ({ ...keyOf(one), ...rowOf(one.state, nodeId, sandbox) }));
   const key = ["tenant_id", "minted_at", "interaction_id"] as const;
-  const changing = (Object.keys(rows[0]!) as (keyof (typeof rows)[number])[]).filter((column) => !key.some((one) => one === column));
-  await tx
-    .insertInto("interactions")
-    .values(rows)
-    .onConflict((conflict) => conflict.columns([...key]).doUpdateSet((row) => Object.fromEntries(changing.map((column) => [column, row.ref(`excluded.${column}`)]))))
-    .execute();
-  await tx
-    .insertInto("interaction_media")
-    .values(interactions.map((one) => ({ ...keyOf(one), media_id: one.recordingId, from_ms: one.state.fromMs, to_ms: one.state.toMs })))
-    .onConflict((conflict) => conflict.columns(["tenant_id", "minted_at", "interaction_id", "media_id"]).doUpdateSet((row) => ({ from_ms: row.ref("excluded.from_ms"), to_ms: row.ref("excluded.to_ms") })))
-    .execute();
+  await putRows(tx, "interactions", key, rows);
+  const parts = interactions.map((one) => ({ ...keyOf(one), media_id: one.recordingId, from_ms: one.state.fromMs, to_ms: one.state.toMs }));
+  await putRows(tx, "interaction_media", [...key, "media_id"], parts);
 }
 
 function rowOf(state: InteractionState, nodeId: string, sandbox: boolean) {
-  const json = (value: object | null) => (value === null ? null : JSON.stringify(value));
   return {
     node_id: nodeId,
     trunk_id: state.trunkId,
@@ -167,18 +140,18 @@ function rowOf(state: InteractionState, nodeId: string, sandbox: boolean) {
     direction: state.direction,
     call_type: state.callType,
     release_cause: state.releaseCause,
-    calling: json(state.calling),
-    called: json(state.called),
-    answering: json(state.answering),
-    transferred_by: json(state.transferredBy),
-    transferred_to: json(state.transferredTo),
-    participants: JSON.stringify(state.participants),
+    calling: state.calling,
+    called: state.called,
+    answering: state.answering,
+    transferred_by: state.transferredBy,
+    transferred_to: state.transferredTo,
+    participants: state.participants,
     sip_call_id: state.sipCallId,
     sys_call_id: state.sysCallId,
     chain_id: state.chainId,
     has_gaps: state.hasGaps,
     sandbox,
-    decision: JSON.stringify(state.decision),
+    decision: state.decision,
     party_text: partyText([state.user, ...state.participants]),
     updated_at: new Date(),
   };

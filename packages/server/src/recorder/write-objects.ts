@@ -1,4 +1,4 @@
-import type { TenantTransaction } from "#db";
+import { insertRows, type TenantTransaction } from "#db";
 import { mintedAt } from "#ids";
 import type { StoredObject } from "./facts.ts";
 
@@ -20,5 +20,5 @@ export async function writeObjects(tx: TenantTransaction, recordings: readonly {
       stored_at: new Date(atMs),
     })),
   );
-  if (rows.length > 0) await tx.insertInto("media_objects").values(rows).execute();
+  await insertRows(tx, "media_objects", rows);
 }

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { isMissingFile } from "./missing.ts";
 import { syncTogether } from "./sync-together.ts";
 
 /** Marks files that a crash left half written; readers of directories pass over them. */
@@ -34,6 +35,17 @@ export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
   await Promise.all(parents.map(syncDirectory));
 }
 
+/** Most directories are there already: they are made where they are found missing. */
+export async function inDirectory<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isMissingFile(error)) throw error;
+    await makeDirectory(path);
+    return work();
+  }
+}
+
 /** Puts the bytes at `path`, whole or not at all. `ifExists: "fail"` throws EEXIST instead of replacing. */
 export async function writeFileDurably(path: string, parts: readonly Uint8Array[], ifExists: "replace" | "fail" = "replace"): Promise<void> {
   const temporary = temporaryBeside(path);
@@ -41,7 +53,7 @@ export async function writeFileDurably(path: string, parts: readonly Uint8Array[
     const file = await open(temporary, "wx", 0o600);
     try {
       await writeAll(file, parts);
-      await syncTogether(dirname(path), () => file.sync());
+      await syncTogether(temporary, () => file.sync());
     } finally {
       await file.close();
     }

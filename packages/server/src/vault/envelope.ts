@@ -7,7 +7,7 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
 
-/** Fresh from `createDataKey`: may seal. It may be handed to one other thread, which then is the one that seals. */
+/** Fresh from `createDataKey`: may seal. It may be handed to one other thread, which then is the one that counts nonces; whole objects have subkeys of their own. */
 export interface MintedKey {
   readonly origin: "minted";
   readonly keyId: string;

@@ -7,6 +7,7 @@ export { createKeystoreBackup, restoreKeystore, type KeystoreBackup, type Restor
 export { createFileKeystore } from "./keystore-file.ts";
 export { createFileLogHeads, createFileLogSeeds } from "./log-files.ts";
 export { KeyMissing, ObjectConflict, ObjectMissing } from "./missing.ts";
+export { sealObject } from "./sealed-object.ts";
 export { readOrMakeSecret } from "./secret-file.ts";
 export { createLocalStore } from "./store-local.ts";
 export type { Keyring, Keystore, ObjectStore, Vault } from "./vault.ts";

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeDirectory, syncDirectory, writeFileDurably } from "./durable-file.ts";
+import { inDirectory, syncDirectory, writeFileDurably } from "./durable-file.ts";
 import { isMissingFile, KeyMissing } from "./missing.ts";
 import { safeSegment } from "./object-name.ts";
 import type { Keystore } from "./vault.ts";
@@ -15,8 +15,7 @@ export function createFileKeystore(dir: string): Keystore {
   return {
     async put(tenantId, keyId, sealed) {
       const path = pathOf(tenantId, keyId);
-      await makeDirectory(dirname(path));
-      await writeFileDurably(path, [sealed], "fail");
+      await inDirectory(dirname(path), () => writeFileDurably(path, [sealed], "fail"));
     },
     async get(tenantId, keyId) {
       try {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { copyFile, link, open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeDirectory, syncDirectory, temporaryBeside, temporaryPrefix, writeFileDurably } from "./durable-file.ts";
+import { inDirectory, syncDirectory, temporaryBeside, temporaryPrefix, writeFileDurably } from "./durable-file.ts";
 import { isMissingFile, ObjectConflict, ObjectMissing } from "./missing.ts";
 import { objectNameSegments } from "./object-name.ts";
 import { syncTogether } from "./sync-together.ts";
@@ -15,11 +15,10 @@ export function createLocalStore(dir: string): ObjectStore {
   return {
     async putFile(name, source) {
       const path = pathOf(name);
-      await makeDirectory(dirname(path));
       try {
         // One file system: the same bytes get a second name, nothing is copied. The source is a finished file that its
         // owner will unlink, never write again.
-        await link(source, path);
+        await inDirectory(dirname(path), () => link(source, path));
       } catch (error) {
         if (codeOf(error) === "EEXIST") {
           if ((await digestOf(path)) !== (await digestOf(source))) throw new ObjectConflict(name);
@@ -33,9 +32,8 @@ export function createLocalStore(dir: string): ObjectStore {
     },
     async put(name, bytes) {
       const path = pathOf(name);
-      await makeDirectory(dirname(path));
       try {
-        await writeFileDurably(path, [bytes], "fail");
+        await inDirectory(dirname(path), () => writeFileDurably(path, [bytes], "fail"));
       } catch (error) {
         if (codeOf(error) !== "EEXIST") throw error;
         if ((await digestOf(path)) !== createHash("sha256").update(bytes).digest("hex")) throw new ObjectConflict(name);
@@ -112,7 +110,7 @@ async function copyInto(source: string, path: string, name: string): Promise<voi
 async function syncFile(path: string): Promise<void> {
   const file = await open(path, "r");
   try {
-    await syncTogether(dirname(path), () => file.sync());
+    await syncTogether(path, () => file.sync());
   } finally {
     await file.close();
   }

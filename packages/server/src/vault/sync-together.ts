@@ -5,13 +5,14 @@
  * `alone` is what one caller would do by himself, and does where nobody else waits: nothing is slower for a single call. syncfs(2)
  * answers with write errors since Linux 5.8; where it cannot be had, everybody syncs alone.
  */
-import { open, stat } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { release } from "node:os";
 import type Koffi from "koffi";
 
 interface Waiting {
-  readonly directory: string;
+  readonly path: string;
   readonly alone: () => Promise<void>;
   readonly done: PromiseWithResolvers<void>;
 }
@@ -26,14 +27,14 @@ const together = 4;
 
 const devices = new Map<number, Device>();
 
-/** What `directory` is on is synced as far as it was written before this call. Rejects where the disk refuses. */
-export async function syncTogether(directory: string, alone: () => Promise<void>): Promise<void> {
+/** The file or directory at `path` is synced as far as it was written before this call. Rejects where the disk refuses. */
+export async function syncTogether(path: string, alone: () => Promise<void>): Promise<void> {
   if (syncFileSystem === null) return alone();
-  const { dev } = await stat(directory);
+  const { dev } = statSync(path); // whoever syncs it has just touched it: it is in memory
   const device = devices.get(dev) ?? { running: false, waiting: [] };
   devices.set(dev, device);
   const done = Promise.withResolvers<void>();
-  device.waiting.push({ directory, alone, done });
+  device.waiting.push({ path, alone, done });
   if (!device.running) void run(device);
   return done.promise;
 }
@@ -44,18 +45,21 @@ async function run(device: Device): Promise<void> {
   while (device.waiting.length > 0) {
     const round = device.waiting;
     device.waiting = [];
-    if (round.length < together) await Promise.all(round.map(async ({ alone, done }) => alone().then(done.resolve, done.reject)));
-    else {
-      const synced = syncAll(round[0]!.directory);
-      for (const { done } of round) synced.then(done.resolve, done.reject);
-      await synced.catch(() => undefined); // each of the round was told
-    }
+    const paths = Map.groupBy(round, ({ path }) => path);
+    if (paths.size < together) await Promise.all([...paths.values()].map((same) => settle(same, same[0]!.alone())));
+    else await settle(round, syncAll(round[0]!.path));
   }
   device.running = false;
 }
 
-async function syncAll(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
+/** Tells each of them. */
+async function settle(waiting: readonly Waiting[], synced: Promise<void>): Promise<void> {
+  for (const { done } of waiting) synced.then(done.resolve, done.reject);
+  await synced.catch(() => undefined);
+}
+
+async function syncAll(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await syncFileSystem!(handle.fd);
   } finally {
