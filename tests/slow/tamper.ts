@@ -21,34 +21,35 @@ const some = (count: number): number => Math.max(1, Math.round(count * scale));
 
 const startedMs = performance.now();
 const tallies = createTallies();
-const say = (what: string): void => console.log(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(4)} s  ${what}`);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const done = (what: string): void => say(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(4)} s  ${what}`);
 
 // What needs no database runs beside what does.
-const bundles = new Promise<void>((done, failed) => {
-  const worker = new Worker(new URL("tamper/bundles.ts", import.meta.url), { workerData: { seed, every: scale >= 1 ? 1 : Math.round(1 / scale), honest: some(1_000) } });
+const bundles = new Promise<void>((ended, failed) => {
+  const worker = new Worker(new URL("tamper/bundle-worker.ts", import.meta.url), { workerData: { seed, every: scale >= 1 ? 1 : Math.round(1 / scale), honest: some(1_000) } });
   worker.on("message", ({ all, wrong }: { all: Tally[]; wrong: string[] }) => {
     tallies.add(all, wrong);
-    say("every byte of a bundle is done");
+    done("every byte of a bundle");
   });
   worker.on("error", failed);
-  worker.on("exit", () => done());
+  worker.on("exit", () => ended());
 });
 const server = await createTestServer(process.env["EARWITNESS_TEST_DB_URL"]);
 const db = createDb({ url: databaseUrl(server.superuserUrl, server.template, server.owner), log: quietLog });
 try {
   const random = createRandom(seed);
   await tamperObjects(some(1_500), some(1_500), random, tallies);
-  say("stored objects are done");
+  done("stored objects");
   await tamperViews(some(1_000), some(3_000), random, tallies);
-  say("two histories are done");
+  done("two histories");
   await tamperClock(db, some(50), some(150), random, tallies);
-  say("the clock is done");
+  done("the clock");
   const log = await createTamperedLog({ db, superuserUrl: databaseUrl(server.superuserUrl, server.template), random });
   try {
     await log.tamper(some(7_000), tallies);
-    say("the database is done");
+    done("the database");
     await log.look(some(5_000), tallies);
-    say("honest looks are done");
+    done("honest looks");
   } finally {
     await log.close();
   }
@@ -61,6 +62,6 @@ await bundles;
 const row = ({ kind, tried, noticed, named, honest, falseAlarms }: Tally): string[] => [kind, ...[tried, noticed, named, honest, falseAlarms].map(String)];
 const sum = tallies.all.reduce((total, one) => ({ ...total, tried: total.tried + one.tried, noticed: total.noticed + one.noticed, named: total.named + one.named, honest: total.honest + one.honest, falseAlarms: total.falseAlarms + one.falseAlarms }), { kind: "all", tried: 0, noticed: 0, named: 0, honest: 0, falseAlarms: 0 });
 table(["what was changed", "tried", "noticed", "named", "honest looks", "false alarms"], [...tallies.all.map(row), row(sum)]);
-for (const wrong of tallies.wrong.slice(0, 50)) console.log(wrong);
-console.log(`Seed ${seed}, ${((performance.now() - startedMs) / 60_000).toFixed(1)} minutes: ${tallies.wrong.length === 0 ? "none missed, each named, no false alarm" : `${tallies.wrong.length} wrong`}`);
+for (const wrong of tallies.wrong.slice(0, 50)) say(wrong);
+say(`Seed ${seed}, ${((performance.now() - startedMs) / 60_000).toFixed(1)} minutes: ${tallies.wrong.length === 0 ? "none missed, each named, no false alarm" : `${tallies.wrong.length} wrong`}`);
 process.exitCode = tallies.wrong.length === 0 ? 0 : 1;

@@ -1,9 +1,8 @@
-/** Every byte of a small evidence bundle: by accident, and in a bundle that somebody made anew around it. Runs on a thread of its own. */
-import { isMainThread, parentPort, workerData } from "node:worker_threads";
+/** Every byte of a small evidence bundle: by accident, and in a bundle that somebody made anew around it. */
 import { createRecordedSound } from "@earwitness/media";
 import { indexPath, pagePath, verifyBundle, type BundleFiles, type BundleReport } from "@earwitness/verify";
 import { asFiles, forge, nodeSha256, sampleBundle, type SampleBundle } from "../../../packages/verify/src/testing/sample-bundle.ts";
-import { createRandom, createTallies, type Random, type Tallies } from "./tally.ts";
+import type { Random, Tallies } from "./tally.ts";
 
 const small = { seconds: 1, tracks: 1, packets: 1, otherRows: 2, derivation: true } as const;
 
@@ -36,11 +35,4 @@ export async function tamperBundles({ every, honest, random, tallies }: { readon
     const report = await check(one, asFiles(one.files));
     tallies.honest("a bundle", report.statements.filter(({ kind }) => kind === "fails"));
   }
-}
-
-if (!isMainThread) {
-  const { seed, every, honest } = workerData as { seed: number; every: number; honest: number };
-  const tallies = createTallies();
-  await tamperBundles({ every, honest, random: createRandom(seed), tallies });
-  parentPort!.postMessage({ all: tallies.all, wrong: tallies.wrong });
 }

@@ -53,17 +53,17 @@ async function show({ witness }: ReturnType<typeof newWitness>, signer: LogSigne
 export async function tamperViews(count: number, honest: number, random: Random, tallies: Tallies): Promise<void> {
   const signer = createLogSigner(origin, random.bytes(32));
   const most = 700;
-  const true_ = await historyOf(Array.from({ length: most }, () => random.bytes(hashBytes)));
+  const told = await historyOf(Array.from({ length: most }, () => random.bytes(hashBytes)));
   for (let n = 0; n < count; n += 1) {
     const first = 1 + random.below(most - 1);
     const place = random.below(first);
-    const other = await historyOf(true_.entries.with(place, random.bytes(hashBytes)));
+    const other = await historyOf(told.entries.with(place, random.bytes(hashBytes)));
     // As long, longer, shorter than what the witness saw.
     const second = random.below(4) === 0 ? first : 1 + random.below(most);
     const asked = newWitness(signer);
-    await show(asked, signer, 0, first, true_.roots[first]!, []);
+    await show(asked, signer, 0, first, told.roots[first]!, []);
     // Whoever lies gives the best proof there is, out of either history.
-    const proofs = second <= first ? [[]] : [await other.prove(first, second), await true_.prove(first, second)];
+    const proofs = second <= first ? [[]] : [await other.prove(first, second), await told.prove(first, second)];
     const answers = [];
     for (const proof of proofs) answers.push(await show(asked, signer, Math.min(first, second), second, other.roots[second]!, proof), await show(asked, signer, first, second, other.roots[second]!, proof));
     const isSame = second <= place;
@@ -76,7 +76,7 @@ export async function tamperViews(count: number, honest: number, random: Random,
   for (let n = 0, size = 0; n < honest; n += 1) {
     if (size > most - 10) [asked, size] = [newWitness(signer), 0];
     const next = size + 1 + random.below(9);
-    const { status, body } = await show(asked, signer, size, next, true_.roots[next]!, size === 0 ? [] : await true_.prove(size, next));
+    const { status, body } = await show(asked, signer, size, next, told.roots[next]!, size === 0 ? [] : await told.prove(size, next));
     tallies.honest("a log that grew, to its witness", status === 200 && asked.alarms.length === 0 ? [] : [status, body, asked.alarms]);
     size = next;
   }
