@@ -38,17 +38,17 @@ const server = await createTestServer(process.env["EARWITNESS_TEST_DB_URL"]);
 const db = createDb({ url: databaseUrl(server.superuserUrl, server.template, server.owner), log: quietLog });
 try {
   const random = createRandom(seed);
-  await tamperObjects(some(1_500), some(1_500), random, tallies);
+  await tamperObjects(some(1_500), some(2_000), random, tallies);
   done("stored objects");
-  await tamperViews(some(1_000), some(3_000), random, tallies);
+  await tamperViews(some(1_000), some(5_000), random, tallies);
   done("two histories");
   await tamperClock(db, some(50), some(150), random, tallies);
   done("the clock");
   const log = await createTamperedLog({ db, superuserUrl: databaseUrl(server.superuserUrl, server.template), random });
   try {
-    await log.tamper(some(7_000), tallies);
+    await log.tamper(some(4_000), tallies);
     done("the database");
-    await log.look(some(5_000), tallies);
+    await log.look(some(2_500), tallies);
     done("honest looks");
   } finally {
     await log.close();
