@@ -113,6 +113,23 @@ test("from a call to its history, and from an entry to the call", async () => {
   await expect.poll(() => entries().filter({ hasText: "was stored by" }).count(), { timeout: 10_000 }).toBeGreaterThan(0);
 });
 
+test("MON-20 MON-26 an entry shows its thing as it stood then, and what changed it next", async () => {
+  await page.evaluate(async () => {
+    const send = async (method: string, path: string, name: string) => (await (await fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify({ name }) })).json()) as { id: string };
+    const { id } = await send("POST", "/api/v1/groups", "Traders of Berlin");
+    await send("PUT", `/api/v1/groups/${id}`, "Traders of Hamburg");
+  });
+  await page.goto(`${portal.url}/audit?item=Group&action=Add`);
+  await entries().filter({ hasText: "Traders of Berlin" }).first().click();
+  const details = page.getByRole("complementary", { name: "Entry" });
+  const stood = details.getByRole("group").filter({ hasText: "As it stood then" });
+  await stood.getByText("As it stood then").click();
+  await stood.locator("dd").getByText("Traders of Berlin", { exact: true }).waitFor();
+  await accessible();
+  await stood.getByRole("link", { name: "What changed it next" }).click();
+  await details.getByText("was modified by").waitFor();
+});
+
 test("on a phone entries are cards, and nothing is wider than the screen", async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto(`${portal.url}/audit`);

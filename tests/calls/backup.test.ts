@@ -76,6 +76,10 @@ test("a database that is lost with its machine comes back with every call, by th
   expect(said).toContain("The schema is at ");
   expect(await earwitness("restore-keystore --from /keys-backup/earwitness")).toMatch(/^[1-9]\d* keys were put back/);
   await platform.restart();
+  // The row of the backup that was made came back with the database; that of the restore was written at the start.
+  const entries = async (): Promise<string[]> => ((await (await platform.fetch("/api/v1/audit?item=Storage")).json()) as { items: { action: string; detail: { name: string } }[] }).items.map(({ action, detail }) => `${action} ${detail.name}`);
+  await expect.poll(async () => (await entries()).filter((entry) => entry.startsWith("Restored")).toSorted(), { timeout: 20_000 }).toEqual(["Restored database", "Restored keystore"]);
+  expect((await entries()).filter((entry) => entry.startsWith("Backup Made")).length).toBeGreaterThan(0);
   for (const callId of [before, after]) {
     const [interaction] = await platform.settled(callId);
     expect((await platform.fetch(`/api/v1/interactions/${interaction!.id}/media`)).status).toBe(200);

@@ -74,6 +74,10 @@ test("PLT-14 all keys are lost: from escrow, old recordings play again and the l
   const signedAfter = await checkpoint();
   for (const note of [signedBefore, signedAfter]) expect(await verifyNote(parseNote(note), [parseVkey(first)])).toHaveLength(1);
 
+  const entries = async () => ((await (await platform.fetch("/api/v1/audit?action=Import&action=Export&item=Tenant")).json()) as { items: { description: string; detail: object }[] }).items;
+  await expect.poll(async () => (await entries()).map(({ description }) => description), { timeout: 20_000 }).toEqual(["Tenant keys was imported by Command line of this machine", "Tenant keys was exported by Command line of this machine"]);
+  expect((await entries())[0]!.detail).toMatchObject({ missing: 3, joined: 0 });
+
   const second = await earwitness("log", "rotate-key", "--tenant", "contoso", "--reason", "rehearsal");
   const signedLast = await checkpoint();
   const shown = await (await platform.fetch(`/log/${parseCheckpoint(parseNote(signedLast).text).origin.split("/").at(-1)!}/keys`)).text();

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Encrypter, generateIdentity, identityToRecipient } from "age-encryption";
@@ -56,6 +56,8 @@ describe("PLT-14 keys in escrow", () => {
       expect(statSync(dirname(at(`data/keys/${path}`))).mode & 0o777).toBe(0o700);
     }
     expect(await run("import", at("keys.age"), ...open, at("passphrase")), "once more, where all is there").toBeNull();
+    const acts = readdirSync(at("data/acts"));
+    expect(acts.map((name) => JSON.parse(readFileSync(at(`data/acts/${name}`), "utf8"))), "what the next start writes down").toEqual([{ id: expect.any(String), action: "Import", item: "Tenant", by: "command line", at: expect.any(String), detail: { name: "keys", ofNode: "n1", exportedAt: exported.exportedAt, missing: 3, joined: 0 } }]);
   }, 60_000);
 
   test("or to a person's recipient, whose identity alone opens them", async () => {

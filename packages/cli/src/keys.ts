@@ -1,11 +1,12 @@
 /** `earwitness keys`: all private keys of an installation into one age file (age-encryption.org) for escrow, and back. */
+import { randomUUID } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { Decrypter, Encrypter } from "age-encryption";
 import type { Command } from "commander";
-import type { KeyExport, KeyFile } from "@earwitness/contract/control";
+import { actsDir, type InstallationAct, type KeyExport, type KeyFile } from "@earwitness/contract/control";
 import { Failure, type ControlClient } from "./control-client.ts";
 
 const shortestPassphrase = 12;
@@ -64,8 +65,16 @@ export function addKeys(program: Command, server: ControlClient, dataDir: string
       if (check) return note(`${sum}. Nothing was written.`);
       if (await isRunning(server)) throw new Failure("a server runs with this data directory: stop it first");
       for (const step of steps) await take(step);
+      if (steps.some(({ kind }) => kind !== "same")) await leaveAct(join(dataDir, dirname(exported.directory)), exported, count("missing"), count("joined"));
       note(`${sum}. Done.`);
     });
+}
+
+/** The next start of the server writes down that it was done, in each tenant's log. */
+async function leaveAct(dataDir: string, { nodeId, exportedAt }: KeyExport, missing: number, joined: number): Promise<void> {
+  const act: InstallationAct = { id: randomUUID(), action: "Import", item: "Tenant", by: "command line", at: new Date().toISOString(), detail: { name: "keys", ofNode: nodeId, exportedAt, missing, joined } };
+  await mkdir(actsDir(dataDir), { recursive: true, mode: 0o700 });
+  await writeNew(join(actsDir(dataDir), `${act.at.replaceAll(/[-:]/g, "")}-${act.id}.json`), Buffer.from(JSON.stringify(act)));
 }
 
 const isRunning = (server: ControlClient): Promise<boolean> => server.call("GET", "/status").then(() => true, () => false);

@@ -43,6 +43,9 @@ export const machineActions = [
   "Not Recorded",
   "Fact Rejected",
   "Integrity Failure",
+  "Backup Made", // of the whole installation, so a row for each tenant
+  "Backup Failed",
+  "Restored",
 ] as const;
 
 export const allActions = [...actions, ...machineActions] as const;

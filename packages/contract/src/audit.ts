@@ -86,3 +86,44 @@ export const AuditExport = Type.Union(
   { title: "AuditExport" },
 );
 export type AuditExport = Static<typeof AuditExport>;
+
+/** Kinds of things whose content is written down when it changes, and so can be re-created as it stood. */
+export const recordKinds = ["User", "Group", "Trunk", "Tenant", "API Key", "Call"] as const;
+export type RecordKind = (typeof recordKinds)[number];
+
+export const doubts = ["secret", "unwritten", "erased", "altered", "contradicted", "later"] as const;
+export type Doubt = (typeof doubts)[number];
+
+export const AsOfQuery = Type.Object(
+  {
+    item: Type.Enum(recordKinds, { description: "Kind of thing." }),
+    subject: text(300, "Its id."),
+    at: Type.String({ format: "date-time", description: "After everything that was written down until this moment." }),
+  },
+  { title: "AsOfQuery", additionalProperties: false },
+);
+export type AsOfQuery = Static<typeof AsOfQuery>;
+
+export const RecordAsOf = Type.Object(
+  {
+    item: Type.Enum(recordKinds),
+    subject: Type.String(),
+    at: Type.String({ format: "date-time" }),
+    state: Type.Enum(["there", "not yet", "deleted", "unknown"], { description: "`deleted`: the fields are those that it had last. `unknown`: no entry says whether it was there yet." }),
+    name: orNull("What it was called then."),
+    fields: Type.Array(
+      Type.Object({
+        field: Type.String({ description: "As entries name it in `change`." }),
+        value: Type.Unknown(),
+        doubt: Type.Union([Type.Enum(doubts), Type.Null()], {
+          description:
+            "Null: certain. `secret`: never written down. `unwritten`: entries of such a thing do not say it. `erased`: an entry that may have changed it since was erased. `altered`: the entry that it is from is not the one that the log was given. `contradicted`: the next entry says that it was something else. `later`: only a later entry says what it was.",
+        }),
+        entry: Type.Union([AuditEntryId, Type.Null()], { description: "The entry that it is from." }),
+      }),
+    ),
+    next: Type.Union([AuditEntryId, Type.Null()], { description: "The entry that changed it next." }),
+  },
+  { title: "RecordAsOf", description: "A thing as it stood at a moment, re-created from the entries of the audit trail." },
+);
+export type RecordAsOf = Static<typeof RecordAsOf>;

@@ -184,3 +184,23 @@ export const InstallationPlaces = Type.Object(
   { title: "InstallationPlaces" },
 );
 export type InstallationPlaces = Static<typeof InstallationPlaces>;
+
+/**
+ * What was done to the whole installation, perhaps while no server ran: a file of `<data>/acts`, of which the server makes a row of
+ * evidence for each tenant, once, and which it then removes.
+ */
+export const InstallationAct = Type.Object(
+  {
+    id: Type.String({ format: "uuid", description: "So that an act is written down once, wherever a process ended." }),
+    action: Type.Enum(["Import", "Backup Made", "Backup Failed", "Restored"]),
+    item: Type.Enum(["Tenant", "Storage"]),
+    by: Type.Enum(["command line", "backups"]),
+    at: time,
+    detail: Type.Record(Type.String(), Type.Unknown()),
+  },
+  { title: "InstallationAct", additionalProperties: false },
+);
+export type InstallationAct = Static<typeof InstallationAct>;
+
+/** Where such files lie in a data directory. */
+export const actsDir = (dataDir: string): string => join(dataDir, "acts");

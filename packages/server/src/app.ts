@@ -6,7 +6,7 @@ import { controlSocketPath, type BackupFinding } from "@earwitness/contract/cont
 import { formatVkey } from "@earwitness/verify";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { auditRoutes } from "#audit";
-import { checkServer, createBackups, forgetArchive, reportOf, type Backups } from "#backup";
+import { checkServer, createBackups, forgetArchive, reportOf, type BackupRun, type Backups } from "#backup";
 import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, withTenant, type Db, type Notifier } from "#db";
 import { matchPerson, readAddress } from "#directory";
@@ -28,6 +28,7 @@ import { createCheckpointKeeper, createOutsideSigning, createTimestampSigner, cr
 import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createKeystoreBackup, createLocalStore, createVault, readKeyFiles, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
+import { createActWriter, leaveAct } from "./installation-acts.ts";
 import { takeRunLock } from "./run-lock.ts";
 
 export interface App {
@@ -105,6 +106,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   };
   // With the database there, everything is ready when we say so. Without it we record from what was known last, and go on trying.
   const preparation = open("database set-up", await prepareWhenThere(prepare, log));
+  open("acts of the installation", createActWriter({ dataDir, db, nodeId: node.nodeId, log, ready: preparation.done }));
   const heartbeat = open("heartbeat", createHeartbeat({ db, clock, nodeId: node.nodeId, roles: config.roles, version }));
   const partitions = setInterval(() => void makePartitionsAhead(db, clock.now()).catch((error: unknown) => log.warn({ err: messageOf(error) }, "partitions were not made ahead; trying again")), 6 * 3_600_000);
   closers.push(["partitions", async () => clearInterval(partitions)]);
@@ -262,8 +264,15 @@ async function openEmbedded(config: Config, log: Log, clock: Clock, open: Open):
     },
   });
   if (config.backup === null) await forgetArchive(superuserUrl);
-  else backups = open("backups", await createBackups({ superuserUrl, databaseUrl: url, backupDir: config.backup.dir, everyHours: config.backup.everyHours, keepDays: config.backup.keepDays, version, clock, log }));
+  else backups = open("backups", await createBackups({ superuserUrl, databaseUrl: url, backupDir: config.backup.dir, everyHours: config.backup.everyHours, keepDays: config.backup.keepDays, version, clock, log, ended: (run) => leaveAct(config.dataDir, actOf(run), clock.now()) }));
   return { url, backups };
+}
+
+/** What failed in detail is the operator's; tenants read that it did. */
+function actOf({ reason, startedAt, outcome }: BackupRun): Parameters<typeof leaveAct>[1] {
+  const run = { reason, startedAt: startedAt.toISOString() };
+  if (outcome.kind !== "done") return { action: "Backup Failed", item: "Storage", by: "backups", detail: { ...run, name: "backup" } };
+  return { action: "Backup Made", item: "Storage", by: "backups", detail: { ...run, name: `backup ${outcome.base.name}`, bytes: outcome.base.archive.bytes } };
 }
 
 function configured({ database }: Config, backups: Backups | null): Backups {
@@ -364,7 +373,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
       portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
-      warnings: () => parts.logWarnings(),
+      warnings: () => [...parts.logWarnings(), ...(parts.backups?.reading().alarms ?? []), ...(parts.keystoreFailing() ? ["The keystore is not backed up just now: see earwitness status."] : [])],
       metrics: {
         recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
         uploads: () => {

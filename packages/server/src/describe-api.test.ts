@@ -15,6 +15,7 @@ test("PLT-20 the description holds every operation with its answers, and every r
   expect(Object.keys(document.paths)).toEqual([
     "/api/v1/audit",
     "/api/v1/audit/{id}",
+    "/api/v1/audit/as-of",
     "/api/v1/audit/export",
     "/api/v1/evidence-bundles",
     "/api/v1/evidence/{id}/proof",

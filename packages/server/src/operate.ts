@@ -14,6 +14,7 @@ import { loadNodeIdentity } from "#nodes";
 import { listTenants } from "#tenants";
 import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createLocalStore, createVault, restoreKeystore, type RestoredKeys } from "#vault";
 import { parseConfig } from "./config.ts";
+import { leaveAct } from "./installation-acts.ts";
 import { takeRunLock } from "./run-lock.ts";
 
 export { Interrupted, meanings, parts, verdictOf, type CheckReport, type Finding, type HowFar, type Part };
@@ -39,7 +40,10 @@ export interface KeystoreRestoreRequest {
 export async function restoreKeys({ baseDir, sandbox, backupDir }: KeystoreRestoreRequest): Promise<RestoredKeys> {
   const lock = await takeRunLock(baseDir, 0);
   try {
-    return await restoreKeystore(backupDir, join(dataDirOf(baseDir, sandbox), "keystore"));
+    const dataDir = dataDirOf(baseDir, sandbox);
+    const done = await restoreKeystore(backupDir, join(dataDir, "keystore"));
+    await leaveAct(dataDir, { action: "Restored", item: "Storage", by: "command line", detail: { name: "keystore", keys: done.restored } }, systemClock.now());
+    return done;
   } finally {
     await lock.release();
   }
@@ -51,7 +55,10 @@ const dataDirOf = (baseDir: string, sandbox: boolean): string => (sandbox ? join
 export async function restore({ baseDir, sandbox, ...request }: RestoreRequest): Promise<Restored> {
   const lock = await takeRunLock(baseDir, 0);
   try {
-    return await restoreDatabase({ ...request, dataDir: dataDirOf(baseDir, sandbox), clock: systemClock, log: createLog("silent") });
+    const dataDir = dataDirOf(baseDir, sandbox);
+    const done = await restoreDatabase({ ...request, dataDir, clock: systemClock, log: createLog("silent") });
+    await leaveAct(dataDir, { action: "Restored", item: "Storage", by: "command line", detail: { name: "database", restoredTo: done.restoredTo.toISOString(), wanted: request.to, base: done.base, missing: done.missing } }, systemClock.now());
+    return done;
   } finally {
     await lock.release();
   }

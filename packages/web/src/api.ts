@@ -1,4 +1,5 @@
 import type {
+  AsOfQuery,
   AuditEntry,
   AuditExport,
   AuditPage,
@@ -18,6 +19,7 @@ import type {
   PersonSettings,
   Play,
   Problem,
+  RecordAsOf,
   SessionInfo,
   Trunk,
   TrunkPage,
@@ -108,6 +110,7 @@ export const api = {
   /** 503 is an answer too: it says why. */
   health: async (signal?: AbortSignal): Promise<Health> => (await fetch(apiPaths.health, { ...(signal && { signal }) })).json() as Promise<Health>,
   audit: (query: Parameters<typeof apiPaths.audit>[0], signal?: AbortSignal) => get<AuditPage>(apiPaths.audit(query), signal),
+  auditAsOf: (query: AsOfQuery, signal?: AbortSignal) => get<RecordAsOf>(apiPaths.auditAsOf(query), signal),
   auditEntry: (id: string, signal?: AbortSignal) => get<AuditEntry>(apiPaths.auditEntry(id), signal),
   exportAudit: async (wanted: AuditExport): Promise<{ file: Blob; name: string }> => {
     const response = await send(apiPaths.exportAudit, { method: "POST", headers: { "content-type": "application/json", accept: "text/csv" }, body: JSON.stringify(wanted) });

@@ -1,5 +1,5 @@
 /** Every address of the portal and of its API, so that a typo is a compile error. */
-import type { AuditFilter } from "@earwitness/contract";
+import type { AsOfQuery, AuditFilter } from "@earwitness/contract";
 
 const api = "/api/v1";
 
@@ -73,6 +73,7 @@ export const apiPaths = {
     return `${api}/audit?${search}`;
   },
   auditEntry: (id: string) => `${api}/audit/${encodeURIComponent(id)}`,
+  auditAsOf: (query: AsOfQuery) => `${api}/audit/as-of?${new URLSearchParams(query)}`,
   exportAudit: `${api}/audit/export`,
   trunks: `${api}/trunks`,
   trunk: (id: string) => `${api}/trunks/${encodeURIComponent(id)}`,

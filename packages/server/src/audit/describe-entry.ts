@@ -33,7 +33,11 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Modify: (entry) => `${was("modified")(entry)}${fields(entry.detail["change"])}`,
   Disabled: (entry) => was(entry.item === "API Key" ? "revoked" : "disabled")(entry),
   Delete: was("deleted"),
-  Import: ({ actorName, detail }) => `${actorName} imported users from file: ${count(detail["created"])} new, ${count(detail["changed"])} changed`,
+  Import: (entry) => {
+    if (entry.item !== "User") return was("imported")(entry);
+    const { actorName, detail } = entry;
+    return `${actorName} imported users from file: ${count(detail["created"])} new, ${count(detail["changed"])} changed`;
+  },
   Export: (entry) => (entry.subject === null ? `${entry.actorName} exported ${exported(entry)} to file` : was("exported")(entry)),
   Download: was("downloaded"),
   Play: (entry) => `${was("played")(entry)}${typeof entry.detail["track"] === "number" ? `, speaker ${entry.detail["track"]} alone` : ""}`,
@@ -60,6 +64,9 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   "Not Recorded": ({ actorName, subject, detail }) => `A call${detail["trunk"] === undefined ? "" : ` on trunk ${text(detail["trunk"])}`} (${text(subject)}) was not recorded by ${actorName}${reasons(detail["reasons"])}`,
   "Fact Rejected": ({ actorName, subject, detail }) => `What was known of ${text(subject)} (${text(detail["kind"] ?? "a fact")}) could not be written down by ${actorName}: ${text(detail["error"])}`,
   "Integrity Failure": (entry) => `${thing(entry)} did not match its seal when ${entry.actorName} asked for it: ${text(entry.detail["error"])}`,
+  "Backup Made": was("made and verified"),
+  "Backup Failed": (entry) => `${thing(entry)} could not be made by ${entry.actorName}`,
+  Restored: (entry) => `${was("restored from a backup")(entry)}${typeof entry.detail["restoredTo"] === "string" ? `, as of ${moment(entry.detail["restoredTo"])}` : ""}`,
 };
 
 function verified(entry: Described): string {

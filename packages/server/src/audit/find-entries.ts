@@ -98,7 +98,7 @@ async function subjectsOf(tx: TenantTransaction, subject: string | undefined): P
 }
 
 /** What the form allows and no clock of ours can say: a leap second. */
-function momentOf(name: string, text: string): Date {
+export function momentOf(name: string, text: string): Date {
   const moment = new Date(text);
   if (!Number.isNaN(moment.getTime())) return moment;
   const message = "is not a moment that can be compared";

@@ -1,14 +1,16 @@
 import { Readable } from "node:stream";
 import { Type } from "typebox";
-import { AuditEntry, AuditEntryId, AuditExport, AuditPage, AuditQuery, type AuditFilter } from "@earwitness/contract";
+import { AsOfQuery, AuditEntry, AuditEntryId, AuditExport, AuditPage, AuditQuery, RecordAsOf, type AuditFilter } from "@earwitness/contract";
 import { originOf, principalOf, type Origin, type PortalApp } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
 import { append, appendOnce, type EvidenceEntry } from "#evidence";
 import { formatEntryId, parseEntryId, type EntryKey } from "./entry-id.ts";
-import { countEntries, findByKeys, findEntries, keyOf, type EvidenceRow } from "./find-entries.ts";
+import { countEntries, findByKeys, findEntries, keyOf, momentOf, type EvidenceRow } from "./find-entries.ts";
 import { readEntries } from "./read-entries.ts";
+import { readTelling } from "./read-telling.ts";
+import { recordAsOf } from "./record-as-of.ts";
 import { reportHead, reportLine } from "./report.ts";
 
 export interface AuditRoutesOptions {
@@ -53,6 +55,31 @@ export function auditRoutes({ db, clock, nodeId }: AuditRoutesOptions) {
             searchedTo: searchedTo?.recordedAt.toISOString() ?? null,
             ...(total === null ? {} : { total }),
           };
+        });
+      },
+    );
+
+    app.get(
+      "/api/v1/audit/as-of",
+      {
+        config: { access },
+        schema: {
+          summary: "A thing as it stood at a moment",
+          description: "Its content after everything that was written down until then, re-created from the entries alone: what each field was, from which entry that is known, and what cannot be known. Looking at it is an entry of its own.",
+          tags,
+          querystring: AsOfQuery,
+          response: { 200: RecordAsOf },
+        },
+      },
+      async (request): Promise<RecordAsOf> => {
+        const { item, subject, at: text } = request.query;
+        const at = momentOf("at", text);
+        return await withTenant(db, principalOf(request).tenantId, async (tx) => {
+          const telling = await readTelling(tx, item, subject, at);
+          if (telling === null) throw new Refusal("NOT_FOUND", 404, "No entry says what it was: there is no such thing, or its entries were erased.");
+          const record = recordAsOf(telling, at);
+          await appendOnce(tx, { ...originOf(request, { clock, nodeId }), action: "View", item, subject, detail: { ...(record.name === null ? {} : { name: record.name }), part: `record as of ${record.at}` } });
+          return record;
         });
       },
     );

@@ -124,11 +124,15 @@ describe("when something fails", { timeout: 180_000 }, () => {
     await until(async () => (await filesUnder(home)).some((path) => path.includes(".partial-") && path.endsWith("base.tar.gz")));
     process.kill(await cluster.serverPid(), "SIGKILL");
     await expect(doomed).rejects.toThrow();
+    await until(() => cluster.ended.at(-1) === "failed");
+    expect(cluster.backups().reading().alarms).toContain("The last backup of the database failed: see earwitness backup.");
     expect(await listBases(cluster.clusterDir())).toHaveLength(known);
     expect((await readdir(home)).filter((name) => name.startsWith(".partial-"))).toEqual([]);
     await until(async () => await cluster.add(10).then(() => true, () => false));
     await cluster.archived();
     await cluster.backUp();
+    await until(() => cluster.ended.at(-1) === "done");
+    expect(cluster.backups().reading().alarms).toEqual([]);
     expect(await listBases(cluster.clusterDir())).toHaveLength(known + 1);
     await cluster.stop();
     expect((await verify()).faults).toEqual([]);
@@ -147,6 +151,7 @@ describe("when something fails", { timeout: 180_000 }, () => {
     await until(() => cluster.backups().reading().archive.failure !== null);
     await cluster.add(1_000);
     expect(cluster.backups().reading().warnings.join()).toContain("has not been archived since");
+    expect(cluster.backups().reading().alarms, "for everybody's ears").toEqual(["The database's log is not archived just now: see earwitness backup."]);
     expect(cluster.logged.join("")).toContain("the write-ahead log is not being archived");
     await rm(wal);
     await rename(`${wal}.away`, wal);

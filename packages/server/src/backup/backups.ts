@@ -33,6 +33,8 @@ export interface BackupReading {
   readonly lastRun: BackupRun | null;
   /** What an operator should know, in words. */
   readonly warnings: readonly string[];
+  /** The same for everybody's ears: without paths, and without what the system said. */
+  readonly alarms: readonly string[];
 }
 
 export interface Backups {
@@ -56,6 +58,8 @@ export interface BackupsOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** A base backup came to its end, one way or the other. */
+  readonly ended?: (run: BackupRun) => Promise<void>;
   readonly archiving?: { readonly flushMs?: number; readonly beatMs?: number };
 }
 
@@ -64,7 +68,7 @@ const roundMs = 60_000;
 /** So long the archive may be behind before anybody is told. */
 const patienceMs = 60_000;
 
-export async function createBackups({ superuserUrl, databaseUrl, backupDir, everyHours, keepDays, version, clock, log, archiving = {} }: BackupsOptions): Promise<Backups> {
+export async function createBackups({ superuserUrl, databaseUrl, backupDir, everyHours, keepDays, version, clock, log, ended = async () => undefined, archiving = {} }: BackupsOptions): Promise<Backups> {
   const systemIdentifier = await identify(superuserUrl);
   const clusterDir = join(clustersDir(backupDir), systemIdentifier);
   await makeDirectory(clusterDir).catch((error: unknown) => {
@@ -84,6 +88,7 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
     const startedAt = clock.now();
     const tell = (outcome: BackupRun["outcome"], progress: BaseProgress | null): void => void (lastRun = { reason, startedAt, progress, outcome });
     tell({ kind: "running" }, null);
+    const told = async (): Promise<void> => await ended(lastRun!).catch((error: unknown) => log.error({ err: messageOf(error) }, "what became of the backup could not be written down"));
     const work = takeBaseBackup({
       superuserUrl,
       databaseUrl,
@@ -101,14 +106,17 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
       async (base) => {
         newestBaseAt = new Date(base.endedAt);
         tell({ kind: "done", base }, lastRun?.progress ?? null);
+        await told();
         log.info({ base: base.name, reason, bytes: base.archive.bytes, ms: Date.parse(base.endedAt) - Date.parse(base.startedAt) }, "base backup taken and verified");
         const dropped = await dropOldBackups(clusterDir, clock.now(), keepDays);
         if (dropped.bases + dropped.segments > 0) log.info(dropped, "backups that are no longer needed were removed");
       },
-      (error: unknown) => {
+      async (error: unknown) => {
         failures++;
         tell({ kind: "failed", message: messageOf(error) }, lastRun?.progress ?? null);
-        if (!closing.signal.aborted) log.error({ err: messageOf(error), reason }, "the base backup failed; nothing of it is kept");
+        if (closing.signal.aborted) return;
+        await told();
+        log.error({ err: messageOf(error), reason }, "the base backup failed; nothing of it is kept");
       },
     ).catch((error: unknown) => log.error({ err: messageOf(error) }, "old backups could not be removed"));
     return running;
@@ -143,6 +151,15 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
     }
   })();
 
+  function alarms(): string[] {
+    const { failure, completeAt } = archive.reading();
+    const isBehind = clock.now().getTime() - (completeAt ?? openedAt).getTime() > patienceMs;
+    return [
+      ...(failure !== null || isBehind ? ["The database's log is not archived just now: see earwitness backup."] : []),
+      ...(lastRun?.outcome.kind === "failed" ? ["The last backup of the database failed: see earwitness backup."] : []),
+    ];
+  }
+
   function warnings(): string[] {
     const { failure, completeAt } = archive.reading();
     const now = clock.now().getTime();
@@ -158,7 +175,7 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
   }
 
   return {
-    reading: () => ({ backupDir, systemIdentifier, openedAt, archive: archive.reading(), newestBaseAt, failures: failures + archive.reading().failures, lastRun, warnings: warnings() }),
+    reading: () => ({ backupDir, systemIdentifier, openedAt, archive: archive.reading(), newestBaseAt, failures: failures + archive.reading().failures, lastRun, warnings: warnings(), alarms: alarms() }),
     async start(reason) {
       begin(reason).catch(() => undefined); // told by `begin`
     },

@@ -12,6 +12,8 @@ export interface TestCluster {
   readonly dataDir: string;
   readonly backupDir: string;
   readonly logged: readonly string[];
+  /** What became of base backups, in their order. */
+  readonly ended: readonly string[];
   database(): EmbeddedPostgres;
   backups(): Backups;
   start(): Promise<void>;
@@ -39,6 +41,7 @@ export async function createTestCluster(): Promise<TestCluster> {
   const dataDir = join(root, "data");
   const backupDir = join(root, "backup");
   const logged: string[] = [];
+  const ended: string[] = [];
   const log = createLog("info", { write: (line) => void logged.push(line) });
   let database: EmbeddedPostgres | null = null;
   let backups: Backups | null = null;
@@ -48,12 +51,13 @@ export async function createTestCluster(): Promise<TestCluster> {
     dataDir,
     backupDir,
     logged,
+    ended,
     database: () => database!,
     backups: () => backups!,
     async start() {
       // Processes are killed here, not machines.
       database = await createEmbeddedPostgres({ dataDir, log, settings: { fsync: "off" } });
-      backups = await createBackups({ superuserUrl: database.superuserUrl, databaseUrl: database.url, backupDir, everyHours: 24, keepDays: 14, version: "0.0.0-test", clock: systemClock, log, archiving: { flushMs: 100, beatMs: 200 } });
+      backups = await createBackups({ superuserUrl: database.superuserUrl, databaseUrl: database.url, backupDir, everyHours: 24, keepDays: 14, version: "0.0.0-test", clock: systemClock, log, ended: async ({ outcome }) => void ended.push(outcome.kind), archiving: { flushMs: 100, beatMs: 200 } });
       identifier = backups.reading().systemIdentifier;
     },
     async stop() {

@@ -2,6 +2,7 @@
 import { hashBytes, leafHash, rowCommitment, tileWidth, toHex, type Tile } from "@earwitness/verify";
 import type { TenantTransaction } from "#db";
 import type { ErasedRow } from "./erase.ts";
+import { intactRows } from "./intact-rows.ts";
 import { readTiles } from "./log-tiles.ts";
 import { sha256 } from "./sha256.ts";
 import { rowsOf, type StoredRow } from "./stored-row.ts";
@@ -94,18 +95,10 @@ async function certificatesOf(tx: TenantTransaction, rows: readonly StoredRow[])
   const ids = [...new Set(rows.flatMap(({ erasedBy }) => (erasedBy === null ? [] : [erasedBy])))];
   if (ids.length === 0) return new Map();
   const found = await rowsOf(tx, { evidenceIds: ids });
-  const intact: StoredRow[] = [];
-  for (const stored of found) {
-    if (stored.erasedBy !== null || stored.flaw !== null) continue;
-    if (stored.treeIndex === null) {
-      intact.push(stored);
-      continue;
-    }
-    const { entries } = await readHashesOf(tx, stored.treeIndex, stored.treeIndex + 1);
-    const [entry] = entries;
-    if (entry !== null && entry !== undefined && Buffer.compare(rowCommitment(sha256, stored.row, stored.salt!), entry) === 0) intact.push(stored);
-  }
-  return new Map(intact.map((stored) => [stored.row.evidenceId, stored]));
+  const intact = await intactRows(tx, found);
+  // One that waits for its place is believed meanwhile; whoever asks is told that it waits.
+  const waits = ({ treeIndex, erasedBy, flaw }: StoredRow): boolean => treeIndex === null && erasedBy === null && flaw === null;
+  return new Map(found.filter((stored) => intact.has(stored) || waits(stored)).map((stored) => [stored.row.evidenceId, stored]));
 }
 
 /** The rules of the table (evidence_erased_whole) are held here too: whoever may change rows may drop rules. */

@@ -1,3 +1,4 @@
+import type { Action } from "@earwitness/contract";
 import { sql } from "kysely";
 import { asEraser, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
@@ -10,8 +11,14 @@ export interface Erasing extends Pick<EvidenceEntry, "actor" | "occurredAt" | "n
   readonly reason: string;
 }
 
+/** What changes a thing, and is looked for when it is to be re-created as it stood. */
+const changes: ReadonlySet<string> = new Set<Action>(["Add", "Modify", "Delete", "Disabled", "Interaction Opened", "Interaction Changed", "Interaction Released"]);
+
 /** What an `Erase` row holds of each row that it erased: enough to hold the empty one against. */
 export type ErasedRow = readonly [place: number, evidenceId: string, recordedAt: string];
+
+/** What an `Erase` row says of the rows that it erased beyond that: at which places what kind of thing was changed. Nothing of whom. */
+type Changed = Record<string, number[]>;
 
 /** So many rows are named by one `Erase` row; more make more of them. */
 const rowsPerCertificate = 500;
@@ -21,8 +28,8 @@ const rowsPerCertificate = 500;
  * against their leaves. Their places, leaves and times stay, and rows `Erase` in the same transaction say which they were, and why.
  */
 export async function erase(tx: TenantTransaction, { which, reason, ...act }: Erasing): Promise<{ erased: number; certificates: string[] }> {
-  const { rows } = await sql<{ evidence_id: string; recorded_at: Date; tree_index: number | null; kept: boolean }>`
-    select evidence_id, recorded_at, tree_index, (action = 'Erase' and item = 'Evidence') or item = 'Log' as kept
+  const { rows } = await sql<{ evidence_id: string; recorded_at: Date; tree_index: number | null; action: string; item: string; kept: boolean }>`
+    select evidence_id, recorded_at, tree_index, action, item, (action = 'Erase' and item = 'Evidence') or item = 'Log' as kept
       from evidence where ${matches(tx, which)} and erased_by is null order by tree_index`.execute(tx);
   if (rows.some(({ tree_index }) => tree_index === null)) throw new Refusal("EVIDENCE_NOT_PLACED", 409, "Some of these rows have no place in the log yet, so nothing would be left of them. Try again in a second.");
   // Rows that say what was erased, and what was done to the log, are what everything else is checked by.
@@ -31,7 +38,9 @@ export async function erase(tx: TenantTransaction, { which, reason, ...act }: Er
   for (let at = 0; at < erased.length; at += rowsPerCertificate) {
     const some = erased.slice(at, at + rowsPerCertificate);
     const named: ErasedRow[] = some.map((row) => [row.tree_index!, row.evidence_id, row.recorded_at.toISOString()]);
-    const certificate = await append(tx, { ...act, action: "Erase", item: "Evidence", reason, detail: { rows: named } });
+    const changed: Changed = {};
+    for (const { action, item, tree_index } of some) if (changes.has(action)) (changed[item] ??= []).push(tree_index!);
+    const certificate = await append(tx, { ...act, action: "Erase", item: "Evidence", reason, detail: { rows: named, changed } });
     const emptied = await asEraser(tx, (eraser) =>
       sql`update evidence e
              set salt = null, erased_by = ${certificate}, occurred_at = e.recorded_at, node_id = '', actor_kind = 'machine', actor_id = '', actor_name = '', action = '', item = '',

@@ -200,7 +200,7 @@ test("MON-22 every command is one that leaves a row, as above, or tells nothing 
       "GET /status", // of this machine
       "GET /backups",
       "GET /backups/check",
-      "POST /backups", // the whole installation's, read by nobody
+      "POST /backups", // a row for each tenant once it is made or failed: tests/calls/backup.test.ts
       "GET /tenants",
       "GET /tenants/:slug/api-keys",
       "GET /tenants/:slug/log", // how far it is, and its public keys

@@ -24,6 +24,7 @@ beforeAll(async () => {
     openReader: async () => ({ durationMs: 1_000, sampleRate: 8_000, tracks: [1], readPcm: async (_track, _from, count) => new Int16Array(count), close: async () => undefined }),
   });
   tenantId = await addSealingTenant(stage, "contoso");
+  await withTenant(stage.db, tenantId, (tx) => append(tx, { actor: { kind: "job", id: "t", name: "t" }, action: "Add", item: "Tenant", subject: tenantId, occurredAt: new Date(), nodeId: "node-1", detail: { name: "contoso", change: { slug: { from: null, to: "contoso" } } } }));
 });
 afterAll(() => stage.close());
 
@@ -81,6 +82,7 @@ const walk: Readonly<Record<string, Step>> = {
   "GET /api/v1/audit": { status: 200, evidence: { action: "Access", item: "Audit Trail" }, once: true, call: () => get("/api/v1/audit") },
   "GET /api/v1/audit?name": { status: 200, evidence: { action: "Search", item: "Audit Trail" }, once: true, call: () => get("/api/v1/audit?name=adele&action=View") },
   "GET /api/v1/audit/:id": { status: 200, evidence: { action: "View", item: "Audit Trail" }, once: true, call: ({ entry }) => get(`/api/v1/audit/${entry}`) },
+  "GET /api/v1/audit/as-of": { status: 200, evidence: { action: "View", item: "Tenant" }, once: true, call: () => get(`/api/v1/audit/as-of?item=Tenant&subject=${tenantId}&at=2126-01-01T00:00:00Z`) },
   "POST /api/v1/audit/export": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: ({ entry }) => ({ method: "POST", url: "/api/v1/audit/export", payload: { ids: [entry] } }) },
   "POST /api/v1/audit/export?filter": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: () => ({ method: "POST", url: "/api/v1/audit/export", payload: { filter: { item: ["Trunk"] } } }) },
   "POST /api/v1/evidence-bundles": { status: 200, evidence: { action: "Export", item: "Call" }, call: ({ unanswered }) => ({ method: "POST", url: "/api/v1/evidence-bundles", payload: { reason: "Case 17", interactions: [unanswered] } }) },

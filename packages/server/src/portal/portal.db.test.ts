@@ -73,7 +73,7 @@ describe("the guard", () => {
     return Object.entries(described.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
         method: method.toUpperCase() as "GET" | "POST",
-        url: path.replace("{id}", "0123456789abcdef01234567").replace("{track}", "1"),
+        url: path.replace("{id}", "0123456789abcdef01234567").replace("{track}", "1").replace(/\/as-of$/, "$&?item=Group&subject=0&at=2026-11-20T10:00:00Z"),
         isPublic: operation.security.length === 0,
         permission: operation["x-permission"] ?? null,
       })),

@@ -78,38 +78,46 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
     .values({ tenant_id: tx.tenantId, person_id: person.personId, ...wanted })
     .onConflict((conflict) => conflict.columns(["tenant_id", "person_id"]).doUpdateSet(wanted))
     .execute();
+  await takeFromOthers(tx, person, act);
   await tx.deleteFrom("person_addresses").where("person_id", "=", person.personId).execute();
-  for (const address of person.addresses) {
-    // An address moves to whom the file gives it to.
-    await tx
-      .insertInto("person_addresses")
-      .values({ tenant_id: tx.tenantId, address, person_id: person.personId })
-      .onConflict((conflict) => conflict.columns(["tenant_id", "address"]).doUpdateSet({ person_id: person.personId }))
-      .execute();
-  }
+  for (const address of person.addresses) await tx.insertInto("person_addresses").values({ tenant_id: tx.tenantId, address, person_id: person.personId }).execute();
   if (person.extensions !== null) {
     await tx.deleteFrom("person_extensions").where("person_id", "=", person.personId).execute();
-    for (const extension of person.extensions) {
-      await tx
-        .insertInto("person_extensions")
-        .values({ tenant_id: tx.tenantId, extension, person_id: person.personId })
-        .onConflict((conflict) => conflict.columns(["tenant_id", "extension"]).doUpdateSet({ person_id: person.personId }))
-        .execute();
-    }
+    for (const extension of person.extensions) await tx.insertInto("person_extensions").values({ tenant_id: tx.tenantId, extension, person_id: person.personId }).execute();
   }
   await tell(tx, act, row === undefined ? "Add" : "Modify", "User", person.personId, person.displayName, change);
   return true;
 }
 
+/** An address moves to whom the file gives it to; whoever had it was changed by that, and their record says so. */
+async function takeFromOthers(tx: TenantTransaction, { personId, addresses, extensions }: ProvisionedPerson, act: Act): Promise<void> {
+  const owned = await tx.selectFrom("person_addresses").select(["person_id", "address as text"]).where("person_id", "<>", personId).where("address", "in", ["", ...addresses]).execute();
+  const extended = await tx.selectFrom("person_extensions").select(["person_id", "extension as text"]).where("person_id", "<>", personId).where("extension", "in", ["", ...(extensions ?? [])]).execute();
+  for (const other of new Set([...owned, ...extended].map(({ person_id }) => person_id))) {
+    const { display_name: name } = await tx.selectFrom("people").select("display_name").where("person_id", "=", other).executeTakeFirstOrThrow();
+    const has = {
+      addresses: (await tx.selectFrom("person_addresses").select("address").where("person_id", "=", other).execute()).map(({ address }) => address).sort(),
+      extensions: (await tx.selectFrom("person_extensions").select("extension").where("person_id", "=", other).execute()).map(({ extension }) => extension).sort(),
+    };
+    const keeps = { addresses: has.addresses.filter((address) => !addresses.includes(address)), extensions: has.extensions.filter((extension) => extensions?.includes(extension) !== true) };
+    const change = difference(has, keeps);
+    if (change === null) continue;
+    await tx.deleteFrom("person_addresses").where("person_id", "=", other).where("address", "in", ["", ...addresses]).execute();
+    await tx.deleteFrom("person_extensions").where("person_id", "=", other).where("extension", "in", ["", ...(extensions ?? [])]).execute();
+    await tell(tx, act, "Modify", "User", other, name, change);
+  }
+}
+
 /** A trunk that exists keeps what the file does not name: people may have set it in the portal since. */
 async function putTrunk(tx: TenantTransaction, { trunkId, settings, named, recordingUser }: ProvisionedTrunk, act: Act): Promise<boolean> {
   const row = await tx.selectFrom("trunks").selectAll().where("trunk_id", "=", trunkId).executeTakeFirst();
-  const all = { ...trunkColumns(settings), ...(recordingUser === null ? {} : { recording_user: recordingUser }) };
+  const user = recordingUser ?? (row === undefined ? newRecordingUser() : null);
+  const all = { ...trunkColumns(settings), ...(user === null ? {} : { recording_user: user }) };
   const columns = new Set<string>([...named.map((name) => columnOf[name]), "recording_user"]);
   const wanted = row === undefined ? all : (Object.fromEntries(Object.entries(all).filter(([column]) => columns.has(column))) as Partial<typeof all>);
   const change = difference(row && { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user }, wanted);
   if (change === null) return false;
-  if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: newRecordingUser(), ...storedTrunk(all) }).execute();
+  if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: user!, ...storedTrunk(all) }).execute();
   else await tx.updateTable("trunks").set(storedTrunk(wanted)).where("trunk_id", "=", trunkId).execute();
   await tell(tx, act, row === undefined ? "Add" : "Modify", "Trunk", trunkId, settings.name, change);
   return true;

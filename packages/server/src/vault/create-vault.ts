@@ -62,7 +62,7 @@ export function createVault(parts: { readonly store: ObjectStore; readonly keyst
       return openRange(key, { tenantId, name }, source, offset, length);
     },
     async sealedSize(name) {
-      return plaintextSize(await store.size(name));
+      return plaintextSize(await store.size(name), name);
     },
     async close() {
       for (const cacheKey of opened.keys()) forget(cacheKey);

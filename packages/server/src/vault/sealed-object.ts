@@ -35,11 +35,11 @@ export function sealObject(key: MintedKey, identity: ObjectIdentity, plaintext: 
 }
 
 /** Plaintext bytes of an object of this stored size. */
-export function plaintextSize(storedBytes: number): number {
+export function plaintextSize(storedBytes: number, name: string): number {
   const body = storedBytes - headerBytes;
   const chunks = Math.ceil(body / sealedChunkBytes);
   const lastChunk = body - (chunks - 1) * sealedChunkBytes;
-  if (body < tagBytes || lastChunk < tagBytes || (chunks > 1 && lastChunk === tagBytes)) throw new NotAuthentic("a sealed object of this length");
+  if (body < tagBytes || lastChunk < tagBytes || (chunks > 1 && lastChunk === tagBytes)) throw new NotAuthentic(`${name}, of ${storedBytes} bytes,`);
   return body - chunks * tagBytes;
 }
 
@@ -55,7 +55,7 @@ export async function openRange(
   length: number,
 ): Promise<Buffer> {
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) throw new RangeError("offset and length count bytes");
-  const size = plaintextSize(source.storedBytes);
+  const size = plaintextSize(source.storedBytes, identity.name);
   const last = chunkCount(size) - 1;
   const from = Math.min(offset, size);
   const to = Math.min(offset + length, size);

@@ -2,11 +2,13 @@ import { Button } from "@fluentui/react-components";
 import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
 import type { AuditEntry } from "@earwitness/contract";
 import { Link } from "@tanstack/react-router";
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, useRef } from "react";
 import { pages } from "../paths.ts";
 import { useReader, useText } from "../text.ts";
 import { formatAuditTime, formatZone } from "../time.ts";
 import { ActorMark } from "./actor.tsx";
+import { AsItStood } from "./as-it-stood.tsx";
+import { Fact, plain, Value } from "./value.tsx";
 import s from "./details.module.css";
 
 /** Everything that was written down of one act, beside the list. */
@@ -85,17 +87,9 @@ export function Details({ entry, onClose }: { entry: AuditEntry; onClose: () => 
         </section>
       )}
       <Values title={text("audit.details.was")} values={was} />
+      <AsItStood entry={entry} />
       <Values title={text("audit.details.more")} values={more} />
     </aside>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 
@@ -114,27 +108,6 @@ function Values({ title, values }: { title: string; values: unknown }) {
       </dl>
     </section>
   );
-}
-
-/** `source_networks`, `startedAt`: names of fields as people read them. */
-const plain = (name: string): string => name.replaceAll("_", " ").replace(/([a-z])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`);
-
-function Value({ value }: { value: unknown }) {
-  const text = useText();
-  if (value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return <span className={s.soft}>{text("audit.details.nothing")}</span>;
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return <>{String(value)}</>;
-  if (Array.isArray(value) && value.every((one) => typeof one === "string")) {
-    // Names go in a line, sentences have one each.
-    if (!value.some((one) => one.endsWith("."))) return <>{value.join(", ")}</>;
-    return (
-      <ul className={s.sentences}>
-        {value.map((one) => (
-          <li key={one}>{one}</li>
-        ))}
-      </ul>
-    );
-  }
-  return <code>{JSON.stringify(value)}</code>;
 }
 
 function pageOf({ kind, id }: NonNullable<AuditEntry["thing"]>) {

@@ -8,6 +8,7 @@ import { pages } from "../paths.ts";
 import { sessionQuery } from "../queries.ts";
 import { useReader, useText } from "../text.ts";
 import { formatAuditTime } from "../time.ts";
+import { AsItStood } from "./as-it-stood.tsx";
 import { historyQuery } from "./use-audit.ts";
 import s from "./history.module.css";
 
@@ -28,6 +29,9 @@ export function History({ subject }: { subject: string }) {
   );
 }
 
+/** After a look it stood as before it. */
+const changing: ReadonlySet<string> = new Set(["Add", "Modify", "Delete", "Interaction Opened", "Interaction Changed", "Interaction Released"]);
+
 function Entries({ subject }: { subject: string }) {
   const text = useText();
   const reader = useReader();
@@ -38,12 +42,15 @@ function Entries({ subject }: { subject: string }) {
   return (
     <TipRegion>
       <ul className={s.entries}>
-        {query.data.items.map(({ id, at, actor, description }) => (
-          <li key={id}>
-            <time dateTime={at}>{formatAuditTime(at, reader)}</time>
-            <Link {...pages.audit({ subject, open: id })} data-tip={actor.upn ?? undefined}>
-              {description}
-            </Link>
+        {query.data.items.map((entry) => (
+          <li key={entry.id}>
+            <time dateTime={entry.at}>{formatAuditTime(entry.at, reader)}</time>
+            <div>
+              <Link {...pages.audit({ subject, open: entry.id })} data-tip={entry.actor.upn ?? undefined}>
+                {entry.description}
+              </Link>
+              {changing.has(entry.action) && <AsItStood entry={entry} />}
+            </div>
           </li>
         ))}
       </ul>

@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditFilter, AuditPage } from "@earwitness/contract";
+import type { AsOfQuery, AuditEntry, AuditFilter, AuditPage } from "@earwitness/contract";
 import { infiniteQueryOptions, queryOptions, useInfiniteQuery, useQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { api } from "../api.ts";
@@ -20,6 +20,8 @@ const auditQuery = (filter: AuditFilter) =>
   });
 
 export const entryQuery = (id: string) => queryOptions({ queryKey: ["audit entry", id], queryFn: ({ signal }) => api.auditEntry(id, signal), staleTime: Number.POSITIVE_INFINITY });
+
+export const asOfQuery = (query: AsOfQuery) => queryOptions({ queryKey: ["audit as of", query], queryFn: ({ signal }) => api.auditAsOf(query, signal), staleTime: 60_000, refetchOnWindowFocus: false });
 
 /** The last few entries of one thing. */
 export const historyQuery = (subject: string) => queryOptions({ queryKey: ["audit history", subject], queryFn: ({ signal }) => api.audit({ filter: { subject }, limit: 20 }, signal), staleTime: 2_000 });

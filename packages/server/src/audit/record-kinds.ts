@@ -1,0 +1,82 @@
+/** What entries say of the content of a thing: what it was, what it is since, whether it began or ended with them. */
+import type { RecordKind } from "@earwitness/contract";
+
+/** What an entry says of one field. */
+export interface Mention {
+  /** What it was before; absent where the entry does not say. */
+  readonly from?: unknown;
+  readonly to: unknown;
+}
+
+/** What an entry did to a thing. */
+export interface Step {
+  readonly life: "begins" | "ends" | null;
+  readonly mentions: ReadonlyMap<string, Mention>;
+  /** The person was taken out of this group, because the group is gone. */
+  readonly leavesGroup?: string;
+}
+
+interface Kind {
+  /** What a new one has where its entry does not say. */
+  readonly fresh: Readonly<Record<string, unknown>>;
+  /** What is let go of when it is deleted, and not there when it comes back. */
+  readonly released: Readonly<Record<string, unknown>>;
+  readonly secret: readonly string[];
+  /** What entries of it do not say. */
+  readonly unwritten: readonly string[];
+  /** What the entry of its end says beside its own fields: of a group, who was in it. */
+  readonly others: readonly string[];
+}
+
+const plain: Kind = { fresh: {}, released: {}, secret: [], unwritten: [], others: [] };
+
+export const kinds: Readonly<Record<RecordKind, Kind>> = {
+  User: { ...plain, fresh: { given_name: null, family_name: null, extensions: [], group_ids: [] }, released: { addresses: [], extensions: [], group_ids: [] } },
+  Group: { ...plain, others: ["people"] },
+  Trunk: { ...plain, fresh: { digest: null }, secret: ["digest_password"] },
+  Tenant: plain,
+  "API Key": { ...plain, fresh: { revoked: false }, secret: ["secret"] },
+  Call: { ...plain, unwritten: ["calling", "called", "answering", "direction", "call_type", "answered_at", "released_at"] },
+};
+
+/** What of its detail an entry of a call says as it is, under the names that the fields have. */
+const ofCall = { name: "name", startedAt: "started_at", recordingId: "recording_id", mediaStatus: "media_status", releaseCause: "release_cause", participants: "participants", transferredBy: "transferred_by", transferredTo: "transferred_to" } as const;
+
+/** Actions that say something of content. */
+export const tellingActions = ["Add", "Modify", "Delete", "Disabled", "Interaction Opened", "Interaction Changed", "Interaction Released"] as const;
+
+type Detail = Readonly<Record<string, unknown>>;
+
+/** Rows are read as they are: what has another shape says nothing. */
+export function stepOf(item: RecordKind, row: { readonly action: string; readonly item: string; readonly subject: string | null; readonly detail: unknown }): Step {
+  const detail = recordOf(row.detail);
+  if (row.item !== item) return { life: null, mentions: new Map(), ...(row.subject === null ? {} : { leavesGroup: row.subject }) };
+  switch (row.action) {
+    case "Add":
+      return { life: "begins", mentions: new Map([...Object.entries(kinds[item].fresh).map(([field, to]) => [field, { to }] as const), ...[...changeOf(detail)].map(([field, { to }]) => [field, { to }] as const)]) };
+    case "Modify": {
+      const change = changeOf(detail);
+      return { life: "deleted_at" in recordOf(detail["change"]) ? "begins" : null, mentions: change };
+    }
+    case "Delete":
+      return { life: "ends", mentions: new Map(Object.entries(recordOf(detail["was"])).flatMap(([field, value]) => (kinds[item].others.includes(field) ? [] : [[columnOf(field), { from: value, to: value }] as const]))) };
+    case "Disabled":
+      return { life: null, mentions: new Map([["revoked", { from: false, to: true }]]) };
+    default:
+      return { life: row.action === "Interaction Opened" ? "begins" : null, mentions: new Map(Object.entries(ofCall).flatMap(([name, field]) => (name in detail ? [[field, { to: detail[name] }] as const] : []))) };
+  }
+}
+
+function changeOf(detail: Detail): Map<string, Mention> {
+  const said = Object.entries(recordOf(detail["change"])).flatMap(([field, value]) => {
+    const { from, to } = recordOf(value);
+    // That somebody is not deleted is what being there means.
+    return to === undefined || field === "deleted_at" ? [] : [[columnOf(field), from === undefined ? { to } : { from, to }] as const];
+  });
+  return new Map(said);
+}
+
+/** Entries of a new tenant name its fields in one way, those of a change in the other. */
+const columnOf = (field: string): string => field.replace(/([a-z0-9])([A-Z])/g, (_, end: string, start: string) => `${end}_${start}`).toLowerCase();
+
+const recordOf = (value: unknown): Detail => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Detail) : {});
