@@ -18,6 +18,8 @@ export interface BundleTrust {
   readonly timestamp: TimestampCheck | null;
   /** Files that are in the bundle and not at hand here, such as audio in a page: not checked, not missing. */
   readonly notHere?: (path: string) => boolean;
+  /** It was asked for to be checked on the spot, with packets and proofs alone: that no audio file was made is no failure. */
+  readonly packetsAlone?: boolean;
 }
 
 /** What every check needs. */

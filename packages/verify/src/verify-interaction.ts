@@ -25,12 +25,12 @@ export async function verifyInteraction(bundle: Bundle, interaction: BundledInte
   const part = checkPart(bundle, interaction, manifest);
   sayGaps(bundle, interaction, manifest);
   checkDecision(bundle, interaction, manifest, rows);
-  await checkDerivations(bundle, interaction, manifest, rows);
+  await checkDerivations(bundle, interaction, manifest, rows, head);
   await checkBodies(bundle, interaction, manifest);
   if (part !== null) await bundle.report.attempt("interaction", interactionPaths(interaction.id).interaction, () => comparePeople(bundle, interaction, part));
   sayUnopened(bundle, interaction, manifest, handedOut);
   const tracks = await verifyTracks(bundle, interaction, manifest);
-  if (handedOut?.action === "Verify") bundle.report.notChecked("audio", interaction.id, "Sound that was rendered for a player: no file of it is here, and what is checked are the packets that it is made of.");
+  if (bundle.trust.packetsAlone === true) bundle.report.notChecked("audio", interaction.id, "Sound that was rendered for a player: no file of it is here, and what is checked are the packets that it is made of.");
   else await verifyAudio(bundle, interaction, manifest, tracks);
 }
 
@@ -129,7 +129,7 @@ function checkDecision({ report }: Bundle, { id, recordingId }: BundledInteracti
   else report.fails("decision", id, "The log says that it was decided otherwise when the recording began.");
 }
 
-async function checkDerivations({ index, intact, digests, report, covered }: Bundle, { id, recordingId }: BundledInteraction, manifest: Manifest, rows: readonly EvidenceRow[]): Promise<void> {
+async function checkDerivations({ index, intact, digests, report, covered }: Bundle, { id, recordingId }: BundledInteraction, manifest: Manifest, rows: readonly EvidenceRow[], head: Head | null): Promise<void> {
   const paths = interactionPaths(id);
   const known = rows.filter((row) => row.action === "Recording Compacted" && row.subject === recordingId);
   const found = new Set<string>();
@@ -141,7 +141,8 @@ async function checkDerivations({ index, intact, digests, report, covered }: Bun
     const derivation = await report.attempt("derivation", path, async () => parseDerivation(await readAll(file.open(), mostJsonBytes, path)));
     if (derivation === null) continue;
     found.add(sha256);
-    if (!known.some((row) => detailOf(row, "manifestSha256") === sha256)) report.fails("derivation", path, "The log does not know this derivation.");
+    if (head === null) report.notChecked("derivation", path, "Whether the log knows this derivation: there is no checkpoint to rely on.");
+    else if (!known.some((row) => detailOf(row, "manifestSha256") === sha256)) report.fails("derivation", path, "The log does not know this derivation.");
     else if (derivation.tenantId !== index.tenant.id || derivation.recordingId !== recordingId || derivation.derivedFrom !== digests.get(paths.manifest)) report.fails("derivation", path, "This was derived from another recording.");
     else if ([...derivation.sources].some(([name, digest]) => manifest.pieces.get(name) !== digest)) report.fails("derivation", path, "This was derived from something that the manifest does not name.");
     else report.holds("derivation", path, `On ${derivation.derivedAt}, ${derivation.encoder} made copies of this recording; they are not in the bundle, the original is.`);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dataPlace, interactionPaths, openZip, parseVkey, readAll, sha256Here, verifyBundle, type BundleFiles, type BundleReport } from "@earwitness/verify";
+import { dataPlace, interactionPaths, noteKey, openZip, parseVkey, readAll, sha256Here, verifyBundle, type BundleFiles, type BundleReport } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { mintedAt } from "#ids";
 import { recordedSound } from "./opus-decoder.ts";
@@ -126,7 +126,7 @@ describe("to be checked on the spot", () => {
     const bytes = answer.rawPayload;
     return await openZip({ sizeBytes: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) });
   };
-  const inPortal = async (files: BundleFiles): Promise<BundleReport> => await verifyBundle(files, { sha256: sha256Here, key: await logKey(), witnesses: [], sound: null, timestamp: null, notHere: (path) => path === "index.html" });
+  const inPortal = async (files: BundleFiles): Promise<BundleReport> => await verifyBundle(files, { sha256: sha256Here, key: await logKey(), witnesses: [], sound: null, timestamp: null, packetsAlone: true, notHere: (path) => path === "index.html" });
   const verifications = (id: string) => withTenant(stage.db, tenantId, (tx) => tx.selectFrom("verifications").selectAll().where("interaction_id", "=", id).orderBy("verified_at").execute());
   const verifyRows = (id: string) => withTenant(stage.db, tenantId, (tx) => tx.selectFrom("evidence").selectAll().where("action", "=", "Verify").where("subject", "=", id).orderBy("recorded_at").execute());
   const pieceOf = async (recordingId: string): Promise<string> =>
@@ -140,6 +140,11 @@ describe("to be checked on the spot", () => {
     expect(said(report, "fails")).toEqual([]);
     for (const words of ["All 3 seconds with sound of track 1 (PCMU)", "Handed to compliance to be checked", "The metadata is what the installation said"]) expect(said(report, "holds").join("\n")).toContain(words);
     expect(said(report, "not checked").join("\n")).toContain("Sound that was rendered for a player");
+    // By a key that is none of this log only the signature fails, and nothing else is claimed of what stands behind it.
+    const { name, type } = await logKey();
+    const foreign = noteKey(name, type, new Uint8Array(32).fill(9));
+    const byForeign = await verifyBundle(files, { sha256: sha256Here, key: foreign, witnesses: [], sound: null, timestamp: null, packetsAlone: true, notHere: (path) => path === "index.html" });
+    expect(said(byForeign, "fails")).toEqual([expect.stringContaining("The checkpoint is not signed by the key that was given")]);
     const [row, ...more] = await verifyRows(id);
     expect([row, more]).toMatchObject([{ actor_name: "compliance", item: "Call", reason: "To be checked in the portal" }, []]);
     expect(await verifications(id)).toEqual([]);

@@ -29,7 +29,7 @@ export async function openArchive(archive: Blob): Promise<BundleFiles> {
 export async function checkArchive(archive: Blob, { key, witnesses, authorities }: Trust, progress: (share: number) => void): Promise<Outcome> {
   const trust = { key: key === null ? null : readKey(key, noteTypes.ed25519), witnesses: witnesses.map((one) => readKey(one, noteTypes.cosignature)), timestamp: authorities.trim() === "" ? null : checkpointTimestamp(readPemCertificates(authorities)) };
   const files = await openArchive(archive);
-  const report = await verifyBundle(counted(files, progress), { ...trust, sha256: sha256Here, sound: null, notHere: (path) => path === "index.html" });
+  const report = await verifyBundle(counted(files, progress), { ...trust, sha256: sha256Here, sound: null, packetsAlone: true, notHere: (path) => path === "index.html" });
   progress(1);
   const proved = report.statements.find(({ kind, about }) => kind === "holds" && about === "checkpoint")?.bytes;
   const index = await indexOf(files);

@@ -1,5 +1,6 @@
-import { Popover, PopoverSurface, PopoverTrigger } from "@fluentui/react-components";
 import type { Interaction, Verification } from "@earwitness/contract";
+import { useId, useRef } from "react";
+import { placePopover } from "../frame/place-popover.ts";
 import { useReader, useText } from "../text.ts";
 import { formatClock, formatDate } from "../time.ts";
 import { hasProof, icons, sentenceOf, stateOf } from "./seal-mark.tsx";
@@ -9,20 +10,22 @@ import s from "./seal.module.css";
 export function Seal({ call }: { call: { readonly mediaStatus: Interaction["mediaStatus"]; readonly verification: Verification | null } }) {
   const text = useText();
   const reader = useReader();
+  const id = useId();
+  const button = useRef<HTMLButtonElement>(null);
+  const surface = useRef<HTMLDivElement>(null);
   if (!hasProof(call)) return null;
   const { verification: last } = call;
   const state = stateOf(last);
   const when = last === null ? null : `${formatDate(last.at, reader)}, ${formatClock(last.at, reader)}`;
   return (
-    <Popover trapFocus positioning={{ position: "below", align: "start", overflowBoundaryPadding: 8 }}>
-      <PopoverTrigger disableButtonEnhancement>
-        <button type="button" className={s.seal} data-seal={state}>
-          {icons[state]}
-          <span>{text(`seal.${state}`)}</span>
-          {when !== null && <span className={s.when}>{when}</span>}
-        </button>
-      </PopoverTrigger>
-      <PopoverSurface className={s.surface} aria-label={text("seal.label")}>
+    <>
+      <button ref={button} type="button" className={s.seal} data-seal={state} popoverTarget={id}>
+        {icons[state]}
+        <span>{text(`seal.${state}`)}</span>
+        {when !== null && <span className={s.when}>{when}</span>}
+      </button>
+      {/* It scrolls, so the keyboard has to reach it. */}
+      <div ref={surface} id={id} popover="auto" role="dialog" tabIndex={0} className={s.surface} aria-label={text("seal.label")} onToggle={() => placePopover(button.current, surface.current)}>
         <p className={s.sentence}>{sentenceOf(last, text, reader)}</p>
         {last !== null && (
           <>
@@ -34,8 +37,8 @@ export function Seal({ call }: { call: { readonly mediaStatus: Interaction["medi
           </>
         )}
         {last === null && <p className={s.soft}>{text("seal.never.next")}</p>}
-      </PopoverSurface>
-    </Popover>
+      </div>
+    </>
   );
 }
 
