@@ -44,6 +44,10 @@ export function decide(trunk: PolicyTrunk, parties: readonly PolicyParty[]): Dec
   for (const party of excluded) reasons.push(`${party.address} is excluded from recording.`);
 
   const record = people.length > 0 || unknown.length > 0 || openEnded;
-  if (!record) reasons.unshift(`No party of the call is recorded on trunk “${trunk.name}”.`);
+  if (!record) {
+    const strangers = parties.filter((party) => party.person === null);
+    reasons.unshift(`No party of the call is recorded on trunk “${trunk.name}”.`);
+    for (const party of strangers) reasons.push(`${party.address} is nobody that the directory knows, and the trunk does not record strangers.`);
+  }
   return { record, reasons, ruleVersion, recordedPartyIds: [...people, ...unknown].map((party) => party.id) };
 }

@@ -75,7 +75,7 @@ function hasTag(to: string): boolean {
 
 /** Why, for the person who reads the trace at the other end (RFC 3261 §20.43). Codes: 305 media format, 399 anything else. */
 export function warning(code: 305 | 399, text: string): SipHeaderField {
-  return ["Warning", `${code} earwitness "${text.replace(/[^\x20-\x7e]|["\\]/g, " ")}"`];
+  return ["Warning", `${code} earwitness "${text.replace(/[“”"]/g, "'").replace(/[^\x20-\x7e]|\\/g, " ")}"`];
 }
 
 export const methodsKnown = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK"] as const;
