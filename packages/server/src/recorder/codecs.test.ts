@@ -86,7 +86,7 @@ describe.skipIf(ffmpegMissing() !== null)("from ffmpeg", () => {
     ["Opus", opus, ["-ar", "48000", "-c:a", "libopus", "-b:a", "32k"], 48_000],
   ] as const)("%s is recorded whole and heard as it was sent, from the pieces and after compaction", async (_, payload, encode, rate) => {
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([payload]), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([payload]), call.nowMs());
     const ffmpeg = spawn("ffmpeg", ["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=700:duration=3", ...encode, "-ac", "1", "-payload_type", String(payload.number), "-f", "rtp", `rtp://127.0.0.1:${ports.rtpPort}`], { stdio: "ignore" });
     await once(ffmpeg, "exit");
     await pause(100);
@@ -108,7 +108,7 @@ describe.skipIf(ffmpegMissing() !== null)("from ffmpeg", () => {
 
   test("reading in steps sounds like reading in one: a decoder that begins in the middle has caught up", async () => {
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([opus]), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([opus]), call.nowMs());
     const ffmpeg = spawn("ffmpeg", ["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=700:duration=3", "-ar", "48000", "-c:a", "libopus", "-ac", "1", "-payload_type", "96", "-f", "rtp", `rtp://127.0.0.1:${ports.rtpPort}`], { stdio: "ignore" });
     await once(ffmpeg, "exit");
     const summary = await pool.finish(call.recordingId, call.nowMs());
@@ -130,7 +130,7 @@ describe.skipIf(ffmpegMissing() !== null)("from ffmpeg", () => {
     const wide = Int16Array.from({ length: 16_000 }, (_, at) => Math.round(8_000 * Math.sin((2 * Math.PI * 900 * at) / 16_000)));
     const encoded = runTool("ffmpeg", ["-f", "s16le", "-ar", "16000", "-ac", "1", "-i", "pipe:0", "-c:a", "g722", "-f", "g722", "pipe:1"], new Uint8Array(wide.buffer));
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu, g722]), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu, g722]), call.nowMs());
     const stream = streamTo(ports);
     for (let index = 0; index < 100; index += 1) {
       const payload = index < 50 ? encodeG711("PCMU", tone(440, index * 160, 160)) : encoded.subarray((index - 50) * 160, (index - 49) * 160);
@@ -150,7 +150,7 @@ describe.skipIf(ffmpegMissing() !== null)("from ffmpeg", () => {
 
 test("Opus on a stream that began with G.711 is recorded, and heard at the rate it began with", async () => {
   const call = await open();
-  const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu]), 0);
+  const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu]), call.nowMs());
   const stream = streamTo(ports);
   for (let index = 0; index < 25; index += 1) await stream.send(index * 20, 0, index * 160, encodeG711("PCMU", tone(440, index * 160, 160)));
   expect(await pool.changeTrack(call.recordingId, 1, offer([opus]), call.nowMs())).toEqual(ports);
@@ -169,7 +169,7 @@ test("Opus on a stream that began with G.711 is recorded, and heard at the rate 
 
 test("bytes that are no Opus are kept, and never end the call", async () => {
   const call = await open();
-  const ports = await pool.addTrack(call.recordingId, 1, offer([opus]), 0);
+  const ports = await pool.addTrack(call.recordingId, 1, offer([opus]), call.nowMs());
   const stream = streamTo(ports);
   for (let index = 0; index < 60; index += 1) await stream.send(index * 10, 96, index * 960, randomBytes(1 + (index * 37) % 200));
   const summary = await pool.finish(call.recordingId, call.nowMs());
@@ -182,7 +182,7 @@ describe("keys that are pressed (RFC 4733)", () => {
 
   test("each once, at its time and as long as it was; repeated and lost packets change nothing, and no sound is missing", async () => {
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { keyPresses: [{ number: 101, clockRateHz: 8_000 }] }), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { keyPresses: [{ number: 101, clockRateHz: 8_000 }] }), call.nowMs());
     const stream = streamTo(ports);
     const speak = async (from: number, to: number) => {
       for (let index = from; index < to; index += 1) await stream.send(index * 20, 0, index * 160, encodeG711("PCMU", tone(440, index * 160, 160)));
@@ -212,7 +212,7 @@ describe("keys that are pressed (RFC 4733)", () => {
 
   test("events that are no keys, and packets too short to be one, are nothing", async () => {
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { keyPresses: [{ number: 101, clockRateHz: 8_000 }] }), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { keyPresses: [{ number: 101, clockRateHz: 8_000 }] }), call.nowMs());
     const stream = streamTo(ports);
     for (let index = 0; index < 20; index += 1) await stream.send(index * 20, 0, index * 160, encodeG711("PCMU", tone(440, index * 160, 160)));
     for (const payload of [event(200, true, 160), Uint8Array.of(5), Uint8Array.of(5, 0x80, 1), new Uint8Array(500)]) await stream.send(400, 101, 3_200, payload);
@@ -229,7 +229,7 @@ describe("silence that the sender leaves out on purpose", () => {
     ["with nothing in between", false],
   ])("%s is silence, neither loss nor missing media", async (_, noise) => {
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { comfortNoise: [13] }), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { comfortNoise: [13] }), call.nowMs());
     const stream = streamTo(ports);
     for (let index = 0; index < 50; index += 1) await stream.send(index * 20, 0, index * 160, encodeG711("PCMU", tone(440, index * 160, 160)));
     if (noise) for (let second = 1; second < 4; second += 1) await stream.send(second * 1_000, 13, second * 8_000, Uint8Array.of(60));
@@ -244,7 +244,7 @@ describe("silence that the sender leaves out on purpose", () => {
 
   test("a sender that is cut off is missing all the same", async () => {
     const call = await open();
-    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu]), 0);
+    const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu]), call.nowMs());
     const stream = streamTo(ports);
     for (let index = 0; index < 25; index += 1) await stream.send(index * 20, 0, index * 160, encodeG711("PCMU", tone(440, index * 160, 160)));
     stream.skip(150);
@@ -259,7 +259,7 @@ describe("silence that the sender leaves out on purpose", () => {
 test("RTP and RTCP on one port: reports come and go there, and no second port is taken", async () => {
   const call = await open();
   const { port } = sender.address();
-  const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { rtcpMux: true, remote: { address: "127.0.0.1", rtpPort: port, rtcpPort: port } }), 0);
+  const ports = await pool.addTrack(call.recordingId, 1, offer([pcmu], { rtcpMux: true, remote: { address: "127.0.0.1", rtpPort: port, rtcpPort: port } }), call.nowMs());
   expect(ports.rtcpPort).toBe(ports.rtpPort);
   const reports: { bytes: Buffer; from: number }[] = [];
   sender.on("message", (bytes, from) => reports.push({ bytes, from: from.port }));
