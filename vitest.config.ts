@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { nodeFlags } from "./scripts/node-flags.mjs";
 
 const database = ["packages/**/*.db.test.ts"];
 const sip = ["packages/**/*.sipp.test.ts", "tests/calls/**/*.test.ts"];
@@ -8,6 +9,7 @@ const browser = ["tests/browser/**/*.test.ts"];
 export default defineConfig({
   test: {
     reporters: ["default"],
+    execArgv: [...nodeFlags],
     maxWorkers: 2, // left alone it takes one on two cores, and most of what these tests do is wait
     projects: [
       { test: { name: "unit", include: ["packages/**/*.test.ts", "fuzz/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["**/node_modules/**", ...database, ...sip], testTimeout: 20_000, hookTimeout: 30_000 } },

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildPortal, dataDir, fail, install, modernNode, projectDir, run, say } from "./bootstrap.mjs";
+import { nodeFlags } from "./node-flags.mjs";
 
 const known = ["--no-sandbox", "--verbose", "--help"];
 const flags = process.argv.slice(2);
@@ -70,7 +71,7 @@ function makeDirectory(path) {
 }
 
 function start(name, file, stdio) {
-  const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(projectDir, file)], { cwd: projectDir, env, stdio: [...stdio, "ipc"] });
+  const child = spawn(node, [...nodeFlags, join(projectDir, file)], { cwd: projectDir, env, stdio: [...stdio, "ipc"] });
   children.add(child);
   child.on("exit", (code, signal) => {
     children.delete(child);

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Interaction, InteractionDetail, InteractionPage } from "@earwitness/contract";
 import { provision } from "../packages/sandbox/src/provision.ts";
+import { nodeFlags } from "../scripts/node-flags.mjs";
 
 const projectDir = resolve(import.meta.dirname, "..");
 
@@ -59,7 +60,7 @@ export async function startPlatform(env: Record<string, string> = {}, { beforeSt
 
   async function start(more: Record<string, string>): Promise<void> {
     logged = "";
-    const started = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(projectDir, "packages/server/src/main.ts")], {
+    const started = spawn(process.execPath, [...nodeFlags, join(projectDir, "packages/server/src/main.ts")], {
       cwd: projectDir,
       env: { ...cleanEnv(), ...base, ...more },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
