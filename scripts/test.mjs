@@ -30,6 +30,7 @@ const tools = [
 
 const missing = installTools();
 const notRun = [];
+const notRight = []; // what the end of the output says again, for whoever sees no more than that
 const counts = [];
 let failed = 0;
 
@@ -59,6 +60,7 @@ if (wants("browser")) {
   else await suite("browser", "browser");
 }
 
+if (notRight.length > 0) console.log(`\nFailed, unfinished or skipped\n${notRight.map((one) => `  ${one}`).join("\n")}`);
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
 console.log("\nTests by kind");
 for (const count of counts) console.log(`  ${count.name.padEnd(40)} ${String(count.passed).padStart(5)} passed  ${String(count.failed).padStart(3)} failed${count.skipped > 0 ? `  ${count.skipped} skipped` : ""}  ${(count.ms / 1000).toFixed(0)} s`);
@@ -74,7 +76,11 @@ async function check(name, ...commands) {
   say(`\n== ${name}`);
   const started = Date.now();
   let bad = 0;
-  for (const [command, ...args] of commands) if ((await run(command, args)) !== 0) bad += 1;
+  for (const [command, ...args] of commands) {
+    if ((await run(command, args)) === 0) continue;
+    bad += 1;
+    notRight.push(`${name}: ${args.join(" ")}`);
+  }
   failed += bad;
   counts.push({ name, passed: commands.length - bad, failed: bad, skipped: 0, ms: Date.now() - started });
 }
@@ -82,17 +88,19 @@ async function check(name, ...commands) {
 async function suite(project, name, env = {}) {
   say(`\n== ${name}`);
   const started = Date.now();
-  const report = join(projectDir, `test-results/${name.replace(/\W+/g, "-")}.json`);
+  const results = join(projectDir, `test-results/${name.replace(/\W+/g, "-")}.json`);
   mkdirSync(join(projectDir, "test-results"), { recursive: true });
-  rmSync(report, { force: true });
-  const code = await run(node, ["--disable-warning=ExperimentalWarning", join(projectDir, "node_modules/vitest/vitest.mjs"), "run", `--project=${project}`, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], {
-    env: { ...process.env, ...env },
+  rmSync(results, { force: true });
+  const code = await run(node, ["--disable-warning=ExperimentalWarning", join(projectDir, "node_modules/vitest/vitest.mjs"), "run", `--project=${project}`, "--reporter=default", `--reporter=${join(projectDir, "scripts/tally.mjs")}`], {
+    env: { ...process.env, ...env, EARWITNESS_TALLY: results },
   });
-  const result = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0 };
-  // A suite that fell over before its tests, or ran none, has failed however few tests say so.
-  const bad = Math.max(result.numFailedTests, code === 0 && result.numPassedTests > 0 ? 0 : 1);
-  failed += bad;
-  counts.push({ name, passed: result.numPassedTests, failed: bad, skipped: (result.numPendingTests ?? 0) + (result.numTodoTests ?? 0), ms: Date.now() - started });
+  const tally = existsSync(results) ? JSON.parse(readFileSync(results, "utf8")) : { passed: 0, failed: [], unfinished: [], skipped: [], errors: ["    It ended before it could say what it had done."] };
+  const wrong = [...tally.failed, ...tally.unfinished.map((test) => `did not end: ${test}`), ...tally.errors.map((error) => `outside of a test:\n${error}`)];
+  if (wrong.length === 0 && (code !== 0 || tally.passed === 0)) wrong.push(`ended with ${code}, and ${tally.passed} tests had passed`);
+  failed += wrong.length;
+  for (const one of wrong) notRight.push(`${name}: ${one}`);
+  for (const one of tally.skipped) notRight.push(`${name}: skipped: ${one}`);
+  counts.push({ name, passed: tally.passed, failed: wrong.length, skipped: tally.skipped.length, ms: Date.now() - started });
 }
 
 function skip(name, why) {
