@@ -9,6 +9,9 @@ export const projectDir = resolve(import.meta.dirname ?? new URL(".", import.met
 const stampFile = join(projectDir, "node_modules/.earwitness-installed");
 const oldestNode = [22, 18];
 
+/** TypeScript is stripped and compiled once, not by every process and thread again: quicker, and why else: docs/decisions/0019. */
+process.env.NODE_COMPILE_CACHE ??= join(projectDir, "node_modules/.cache/compiled");
+
 /** Installs the packages when they are missing or the lock file has changed. Needs nothing but Node and npm. */
 export function install() {
   const wanted = createHash("sha256").update(readFileSync(join(projectDir, "package-lock.json"))).digest("hex");

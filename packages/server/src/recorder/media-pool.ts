@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+// Held by this thread as long as the process lives: a thread that ends as the last one to hold it unloads its code too early, and the process falls.
+import "@evan/opus";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
 import { temporaryPrefix } from "#vault";
