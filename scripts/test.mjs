@@ -51,14 +51,11 @@ if (wants("database")) {
   }
 }
 if (wants("calls") || wants("browser")) buildPortal(node);
-if (wants("calls")) {
-  if (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg")) skip("calls", "no sipp or ffmpeg");
-  else await suite("calls", "calls (SIP, RTP, whole platform)");
-}
-if (wants("browser")) {
-  if (missing.some((tool) => tool.name === "Chromium")) skip("browser", "no Chromium");
-  else await suite("browser", "browser");
-}
+// Side by side: most of what these two do is wait, for audio to be spoken and for pages.
+await Promise.all([
+  wants("calls") && (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg") ? skip("calls", "no sipp or ffmpeg") : suite("calls", "calls (SIP, RTP, whole platform)")),
+  wants("browser") && (missing.some((tool) => tool.name === "Chromium") ? skip("browser", "no Chromium") : suite("browser", "browser")),
+]);
 
 if (notRight.length > 0) console.log(`\nFailed, unfinished or skipped\n${notRight.map((one) => `  ${one}`).join("\n")}`);
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
