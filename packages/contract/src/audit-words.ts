@@ -51,6 +51,9 @@ export const machineActions = [
 export const allActions = [...actions, ...machineActions] as const;
 export type Action = (typeof allActions)[number];
 
+/** What says something of a thing's content: by these a record is re-created as it stood. */
+export const changingActions = ["Add", "Modify", "Delete", "Disabled", "Interaction Opened", "Interaction Changed", "Interaction Released"] as const satisfies readonly Action[];
+
 /** MON-24, CON-42: the kind of thing it was done to. */
 export const items = [
   "Call",

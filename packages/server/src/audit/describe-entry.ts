@@ -41,7 +41,7 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Export: (entry) => (entry.subject === null ? `${entry.actorName} exported ${exported(entry)} to file` : was("exported")(entry)),
   Download: was("downloaded"),
   Play: (entry) => `${was("played")(entry)}${typeof entry.detail["track"] === "number" ? `, speaker ${entry.detail["track"]} alone` : ""}`,
-  Verify: (entry) => entry.item === "Log" ? verified(entry) : (entry.detail["result"] === undefined ? `${thing(entry)} was handed to ${entry.actorName} to be verified` : `${was("verified")(entry)}${means(entry.detail["means"])}: ${found[text(entry.detail["result"])] ?? text(entry.detail["result"])}`),
+  Verify: (entry) => (entry.item === "Log" ? installationVerified(entry) : callVerified(entry)),
   Monitor: (entry) => {
     if (entry.item !== "Interactions") return was("monitored")(entry);
     return entry.detail["stream"] === "closed" ? `${entry.actorName} stopped following interactions live, after ${duration(entry.detail["durationMs"])}` : `${entry.actorName} began to follow interactions live`;
@@ -69,7 +69,13 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Restored: (entry) => `${was("restored from a backup")(entry)}${typeof entry.detail["restoredTo"] === "string" ? `, as of ${moment(entry.detail["restoredTo"])}` : ""}`,
 };
 
-function verified(entry: Described): string {
+function callVerified(entry: Described): string {
+  const { result, means: by } = entry.detail;
+  if (result === undefined) return `${thing(entry)} was handed to ${entry.actorName} to be verified`;
+  return `${was("verified")(entry)}${means(by)}: ${found[text(result)] ?? text(result)}`;
+}
+
+function installationVerified(entry: Described): string {
   const { parts, differs, notChecked } = entry.detail;
   const what = Array.isArray(parts) ? `${thing(entry)} (${parts.map(text).join(", ")})` : thing(entry);
   const came = differs === undefined ? "" : differs === 0 && notChecked === 0 ? ": everything agrees" : `: ${count(differs)} differences, ${count(notChecked)} not checked`;

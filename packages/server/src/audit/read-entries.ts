@@ -2,7 +2,7 @@
 import type { AuditEntry } from "@earwitness/contract";
 import type { TenantTransaction } from "#db";
 import { isOperator } from "#evidence";
-import { isId, mintedAt } from "#ids";
+import { isId, momentsOf } from "#ids";
 import { descriptionOf, keyOf, type EvidenceRow } from "./find-entries.ts";
 import { formatEntryId } from "./entry-id.ts";
 
@@ -66,8 +66,7 @@ async function readThings(tx: TenantTransaction, rows: readonly EvidenceRow[]): 
   if (calls.length > 0) {
     // A recording that several people share leads to the first of their interactions.
     put("Call", "interaction", await tx.selectFrom("interaction_media").select(["interaction_id as id", "media_id as subject"]).where("media_id", "in", calls).orderBy("interaction_id", "desc").execute());
-    const minted = [...new Set(calls.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms));
-    put("Call", "interaction", await tx.selectFrom("interactions").select("interaction_id as id").where("minted_at", "in", minted).where("interaction_id", "in", calls).execute());
+    put("Call", "interaction", await tx.selectFrom("interactions").select("interaction_id as id").where("minted_at", "in", momentsOf(calls)).where("interaction_id", "in", calls).execute());
   }
   const isUuid = (text: string): boolean => uuidForm.test(text);
   const [users, trunks, groups] = [subjectsOf(rows, "User", isUuid), subjectsOf(rows, "Trunk", isUuid), subjectsOf(rows, "Group", isUuid)];

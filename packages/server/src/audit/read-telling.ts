@@ -1,15 +1,15 @@
 /** The entries that say what a thing was, held against the log. */
 import { sql } from "kysely";
-import type { RecordKind } from "@earwitness/contract";
+import { changingActions, type RecordKind } from "@earwitness/contract";
 import type { TenantTransaction } from "#db";
 import { intactRows, rowsOf } from "#evidence";
 import { formatEntryId } from "./entry-id.ts";
 import type { Telling } from "./record-as-of.ts";
-import { stepOf, tellingActions } from "./record-kinds.ts";
+import { stepOf } from "./record-kinds.ts";
 
 /** Null where no entry says anything of it. */
 export async function readTelling(tx: TenantTransaction, item: RecordKind, subject: string, at: Date): Promise<Telling | null> {
-  const own = await tx.selectFrom("evidence").select(["evidence_id", "recorded_at"]).where("subject", "=", subject).where("item", "=", item).where("action", "in", tellingActions).execute();
+  const own = await tx.selectFrom("evidence").select(["evidence_id", "recorded_at"]).where("subject", "=", subject).where("item", "=", item).where("action", "in", changingActions).execute();
   if (own.length === 0) return null;
   // A group that goes leaves its people: its own entry says who they were.
   const groups = item === "User" ? await tx.selectFrom("evidence").select("evidence_id").where("item", "=", "Group").where("action", "=", "Delete").where(sql<boolean>`detail -> 'was' -> 'people' ? ${subject}`).execute() : [];

@@ -42,9 +42,6 @@ export const kinds: Readonly<Record<RecordKind, Kind>> = {
 /** What of its detail an entry of a call says as it is, under the names that the fields have. */
 const ofCall = { name: "name", startedAt: "started_at", recordingId: "recording_id", mediaStatus: "media_status", releaseCause: "release_cause", participants: "participants", transferredBy: "transferred_by", transferredTo: "transferred_to" } as const;
 
-/** Actions that say something of content. */
-export const tellingActions = ["Add", "Modify", "Delete", "Disabled", "Interaction Opened", "Interaction Changed", "Interaction Released"] as const;
-
 type Detail = Readonly<Record<string, unknown>>;
 
 /** Rows are read as they are: what has another shape says nothing. */

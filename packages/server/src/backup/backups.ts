@@ -151,11 +151,11 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
     }
   })();
 
+  const behindMs = (): number => clock.now().getTime() - (archive.reading().completeAt ?? openedAt).getTime();
+
   function alarms(): string[] {
-    const { failure, completeAt } = archive.reading();
-    const isBehind = clock.now().getTime() - (completeAt ?? openedAt).getTime() > patienceMs;
     return [
-      ...(failure !== null || isBehind ? ["The database's log is not archived just now: see earwitness backup."] : []),
+      ...(archive.reading().failure !== null || behindMs() > patienceMs ? ["The database's log is not archived just now: see earwitness backup."] : []),
       ...(lastRun?.outcome.kind === "failed" ? ["The last backup of the database failed: see earwitness backup."] : []),
     ];
   }
@@ -164,9 +164,8 @@ export async function createBackups({ superuserUrl, databaseUrl, backupDir, ever
     const { failure, completeAt } = archive.reading();
     const now = clock.now().getTime();
     const found: string[] = [];
-    const behindMs = now - (completeAt ?? openedAt).getTime();
     if (failure !== null) found.push(`The database's log has not been archived since ${(completeAt ?? failure.since).toISOString()}: ${failure.message}`);
-    else if (behindMs > patienceMs) found.push(`The archive of the database's log is ${Math.round(behindMs / 1000)} s behind.`);
+    else if (behindMs() > patienceMs) found.push(`The archive of the database's log is ${Math.round(behindMs() / 1000)} s behind.`);
     if (newestBaseAt === null) {
       if (now - openedAt.getTime() > patienceMs && running === null) found.push("There is no base backup that leads to now.");
     } else if (now - newestBaseAt.getTime() > 2 * everyHours * 3_600_000) found.push(`The newest base backup is of ${newestBaseAt.toISOString()}.`);

@@ -1,4 +1,4 @@
-import type { Action } from "@earwitness/contract";
+import { changingActions } from "@earwitness/contract";
 import { sql } from "kysely";
 import { asEraser, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
@@ -11,8 +11,7 @@ export interface Erasing extends Pick<EvidenceEntry, "actor" | "occurredAt" | "n
   readonly reason: string;
 }
 
-/** What changes a thing, and is looked for when it is to be re-created as it stood. */
-const changes: ReadonlySet<string> = new Set<Action>(["Add", "Modify", "Delete", "Disabled", "Interaction Opened", "Interaction Changed", "Interaction Released"]);
+const changes: ReadonlySet<string> = new Set(changingActions);
 
 /** What an `Erase` row holds of each row that it erased: enough to hold the empty one against. */
 export type ErasedRow = readonly [place: number, evidenceId: string, recordedAt: string];

@@ -1,6 +1,6 @@
 import type { Principal } from "#access";
 import type { TenantTransaction } from "#db";
-import { isId, mintedAt } from "#ids";
+import { isId, momentsOf } from "#ids";
 import type { InteractionRow } from "./row.ts";
 import { maySee } from "./scope.ts";
 import { latestVerifications } from "./verifications.ts";
@@ -9,9 +9,7 @@ import { latestVerifications } from "./verifications.ts";
 export async function readRows(tx: TenantTransaction, principal: Principal, ids: readonly string[]): Promise<InteractionRow[]> {
   const known = ids.filter(isId);
   if (known.length === 0) return [];
-  // minted_at is read off the ids and names the partitions, so that a lookup by key does not touch all of them.
-  const minted = [...new Set(known.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms));
-  const rows = await tx.selectFrom("interactions").selectAll().where("minted_at", "in", minted).where("interaction_id", "in", known).execute();
+  const rows = await tx.selectFrom("interactions").selectAll().where("minted_at", "in", momentsOf(known)).where("interaction_id", "in", known).execute();
   const visible = rows.filter((row) => maySee(principal, row));
   const verifications = await latestVerifications(tx, visible.map((row) => row.interaction_id));
   const byId = new Map(visible.map((row) => [row.interaction_id, { ...row, verification: verifications.get(row.interaction_id) ?? null }]));

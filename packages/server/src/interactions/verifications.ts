@@ -1,7 +1,7 @@
 /** What is known of how an interaction stood against its proof. */
 import { sql, type Selectable } from "kysely";
 import { mostVerificationSentenceLength, mostVerificationSentences, type LastVerified, type Verification, type VerificationMeans, type VerificationResult } from "@earwitness/contract";
-import type { Database, TenantTransaction } from "#db";
+import { insertRows, type Database, type TenantTransaction } from "#db";
 import { append, type EvidenceEntry } from "#evidence";
 import { mintedAt, newUuid } from "#ids";
 
@@ -60,7 +60,7 @@ export async function keepVerification(tx: TenantTransaction, by: Pick<Verifier,
     checkpoint_size: checkpoint?.size ?? null,
     checkpoint_root: checkpoint === null ? null : Buffer.from(checkpoint.root),
   };
-  await tx.insertInto("verifications").values({ ...row, checked: JSON.stringify(row.checked), differing: JSON.stringify(row.differing) }).execute();
+  await insertRows(tx, "verifications", [row]);
   return toVerification(row);
 }
 

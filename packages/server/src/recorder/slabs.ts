@@ -22,16 +22,18 @@ export function createSlabs(): Slabs {
     put(...parts) {
       const length = parts.reduce((sum, part) => sum + part.length, 0);
       if (length > slabBytes) return Buffer.concat(parts, length);
-      if (filled.length === 0 || used + length > slabBytes) {
-        filled.push(spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes));
+      let slab = filled.at(-1);
+      if (slab === undefined || used + length > slabBytes) {
+        slab = spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
+        filled.push(slab);
         used = 0;
       }
       const from = used;
       for (const part of parts) {
-        filled.at(-1)!.set(part, used);
+        slab.set(part, used);
         used += part.length;
       }
-      return filled.at(-1)!.subarray(from, used);
+      return slab.subarray(from, used);
     },
     cut() {
       const mine = filled;

@@ -4,7 +4,7 @@
  */
 import { sql } from "kysely";
 import { insertRows, putRows, type TenantTransaction } from "#db";
-import { mintedAt } from "#ids";
+import { mintedAt, momentsOf } from "#ids";
 import type { Fact, InteractionChanged, InteractionState, RecordingFinalized, SpeakerAssigned } from "./facts.ts";
 import { partyText } from "./party-text.ts";
 import { writeObjects } from "./write-objects.ts";
@@ -78,8 +78,8 @@ async function writeSpeakers(tx: TenantTransaction, assigned: readonly SpeakerAs
 
 async function writeTracks(tx: TenantTransaction, finalized: readonly RecordingFinalized[]): Promise<void> {
   if (finalized.length === 0) return;
-  const minted = new Set(finalized.map(({ recordingId }) => mintedAt(recordingId).toISOString()));
-  await sql`delete from media_tracks where minted_at = any(${[...minted]}::timestamptz[]) and media_id = any(${finalized.map(({ recordingId }) => recordingId)}::text[])`.execute(tx);
+  const ids = finalized.map(({ recordingId }) => recordingId);
+  await sql`delete from media_tracks where minted_at = any(${momentsOf(ids)}::timestamptz[]) and media_id = any(${ids}::text[])`.execute(tx);
   const tracks = finalized.flatMap((fact) =>
     fact.tracks.map((track) => ({
       ...mediaKey(fact),

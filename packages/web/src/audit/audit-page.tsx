@@ -15,6 +15,7 @@ import { Title } from "../frame/title.tsx";
 import { isTyping } from "../keyboard.ts";
 import { ListSkeleton, ListTable, type Column } from "../list/table.tsx";
 import type { AuditSearch } from "../paths.ts";
+import { save } from "../proof/receive.ts";
 import { sessionQuery } from "../queries.ts";
 import { useReader, useText } from "../text.ts";
 import { formatAuditTime, formatZone } from "../time.ts";
@@ -236,15 +237,10 @@ function Selection({ label, more, onMore, onNone, wanted }: { label: string; mor
   const words = useProblemWords();
   const exporting = useMutation({
     mutationFn: () => api.exportAudit(wanted),
-    onSuccess({ file, name }) {
-      const url = URL.createObjectURL(file);
-      const link = Object.assign(document.createElement("a"), { href: url, download: name });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
-    },
+    onSuccess: ({ file, name }) => save(file, name),
   });
   return (
-    <div className={s.selection} role="status">
+    <div className={page.selection} role="status">
       <strong>{label}</strong>
       {more !== null && (
         <button type="button" className={page.clear} onClick={onMore}>

@@ -1,3 +1,4 @@
+import { changingActions } from "@earwitness/contract";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -30,7 +31,7 @@ export function History({ subject }: { subject: string }) {
 }
 
 /** After a look it stood as before it. */
-const changing: ReadonlySet<string> = new Set(["Add", "Modify", "Delete", "Interaction Opened", "Interaction Changed", "Interaction Released"]);
+const changing: ReadonlySet<string> = new Set(changingActions);
 
 function Entries({ subject }: { subject: string }) {
   const text = useText();

@@ -7,7 +7,7 @@ import { memo, type ReactElement } from "react";
 import type { MessageId } from "../messages/en.ts";
 import { isConference, otherParty, partyName, partyTip } from "../party.ts";
 import { pages } from "../paths.ts";
-import { SealMark } from "../proof/seal-mark.tsx";
+import { canBundle, SealMark } from "../proof/seal-mark.tsx";
 import { useReader, useText, type Text } from "../text.ts";
 import { formatClock, formatDate, formatMoment } from "../time.ts";
 import { GapsMark } from "./gaps-mark.tsx";
@@ -37,12 +37,9 @@ export interface RowProps {
   readonly onTick: (id: string, wanted: boolean) => void;
 }
 
-/** What still runs cannot be taken along. */
-export const canTick = ({ mediaStatus }: Pick<Interaction, "mediaStatus">): boolean => mediaStatus !== "Recording" && mediaStatus !== "Pending";
-
 function Tick({ row, current, ticked, onTick, label }: Pick<RowProps, "row" | "current" | "ticked" | "onTick"> & { label: string }) {
   const text = useText();
-  return <input type="checkbox" className={s.tick} checked={ticked === true} disabled={!canTick(row)} tabIndex={current ? 0 : -1} aria-label={text("bundle.tick", { row: label })} onChange={({ target }) => onTick(row.id, target.checked)} />;
+  return <input type="checkbox" className={s.tick} checked={ticked === true} disabled={!canBundle(row)} tabIndex={current ? 0 : -1} aria-label={text("bundle.tick", { row: label })} onChange={({ target }) => onTick(row.id, target.checked)} />;
 }
 
 function useRowLabel(row: Row): string {

@@ -3,8 +3,9 @@ import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "re
 import { TipRegion } from "../frame/tip.tsx";
 import { isTyping } from "../keyboard.ts";
 import { useMedia } from "../media.ts";
+import { canBundle } from "../proof/seal-mark.tsx";
 import { useText } from "../text.ts";
-import { canTick, CardRow, columns, TableRow } from "./row.tsx";
+import { CardRow, columns, TableRow } from "./row.tsx";
 import r from "./row.module.css";
 import type { Row } from "./rows.ts";
 import s from "./table.module.css";
@@ -51,7 +52,7 @@ export interface Ticks {
 
 export function InteractionTable({ ticks, ...props }: Pick<TableProps<Row>, "name" | "rows" | "total" | "hasMore" | "onNeedMore" | "onRest" | "footer" | "pill"> & { readonly ticks: Ticks | null }) {
   const text = useText();
-  const tickable = ticks === null ? [] : props.rows.filter(canTick);
+  const tickable = ticks === null ? [] : props.rows.filter(canBundle);
   const head = ticks !== null && <input type="checkbox" className={r.tick} checked={tickable.length > 0 && tickable.every(({ id }) => ticks.ticked.has(id))} disabled={tickable.length === 0} aria-label={text("bundle.tickAll")} onChange={({ target }) => ticks.onTickAll(target.checked)} />;
   const facts = useInteractionColumns();
   const shown: readonly Column[] = ticks === null ? facts : [{ key: "tick", label: text("list.column.tick"), head }, ...facts];

@@ -16,11 +16,11 @@ import { isTyping } from "../keyboard.ts";
 import { SearchField, StatusFilter } from "../list/filters.tsx";
 import { rememberList } from "../list/neighbors.ts";
 import { applyLive, flatten, insertArrivals, seen, totalOf, type Row, type RowPage } from "../list/rows.ts";
-import { canTick } from "../list/row.tsx";
 import { isStatus } from "../list/status.tsx";
 import { InteractionTable, TableSkeleton } from "../list/table.tsx";
 import { useLiveEvents, useLiveState } from "../live.ts";
 import type { ListSearch } from "../paths.ts";
+import { canBundle } from "../proof/seal-mark.tsx";
 import { filterOf, interactionsKey, interactionsQuery, sessionQuery } from "../queries.ts";
 import { useReader, useText } from "../text.ts";
 import { formatZone } from "../time.ts";
@@ -70,7 +70,7 @@ export function InteractionsPage() {
       }),
     [],
   );
-  const onTickAll = (wanted: boolean) => setTicked(wanted ? new Set(rows.filter(canTick).map(({ id }) => id)) : nothing);
+  const onTickAll = (wanted: boolean) => setTicked(wanted ? new Set(rows.filter(canBundle).map(({ id }) => id)) : nothing);
   const ticks = session.permissions.includes("evidence.export") ? { ticked, onTick, onTickAll } : null;
   useTickKey(ticks !== null, rows, ticked, onTick);
 
@@ -199,7 +199,7 @@ function useTickKey(enabled: boolean, rows: readonly Row[], ticked: ReadonlySet<
       if (event.key !== "x" || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
       const id = document.activeElement?.closest("[role=row]")?.querySelector<HTMLElement>("[data-row-link]")?.dataset["rowLink"];
       const row = rows.find((one) => one.id === id);
-      if (row === undefined || !canTick(row)) return;
+      if (row === undefined || !canBundle(row)) return;
       event.preventDefault();
       onTick(row.id, !ticked.has(row.id));
     };

@@ -6,7 +6,7 @@ import { lazy, Suspense, useState } from "react";
 import type { Interaction } from "@earwitness/contract";
 import { sessionQuery } from "../queries.ts";
 import { useText } from "../text.ts";
-import { hasProof } from "./seal-mark.tsx";
+import { canBundle, hasProof } from "./seal-mark.tsx";
 import s from "./actions.module.css";
 
 // Most people come to listen; what checks comes when somebody wants to check.
@@ -20,7 +20,7 @@ export function ProofActions({ call }: { call: Pick<Interaction, "id" | "mediaSt
   const [open, setOpen] = useState<"verify" | "bundle" | null>(null);
   const may = (permission: string): boolean => session.permissions.includes(permission);
   const mayVerify = hasProof(call) && may("recording.listen") && may("evidence.read");
-  const mayExport = may("evidence.export") && call.mediaStatus !== "Recording" && call.mediaStatus !== "Pending";
+  const mayExport = may("evidence.export") && canBundle(call);
   if (!mayVerify && !mayExport) return null;
   const close = () => setOpen(null);
   return (

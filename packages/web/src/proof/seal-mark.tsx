@@ -20,6 +20,9 @@ export const icons: Readonly<Record<State, ReactElement>> = {
 /** There is something to verify where there is something to play. */
 export const hasProof = ({ mediaStatus }: Pick<Interaction, "mediaStatus">): boolean => mediaStatus === "Available";
 
+/** A bundle can be made of what is over, also where nothing was recorded. */
+export const canBundle = ({ mediaStatus }: Pick<Interaction, "mediaStatus">): boolean => mediaStatus !== "Recording" && mediaStatus !== "Pending";
+
 export const stateOf = (last: LastVerified | null): State => last?.result ?? "never";
 
 export function sentenceOf(last: LastVerified | null, text: Text, reader: Reader): string {

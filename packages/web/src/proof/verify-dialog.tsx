@@ -1,7 +1,4 @@
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, ProgressBar } from "@fluentui/react-components";
-import { CertificateRegular } from "@fluentui/react-icons/svg/certificate";
-import { ShieldErrorRegular } from "@fluentui/react-icons/svg/shield-error";
-import { ShieldQuestionRegular } from "@fluentui/react-icons/svg/shield-question";
 import { WarningRegular } from "@fluentui/react-icons/svg/warning";
 import { useEffect, useRef } from "react";
 import { useText } from "../text.ts";
@@ -9,6 +6,7 @@ import { findingOf } from "./finding.ts";
 import { Hear } from "./hear.tsx";
 import { KeyShown, OwnKeys } from "./keys.tsx";
 import { Report } from "./report.tsx";
+import { icons } from "./seal-mark.tsx";
 import { formatBytes } from "./size.ts";
 import { useCheck, type Check } from "./use-check.ts";
 import s from "./verify.module.css";
@@ -94,15 +92,13 @@ export function Bar({ label, share }: { label: string; share?: number }) {
   );
 }
 
-const verdictIcons = { holds: <CertificateRegular />, differs: <ShieldErrorRegular />, incomplete: <ShieldQuestionRegular /> };
-
 function Verdict({ check: { outcome } }: { check: Extract<Check, { phase: "done" }> }) {
   const text = useText();
   const { result } = findingOf(outcome, "");
   const count = outcome.report.statements.filter(({ kind }) => kind === "not checked").length;
   return (
     <p className={s.verdict} data-result={result}>
-      {verdictIcons[result]}
+      {icons[result]}
       <span>
         <strong>{text(`verify.${result}`)}</strong> {text("verify.open", { count })}
       </span>
