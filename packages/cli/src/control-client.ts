@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Problem } from "@earwitness/contract";
-import { controlSocketPath } from "@earwitness/contract/control";
+import { controlSocketPath } from "@earwitness/contract/places";
 
 /** Something that the user is told in one sentence. */
 export class Failure extends Error {

@@ -4,9 +4,9 @@ import { chmod, link, mkdir, open, readFile, rename, unlink } from "node:fs/prom
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { Decrypter, Encrypter } from "age-encryption";
 import type { Command } from "commander";
-import { actsDir, type InstallationAct, type KeyExport, type KeyFile } from "@earwitness/contract/control";
+import type { InstallationAct, KeyExport, KeyFile } from "@earwitness/contract/control";
+import { actsDir } from "@earwitness/contract/places";
 import { Failure, type ControlClient } from "./control-client.ts";
 
 const shortestPassphrase = 12;
@@ -34,6 +34,7 @@ export function addKeys(program: Command, server: ControlClient, dataDir: string
     .option("--passphrase-file <file>", "whose first line is the passphrase; without it, the terminal is asked")
     .action(async ({ to, recipient, passphraseFile }: ExportOptions) => {
       if (recipient.length > 0 && passphraseFile !== undefined) throw new Failure("a file is for recipients or for a passphrase, not for both", 2);
+      const { Encrypter } = await import("age-encryption"); // when keys are asked for: it is large
       const encrypter = new Encrypter();
       for (const one of recipient) {
         try {
@@ -153,6 +154,7 @@ async function readOr(path: string): Promise<Buffer> {
 }
 
 async function decrypt(file: Uint8Array, { identityFile, passphraseFile }: ImportOptions): Promise<string> {
+  const { Decrypter } = await import("age-encryption");
   const decrypter = new Decrypter();
   if (identityFile !== undefined) {
     const identities = (await readOr(identityFile)).toString("utf8").split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));

@@ -1,25 +1,8 @@
 /**
- * What the command line and the server on the same machine say to each other, and where they meet: HTTP over a unix socket
- * that only the server's own user may open.
+ * What the command line and the server on the same machine say to each other: HTTP over a unix socket that only the server's own
+ * user may open (places.ts says where).
  */
-import { createHash } from "node:crypto";
-import { tmpdir, userInfo } from "node:os";
-import { join, resolve } from "node:path";
 import { Type, type Static } from "typebox";
-
-/** Longest path that fits into sockaddr_un everywhere: 104 bytes on macOS, 108 on Linux, one of them the final zero. */
-const longestSocketPath = 103;
-
-/**
- * Where the control socket of the server with this data directory is. A path too long for a socket address becomes a short
- * one in the temporary directory, in a directory of the user's own, derived from the long one so that both sides find it.
- */
-export function controlSocketPath(dataDir: string, temporaryDir: string = tmpdir()): string {
-  const path = join(resolve(dataDir), "run", "control.sock");
-  if (Buffer.byteLength(path) <= longestSocketPath) return path;
-  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
-  return join(temporaryDir, `earwitness-${userInfo().uid}`, `${digest}.sock`);
-}
 
 const slug = Type.String({ pattern: "^[a-z0-9][a-z0-9-]{0,62}$", description: "Short name of the tenant, as in addresses." });
 /** What people type as a name; control characters are none of it. */
@@ -201,6 +184,3 @@ export const InstallationAct = Type.Object(
   { title: "InstallationAct", additionalProperties: false },
 );
 export type InstallationAct = Static<typeof InstallationAct>;
-
-/** Where such files lie in a data directory. */
-export const actsDir = (dataDir: string): string => join(dataDir, "acts");

@@ -2,7 +2,8 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { controlSocketPath, type BackupFinding } from "@earwitness/contract/control";
+import type { BackupFinding } from "@earwitness/contract/control";
+import { controlSocketPath } from "@earwitness/contract/places";
 import { formatVkey } from "@earwitness/verify";
 import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
 import { auditRoutes } from "#audit";

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { actsDir } from "@earwitness/contract/control";
+import { actsDir } from "@earwitness/contract/places";
 import { withTenant } from "#db";
 import { createLog } from "#log";
 import { createActWriter, leaveAct } from "./installation-acts.ts";
