@@ -31,6 +31,7 @@ export const meanings = {
   LOG_MISSING: { verdict: "differs", means: "The database has no log of the tenant, and there was one: it was deleted, or the database was set back.", todo: fromBackup },
   LOG_SET_BACK: { verdict: "differs", means: "The log is shorter than one that was signed or kept before: the database was set back to an earlier copy, or cut.", todo: "If you restored a backup, earwitness log resume says so for good. Otherwise: " + fromBackup },
   LOG_REWRITTEN: { verdict: "differs", means: "The log is another one than this node signed: it was rewritten, or comes from another copy.", todo: fromBackup },
+  LOG_RENAMED: { verdict: "differs", means: "The database has a name for the log that is no name of a log: it was changed.", todo: fromBackup },
   HEAD_FORGED: { verdict: "differs", means: "A head of the log is not signed by the log's key, or says something else than the database beside it.", todo: fromBackup },
   HEAD_DIFFERS: { verdict: "differs", means: "The tiles do not make up the signed head: hashes of the log were changed.", todo: fromBackup },
   TILE_MISSING: { verdict: "differs", means: "Hashes of the log are gone; what rests on them cannot be proved.", todo: fromBackup },
@@ -60,6 +61,8 @@ export const meanings = {
   SECOND_ALTERED: { verdict: "differs", means: "This second of sound is not what was sealed: its bytes were changed, moved or cut. Every other second keeps its proof.", todo: storeBackup },
   PIECE_UNREADABLE: { verdict: "differs", means: "The piece's index does not authenticate: nothing in it can be relied on.", todo: storeBackup },
   TRACK_DIFFERS: { verdict: "differs", means: "The seconds in the store do not make up the track's root in the manifest: some are missing, added or of another recording.", todo: storeBackup },
+  FILE_UNREADABLE: { verdict: "differs", means: "The disk does not give the file, or what lies in its place is none.", todo: "See what the machine says of its disk. " + storeBackup },
+  KEY_ALTERED: { verdict: "differs", means: "A recording's data key is in the keystore and is not the one that was sealed there: its file was changed. Nothing under it can be read.", todo: "Move the file away; earwitness restore-keystore puts missing keys back (docs/operate/backup.md)." },
   KEY_MISSING: { verdict: "differs", means: "A recording's data key is not in the keystore, and no row says that it was destroyed: nothing under it can be read.", todo: "earwitness restore-keystore puts missing keys back (docs/operate/backup.md)." },
   DESTROYED: { verdict: "note", means: "A recording that was deleted, with a row that says who and why; its sound is gone on purpose.", todo: "Nothing." },
   LIES_ELSEWHERE: { verdict: "not checked", means: "Another node recorded this, and its files or keys are not here.", todo: "Check on that node: --only media,manifests." },
@@ -71,6 +74,8 @@ export const meanings = {
   FACTS_DIFFER: { verdict: "differs", means: "The database says something else about a call than was sealed when it ended.", todo: fromBackup },
   INTERACTION_MISSING: { verdict: "differs", means: "The log knows an interaction that the database does not have: its row was deleted.", todo: fromBackup },
   INTERACTION_ADDED: { verdict: "differs", means: "The database ties an interaction to a recording whose manifest does not know it, or has one that no row of evidence opened.", todo: fromBackup },
+  ID_NOT_OURS: { verdict: "differs", means: "A recording or an interaction has an id that Earwitness never gives: it was made up, or its id was changed. Nothing else of it was checked.", todo: fromBackup },
+  VALUE_NOT_OURS: { verdict: "differs", means: "The database holds a value that Earwitness never writes and cannot even read: somebody else wrote it. What else is wrong there was not checked.", todo: fromBackup },
   RECORDING_MISSING: { verdict: "differs", means: "The log knows a finished recording that the database does not have, or not as finished.", todo: fromBackup },
 } as const satisfies Readonly<Record<string, Meaning>>;
 

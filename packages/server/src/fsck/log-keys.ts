@@ -1,10 +1,12 @@
 /** Which keys speak for which heads of a log, as far as its hand-overs and what is trusted lead. */
-import { followHandovers, formatVkey, keysFor, Malformed, parseVkey, type KeyPeriod } from "@earwitness/verify";
+import { sql } from "kysely";
+import { followHandovers, formatVkey, keysFor, Malformed, noteKey, noteTypes, parseVkey, type KeyPeriod } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { messageOf } from "#errors";
 import { createLogSigner, rowsOf } from "#evidence";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
 import type { Finding } from "./finding.ts";
+import { fieldOf } from "./stored-value.ts";
 
 export interface LogKeys {
   /** Vkeys that may have signed a head of this size. */
@@ -22,12 +24,13 @@ export async function readLogKeys({ db, seeds, trusted }: Checking, tenant: Chec
   const finding = finder("log", tenant);
   const findings: Finding[] = [];
   const { keys, admitted } = await withTenant(db, tenant.tenantId, async (tx) => ({
-    keys: await tx.selectFrom("log_keys").select(["vkey", "from_size", "handover"]).orderBy("from_size").orderBy("created_at").execute(),
+    keys: await tx.selectFrom("log_keys").select(["vkey", sql<number>`least(from_size, ${Number.MAX_SAFE_INTEGER})`.as("from_size"), "handover"]).orderBy("log_keys.from_size").orderBy("created_at").execute(),
     // Rows that say that a key was lost, and which one the log goes on with.
-    admitted: (await rowsOf(tx, { subject: tenant.tenantId })).flatMap(({ row }) => (row.action === "Modify" && row.item === "Log" ? [detailText(row.detail, "vkey")] : [])),
+    admitted: (await rowsOf(tx, { subject: tenant.tenantId })).flatMap(({ row }) => (row.action === "Modify" && row.item === "Log" ? [textOf(fieldOf(row.detail, "vkey"))] : [])),
   }));
 
-  const own = new Set((await seeds.read(tenant.tenantId)).map((seed) => createLogSigner(origin, seed).vkey));
+  const own = new Set((await seeds.read(tenant.tenantId)).flatMap((seed) => vkeyOf(origin, seed) ?? []));
+  if (!isLogName(origin)) findings.push(finding("LOG_RENAMED", "log", `The database says that the log is named ${JSON.stringify(origin)}.`));
   const given = trusted.filter(({ name }) => name === origin).map(formatVkey);
   const anchors = given.length > 0 ? given : own.size > 0 ? [...own] : null;
 
@@ -47,7 +50,7 @@ export async function readLogKeys({ db, seeds, trusted }: Checking, tenant: Chec
       const followed = await followHandovers(parseVkey(stretch.at(-1)!.vkey), stretch.flatMap(({ handover }, index) => (index === 0 || handover === null ? [] : [handover])));
       periods.push(...followed.map((period, index) => ({ ...period, fromSize: Math.max(period.fromSize, first!.from_size), toSize: period.toSize ?? (index === followed.length - 1 ? (next?.from_size ?? null) : null) })));
     } catch (error) {
-      if (!(error instanceof Malformed)) throw error;
+      if (!(error instanceof Malformed) && !(error instanceof RangeError) && !(error instanceof TypeError)) throw error;
       findings.push(finding("HANDOVER_BROKEN", `keys from ${first!.from_size}`, `${messageOf(error)}.`));
     }
   }
@@ -61,7 +64,17 @@ export async function readLogKeys({ db, seeds, trusted }: Checking, tenant: Chec
   return { keysAt: (size) => keysFor(periods, size).map(formatVkey), findings };
 }
 
-function detailText(detail: unknown, name: string): string {
-  const value = typeof detail === "object" && detail !== null ? (detail as Record<string, unknown>)[name] : null;
-  return typeof value === "string" ? value : "";
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** A name that cannot be one of a log has no keys. */
+const vkeyOf = (origin: string, seed: Uint8Array): string | null => (isLogName(origin) ? createLogSigner(origin, seed).vkey : null);
+
+function isLogName(origin: string): boolean {
+  try {
+    noteKey(origin, noteTypes.ed25519, new Uint8Array(32));
+    return true;
+  } catch (error) {
+    if (error instanceof Malformed) return false;
+    throw error;
+  }
 }

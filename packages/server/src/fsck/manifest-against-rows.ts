@@ -1,11 +1,13 @@
 /** What was sealed of a call when it ended, against the log's row that says so and against what the database tells of it today. */
-import { canonicalJson, type Manifest, type ManifestGap, type ManifestInteraction } from "@earwitness/verify";
+import type { Manifest, ManifestInteraction } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { checkRows, type StoredRow } from "#evidence";
+import { mintedAt } from "#ids";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
 import type { Finding } from "./finding.ts";
 import { said, type InteractionRow, type PartRow, type StoredRecording, type TrackRow } from "./recording-as-stored.ts";
 import type { Manifests } from "./sealed-manifest.ts";
+import { fieldOf, momentText, valueText } from "./stored-value.ts";
 
 export async function manifestAgainstRows(checking: Checking, tenant: CheckedTenant, recording: StoredRecording, { first, derivations }: Manifests): Promise<Finding[]> {
   const { media, evidence } = recording;
@@ -16,7 +18,7 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
   const known = media.manifest_sha256?.toString("hex") ?? null;
 
   const finished = evidence.filter(({ row }) => row.action === "Recording Finalized");
-  if (finished.length === 0) findings.push((await mayBeErased(checking, tenant, media.started_at)) ? finding("MANIFEST_MAYBE_ERASED", where, "No row of evidence says that it was finished, and rows since its beginning were erased.") : finding("MANIFEST_NOT_IN_LOG", where, "No row of evidence says that it was finished."));
+  if (finished.length === 0) findings.push((await mayBeErased(checking, tenant, mintedAt(media.media_id))) ? finding("MANIFEST_MAYBE_ERASED", where, "No row of evidence says that it was finished, and rows since its beginning were erased.") : finding("MANIFEST_NOT_IN_LOG", where, "No row of evidence says that it was finished."));
   // A row in this answer is only as good as its place: what it says of the manifest is believed where it is the one that was committed to.
   for (const { treeIndex, row } of finished) {
     if (treeIndex === null) continue;
@@ -31,7 +33,8 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
     const differing = factsThatDiffer(recording, manifest);
     if (differing.length > 0) findings.push(finding("FACTS_DIFFER", where, `${differing.join("; ")}.`));
     findings.push(...partsThatDiffer(recording, manifest));
-  } else if (first.kind === "damaged") findings.push(finding("MANIFEST_ALTERED", where, `The manifest cannot be read: ${first.why}.`));
+  } else if (first.kind === "damaged key") findings.push(finding("KEY_ALTERED", where, `${first.why}.`));
+  else if (first.kind === "damaged") findings.push(finding("MANIFEST_ALTERED", where, `The manifest cannot be read: ${first.why}.`));
   else if (isElsewhere && first.object !== null) findings.push(finding("LIES_ELSEWHERE", where, `Its manifest cannot be opened here: ${first.why}; node ${media.node_id} recorded it.`));
   else findings.push(finding(first.kind === "missing key" ? "KEY_MISSING" : "OBJECT_MISSING", `${where}, its manifest`, `${first.why}.`));
 
@@ -45,14 +48,15 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
       if (!compacted.some((row) => said(row, "manifestSha256") === one.sha256)) findings.push(finding("DERIVATION_DIFFERS", at, "No row of evidence knows this derivation."));
       else if (derivedFrom !== known || tenantId !== tenant.tenantId || recordingId !== media.media_id) findings.push(finding("DERIVATION_DIFFERS", at, "It was derived from another recording."));
       else if (first.kind === "opened" && [...sources].some(([name, digest]) => first.value.pieces.get(name) !== digest)) findings.push(finding("DERIVATION_DIFFERS", at, "It was derived from a piece that the manifest does not name."));
-    } else if (one.kind === "damaged") findings.push(finding("DERIVATION_DIFFERS", at, `It cannot be read: ${one.why}.`));
+    } else if (one.kind === "damaged key") findings.push(finding("KEY_ALTERED", at, `${one.why}.`));
+    else if (one.kind === "damaged") findings.push(finding("DERIVATION_DIFFERS", at, `It cannot be read: ${one.why}.`));
   }
   const unread = derivations.some(({ kind }) => kind !== "opened");
   for (const row of compacted) if (!unread && !here.has(String(said(row, "manifestSha256")))) findings.push(finding("DERIVATION_DIFFERS", where, `${placeOf(row)} says that a copy was made, whose manifest the database does not name.`));
   return findings;
 
-  function partsThatDiffer({ parts, interactions }: StoredRecording, manifest: Manifest): Finding[] {
-    const differing: Finding[] = [];
+  function partsThatDiffer({ parts, strangeParts, interactions }: StoredRecording, manifest: Manifest): Finding[] {
+    const differing: Finding[] = strangeParts.map((id) => finding("INTERACTION_ADDED", `interaction ${JSON.stringify(id)} of ${where}`, "The database ties it to this recording, and it is no id of an interaction."));
     for (const part of manifest.interactions) {
       const row = interactions.get(part.interactionId);
       const link = parts.find(({ interaction_id }) => interaction_id === part.interactionId);
@@ -73,11 +77,10 @@ const placeOf = ({ treeIndex, row }: StoredRow): string => (treeIndex === null ?
 
 /** One fact, as both say it; null where they agree. */
 function fact(name: string, database: unknown, manifest: unknown): string | null {
-  const [here, sealed] = [shown(database), shown(manifest)];
+  const [here, sealed] = [valueText(database), valueText(manifest)];
   return here === sealed ? null : `${name}: the database says ${short(here)}, the manifest ${short(sealed)}`;
 }
 
-const shown = (value: unknown): string => (typeof value === "string" ? value : value instanceof Date ? value.toISOString() : canonicalJson(value));
 const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
 
 const isDifferent = (text: string | null): text is string => text !== null;
@@ -86,8 +89,8 @@ function factsThatDiffer({ media, tracks }: StoredRecording, manifest: Manifest)
   const facts = [
     fact("recording", media.media_id, manifest.recordingId),
     fact("tenant", media.tenant_id, manifest.tenantId),
-    fact("start", media.started_at, manifest.startedAt),
-    fact("end", media.ended_at ?? "none", new Date(Date.parse(manifest.startedAt) + manifest.durationMs)),
+    fact("start", momentText(media.started_at), manifest.startedAt),
+    fact("end", momentText(media.ended_at), new Date(Date.parse(manifest.startedAt) + manifest.durationMs)),
     fact("length in ms", media.duration_ms, manifest.durationMs),
     fact("how it ended", media.end_reason ?? "", manifest.endReason),
     fact("recovered", media.recovered, manifest.recovered),
@@ -102,20 +105,23 @@ function factsThatDiffer({ media, tracks }: StoredRecording, manifest: Manifest)
       fact(of("stream"), row.source_track, sealed.sourceTrack),
       fact(of("span"), [row.from_ms, row.to_ms, row.offset_ms, row.duration_ms], [sealed.fromMs, sealed.toMs, sealed.offsetMs, sealed.durationMs]),
       fact(of("speech"), row.speech, sealed.speech),
-      fact(of("gaps"), row.gaps.map(plainGap), sealed.gaps.map(plainGap)),
+      fact(of("gaps"), plainGaps(row.gaps), plainGaps(sealed.gaps)),
     );
   }
   return facts.filter(isDifferent);
 }
 
 const speakerOf = (row: TrackRow): unknown => [row.participant_name, row.participant_aor];
-const plainGap = ({ fromMs, toMs, reason }: ManifestGap): ManifestGap => ({ fromMs, toMs, reason });
+/** What the manifest's reader knows of gaps and people; of a list that is none, all that is there. */
+const plainGaps = (gaps: unknown): unknown => plain(gaps, ["fromMs", "toMs", "reason"]);
+const plainPeople = (people: unknown): unknown => plain(people, ["name", "address"]);
+const plain = (list: unknown, names: readonly string[]): unknown => (Array.isArray(list) ? list.map((one) => names.map((name) => fieldOf(one, name) ?? null)) : list);
 
 function interactionThatDiffers(sealed: ManifestInteraction, row: InteractionRow, part: PartRow): string[] {
   return [
     fact("part of the recording", [part.from_ms, part.to_ms], [sealed.fromMs, sealed.toMs]),
     fact("recorded person", [row.user_name, row.user_address], [sealed.user.name ?? sealed.user.address, sealed.user.address]),
-    fact("people", row.participants.map(({ name, address }) => ({ name, address })), sealed.participants.map(({ name, address }) => ({ name, address }))),
+    fact("people", plainPeople(row.participants), plainPeople(sealed.participants)),
   ].filter(isDifferent);
 }
 

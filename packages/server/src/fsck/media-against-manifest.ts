@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { toHex } from "@earwitness/verify";
 import { checkPieces, isKnownUnreadable } from "#recorder";
-import { KeyMissing, ObjectMissing, type Vault } from "#vault";
+import { KeyMissing, NotAuthentic, ObjectMissing, type Vault } from "#vault";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
 import type { Finding } from "./finding.ts";
 import { readable, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
@@ -18,11 +18,14 @@ const namedSeconds = 20;
 const readBytes = 1024 * 1024;
 
 export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: CheckedTenant, recording: StoredRecording, { first, derivations }: Manifests): Promise<MediaChecked> {
-  const { media, objects } = recording;
+  const { media, objects, strangeNames, misnamed } = recording;
   const finding = finder("media", tenant);
   const where = `recording ${media.media_id}`;
   const isElsewhere = media.node_id !== nodeId;
-  const findings: Finding[] = [];
+  const findings: Finding[] = [
+    ...strangeNames.map((name) => finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database names ${JSON.stringify(name)}, and Earwitness names no file of this recording so.`)),
+    ...misnamed.map(({ object_name, kind, seq, key_id }) => finding("OBJECT_ROW_ALTERED", `${where}, ${object_name}`, `The database says ${kind} ${seq} under the key ${JSON.stringify(key_id)} of ${object_name}, whose name says otherwise.`)),
+  ];
   let bytes = 0;
 
   const manifest = first.kind === "opened" ? first.value : null;
@@ -43,8 +46,9 @@ export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: 
       else if (root !== undefined && toHex(root.root) !== source.merkleRoot) findings.push(finding("TRACK_DIFFERS", `${where}, track ${source.track}`, `Its seconds lead to ${toHex(root.root)}, and the manifest says ${source.merkleRoot}.`));
     }
   } catch (error) {
-    if (!(error instanceof KeyMissing)) throw error;
-    findings.push(isElsewhere ? finding("LIES_ELSEWHERE", where, `Its data key is not in this node's keystore; node ${media.node_id} recorded it.`) : finding("KEY_MISSING", where, `${error.message}.`));
+    if (error instanceof NotAuthentic) findings.push(finding("KEY_ALTERED", where, `${error.message}.`));
+    else if (!(error instanceof KeyMissing)) throw error;
+    else findings.push(isElsewhere ? finding("LIES_ELSEWHERE", where, `Its data key is not in this node's keystore; node ${media.node_id} recorded it.`) : finding("KEY_MISSING", where, `${error.message}.`));
   }
 
   for (const object of objects) {
