@@ -10,6 +10,7 @@ import { verdictOf, type Finding, type Part, type Verdict } from "./finding.ts";
 import { interactionsAgainstLog } from "./interactions-against-log.ts";
 import { logAgainstCheckpoints } from "./log-against-checkpoints.ts";
 import { logAgainstInteractions } from "./log-against-interactions.ts";
+import { countCheckpoints } from "./counted-checkpoints.ts";
 import { findLog, type LogAsFound } from "./log-as-found.ts";
 import { checkpointsAgainstWitness } from "./checkpoints-against-witness.ts";
 import { format, parseProgress, readWalk, writeWalk, type CheckProgress, type Position, type Step, type TenantProgress } from "./progress-of-check.ts";
@@ -224,8 +225,8 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
 
   /** Checking is an act too: who, when, how much, and what came of it. */
   async function writeDown({ tenantId, size, startedAt, counted, tally }: TenantProgress): Promise<void> {
-    await withTenant(options.db, tenantId, (tx) =>
-      append(tx, { actor: commandLine, action: "Verify", item: "Log", subject: tenantId, occurredAt: clock.now(), nodeId: options.nodeId, detail: { name: "installation", parts: progress.parts, size, startedAt, ...counted, differs: countOf(tally, "differs"), notChecked: countOf(tally, "not checked"), findings: tally } }),
+    await withTenant(options.db, tenantId, async (tx) =>
+      append(tx, { actor: commandLine, action: "Verify", item: "Log", subject: tenantId, occurredAt: clock.now(), nodeId: options.nodeId, detail: { name: "installation", parts: progress.parts, size, checkpoints: await countCheckpoints(tx, size), startedAt, ...counted, differs: countOf(tally, "differs"), notChecked: countOf(tally, "not checked"), findings: tally } }),
     );
   }
 }

@@ -5,6 +5,8 @@ import { withTenant, type TenantTransaction } from "#db";
 import { walkedLeaves, walkTree, type LogHead, type TileDifference, type TreeWalk } from "#evidence";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
+import { missingCheckpoints } from "./counted-checkpoints.ts";
+import { extraTiles } from "./extra-tiles.ts";
 import { open, type LogAsFound } from "./log-as-found.ts";
 
 export interface LogCursor {
@@ -84,7 +86,7 @@ export async function* logAgainstCheckpoints({ db, twice }: Checking, tenant: Ch
     ({ cursor, isStuck } = next);
     yield { cursor, findings, done: cursor.walk.size, of: head.size };
   }
-  const { findings } = await twice(async () => ({ findings: await withTenant(db, tenantId, (tx) => beside(tx)) }));
+  const { findings } = await twice(async () => ({ findings: await withTenant(db, tenantId, async (tx) => [...(await beside(tx)), ...(await extraTiles(tx, finding)), ...(await missingCheckpoints(tx, head.size, finding))]) }));
   yield { cursor, findings, done: head.size, of: head.size };
 
   /** Checkpoints that no size of the log can have. Their sizes and the log's are read at once: one that is kept meanwhile is none of them. */

@@ -1,19 +1,21 @@
 /** What was sealed of a call when it ended, against the log's row that says so and against what the database tells of it today. */
-import type { Manifest, ManifestInteraction } from "@earwitness/verify";
+import type { Manifest } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { checkRows, type StoredRow } from "#evidence";
 import { mintedAt } from "#ids";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
 import type { Finding } from "./finding.ts";
-import { said, type InteractionRow, type PartRow, type StoredRecording, type TrackRow } from "./recording-as-stored.ts";
+import { factsThatDiffer } from "./facts-that-differ.ts";
+import { interactionThatDiffers } from "./interaction-that-differs.ts";
+import { recordedBy, said, type StoredRecording } from "./recording-as-stored.ts";
+import type { SealedFacts } from "./sealed-facts.ts";
 import type { Manifests } from "./sealed-manifest.ts";
-import { fieldOf, momentText, valueText } from "./stored-value.ts";
 
 export async function manifestAgainstRows(checking: Checking, tenant: CheckedTenant, recording: StoredRecording, { first, derivations }: Manifests): Promise<Finding[]> {
   const { media, evidence } = recording;
   const finding = finder("manifests", tenant);
   const where = `recording ${media.media_id}`;
-  const isElsewhere = media.node_id !== checking.nodeId;
+  const isElsewhere = recordedBy(recording) !== checking.nodeId;
   const findings: Finding[] = [];
   const known = media.manifest_sha256?.toString("hex") ?? null;
 
@@ -28,14 +30,14 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
   for (const row of finished) if (said(row, "manifestSha256") !== known) findings.push(finding("MANIFEST_ALTERED", where, `The database has the digest ${known ?? "of none"} for its manifest, and ${placeOf(row)} says ${String(said(row, "manifestSha256"))}.`));
 
   if (first.kind === "opened") {
-    const { value: manifest, sha256 } = first;
+    const { value: manifest, facts, sha256 } = first;
     if (sha256 !== known && !finished.some((row) => said(row, "manifestSha256") === sha256)) findings.push(finding("MANIFEST_ALTERED", where, `The manifest in the store has the digest ${sha256}, and the database ${known ?? "none"}.`));
-    const differing = factsThatDiffer(recording, manifest);
+    const differing = factsThatDiffer(recording, manifest, facts);
     if (differing.length > 0) findings.push(finding("FACTS_DIFFER", where, `${differing.join("; ")}.`));
-    findings.push(...partsThatDiffer(recording, manifest));
+    findings.push(...partsThatDiffer(recording, manifest, facts, await erasedBefore(checking, tenant, recording, finished[0])));
   } else if (first.kind === "damaged key") findings.push(finding("KEY_ALTERED", where, `${first.why}.`));
   else if (first.kind === "damaged") findings.push(finding("MANIFEST_ALTERED", where, `The manifest cannot be read: ${first.why}.`));
-  else if (isElsewhere && first.object !== null) findings.push(finding("LIES_ELSEWHERE", where, `Its manifest cannot be opened here: ${first.why}; node ${media.node_id} recorded it.`));
+  else if (isElsewhere && first.object !== null) findings.push(finding("LIES_ELSEWHERE", where, `Its manifest cannot be opened here: ${first.why}; node ${recordedBy(recording)} recorded it.`));
   else findings.push(finding(first.kind === "missing key" ? "KEY_MISSING" : "OBJECT_MISSING", `${where}, its manifest`, `${first.why}.`));
 
   const compacted = evidence.filter(({ row }) => row.action === "Recording Compacted");
@@ -55,7 +57,7 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
   for (const row of compacted) if (!unread && !here.has(String(said(row, "manifestSha256")))) findings.push(finding("DERIVATION_DIFFERS", where, `${placeOf(row)} says that a copy was made, whose manifest the database does not name.`));
   return findings;
 
-  function partsThatDiffer({ parts, strangeParts, interactions }: StoredRecording, manifest: Manifest): Finding[] {
+  function partsThatDiffer({ parts, strangeParts, interactions, told }: StoredRecording, manifest: Manifest, facts: SealedFacts, erased: readonly number[]): Finding[] {
     const differing: Finding[] = strangeParts.map((id) => finding("INTERACTION_ADDED", `interaction ${JSON.stringify(id)} of ${where}`, "The database ties it to this recording, and it is no id of an interaction."));
     for (const part of manifest.interactions) {
       const row = interactions.get(part.interactionId);
@@ -65,67 +67,28 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
         differing.push(finding("INTERACTION_MISSING", at, link === undefined ? "The database does not tie it to its recording." : "The database has no such interaction."));
         continue;
       }
-      const facts = interactionThatDiffers(part, row, link);
-      if (facts.length > 0) differing.push(finding("FACTS_DIFFER", at, `${facts.join("; ")}.`));
+      const newest = told.get(part.interactionId)?.findLast((one) => interactionActs.has(one.row.action)) ?? null;
+      const last = erased.some((place) => place > (newest?.treeIndex ?? Infinity)) ? null : newest;
+      const inWords = interactionThatDiffers(part, row, link, { manifest, facts, finished: finished[0], last });
+      if (inWords.length > 0) differing.push(finding("FACTS_DIFFER", at, `${inWords.join("; ")}.`));
     }
     for (const { interaction_id } of parts) if (!manifest.interactions.some(({ interactionId }) => interactionId === interaction_id)) differing.push(finding("INTERACTION_ADDED", `interaction ${interaction_id} of ${where}`, "The database ties it to this recording, whose manifest does not know it."));
     return differing;
   }
 }
 
+const interactionActs: ReadonlySet<string> = new Set(["Interaction Opened", "Interaction Changed", "Interaction Released"]);
+
 const placeOf = ({ treeIndex, row }: StoredRow): string => (treeIndex === null ? `row ${row.evidenceId}` : `row ${treeIndex}`);
-
-/** One fact, as both say it; null where they agree. */
-function fact(name: string, database: unknown, manifest: unknown): string | null {
-  const [here, sealed] = [valueText(database), valueText(manifest)];
-  return here === sealed ? null : `${name}: the database says ${short(here)}, the manifest ${short(sealed)}`;
-}
-
-const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
-
-const isDifferent = (text: string | null): text is string => text !== null;
-
-function factsThatDiffer({ media, tracks }: StoredRecording, manifest: Manifest): string[] {
-  const facts = [
-    fact("recording", media.media_id, manifest.recordingId),
-    fact("tenant", media.tenant_id, manifest.tenantId),
-    fact("start", momentText(media.started_at), manifest.startedAt),
-    fact("end", momentText(media.ended_at), new Date(Date.parse(manifest.startedAt) + manifest.durationMs)),
-    fact("length in ms", media.duration_ms, manifest.durationMs),
-    fact("how it ended", media.end_reason ?? "", manifest.endReason),
-    fact("recovered", media.recovered, manifest.recovered),
-    fact("tracks", tracks.map(({ track }) => track), manifest.tracks.map(({ track }) => track).toSorted((a, b) => a - b)),
-  ];
-  for (const sealed of manifest.tracks) {
-    const row = tracks.find(({ track }) => track === sealed.track);
-    if (row === undefined) continue; // told above
-    const of = (name: string): string => `${name} of track ${sealed.track}`;
-    facts.push(
-      fact(of("speaker"), speakerOf(row), [sealed.name, sealed.address]),
-      fact(of("stream"), row.source_track, sealed.sourceTrack),
-      fact(of("span"), [row.from_ms, row.to_ms, row.offset_ms, row.duration_ms], [sealed.fromMs, sealed.toMs, sealed.offsetMs, sealed.durationMs]),
-      fact(of("speech"), row.speech, sealed.speech),
-      fact(of("gaps"), plainGaps(row.gaps), plainGaps(sealed.gaps)),
-    );
-  }
-  return facts.filter(isDifferent);
-}
-
-const speakerOf = (row: TrackRow): unknown => [row.participant_name, row.participant_aor];
-/** What the manifest's reader knows of gaps and people; of a list that is none, all that is there. */
-const plainGaps = (gaps: unknown): unknown => plain(gaps, ["fromMs", "toMs", "reason"]);
-const plainPeople = (people: unknown): unknown => plain(people, ["name", "address"]);
-const plain = (list: unknown, names: readonly string[]): unknown => (Array.isArray(list) ? list.map((one) => names.map((name) => fieldOf(one, name) ?? null)) : list);
-
-function interactionThatDiffers(sealed: ManifestInteraction, row: InteractionRow, part: PartRow): string[] {
-  return [
-    fact("part of the recording", [part.from_ms, part.to_ms], [sealed.fromMs, sealed.toMs]),
-    fact("recorded person", [row.user_name, row.user_address], [sealed.user.name ?? sealed.user.address, sealed.user.address]),
-    fact("people", plainPeople(row.participants), plainPeople(sealed.participants)),
-  ].filter(isDifferent);
-}
 
 /** An erased row names nothing any more: it may have been the one that is looked for. */
 async function mayBeErased({ db }: Checking, { tenantId }: CheckedTenant, since: Date): Promise<boolean> {
   return (await withTenant(db, tenantId, (tx) => tx.selectFrom("evidence").select("evidence_id").where("recorded_at", ">=", since).where("erased_by", "is not", null).limit(1).executeTakeFirst())) !== undefined;
+}
+
+/** Places of rows that were erased, between a recording's first row and the one that says that it was finished: one of them may have said something of its interactions. */
+async function erasedBefore({ db }: Checking, { tenantId }: CheckedTenant, { evidence }: StoredRecording, finished: StoredRow | undefined): Promise<number[]> {
+  const [from, to] = [evidence[0]?.treeIndex ?? 0, finished?.treeIndex ?? Number.MAX_SAFE_INTEGER];
+  const rows = await withTenant(db, tenantId, (tx) => tx.selectFrom("evidence").select("tree_index").where("tree_index", ">=", from).where("tree_index", "<", to).where("erased_by", "is not", null).execute());
+  return rows.flatMap(({ tree_index }) => tree_index ?? []);
 }

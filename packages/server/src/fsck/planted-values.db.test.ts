@@ -54,7 +54,7 @@ test.each<[statement: string, code: string]>([
   [`update logs set size = ${hugest} where tenant_id = $1`, "HEAD_FORGED"],
   [`update logs set size = ${hugest}, head = 'none' where tenant_id = $1`, "HEAD_FORGED"],
   ["update log_keys set vkey = 'none' where tenant_id = $1", "HANDOVER_BROKEN"],
-  [`update log_keys set from_size = ${hugest} where tenant_id = $1`, "HEAD_FORGED"],
+  [`update log_keys set from_size = ${hugest} where tenant_id = $1`, "HANDOVER_BROKEN"],
   [`update checkpoints set size = ${hugest} where tenant_id = $1`, "LOG_SET_BACK"],
   [`update evidence set tree_index = ${hugest} where tenant_id = $1 and tree_index = 3`, "ROW_BEYOND_HEAD"],
   ["update evidence set detail = 'null' where tenant_id = $1", "ROW_ALTERED"],
