@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { withTenant } from "#db";
-import { append, changeLogKey } from "#evidence";
+import { append, changeLogKey, erase } from "#evidence";
 import { systemClock } from "#clock";
 import { sealCall, type SealedCallOptions } from "../recorder/test-sealed-call.ts";
 import { createTestInstallation, told, type TestInstallation } from "../testing/test-installation.ts";
@@ -119,6 +119,16 @@ test("PLT-14 every column of a recording that manifest, log or a file's name tel
   ];
   for (const [[table, statement], code, says] of changes) expect([statement, await changed(tenant, [table], statement)]).toEqual([statement, expect.arrayContaining([expect.stringMatching(new RegExp(`^${code} .*${says}`))])]);
   expect(told(await stage.check([tenant]))).toEqual([]);
+});
+
+test("PLT-14 an interaction that was made up is told also where rows were erased, which might have opened it; one that was opened by such a row is not", async () => {
+  const tenant = await stage.addTenant();
+  const { interactionId } = await stage.call(tenant, { seconds: 2, codecs: ["PCMU"] });
+  await withTenant(stage.db, tenant.tenantId, (tx) => erase(tx, { actor: by, occurredAt: new Date(), nodeId: "node-1", which: { subject: interactionId }, reason: "Article 17" }));
+  expect(told(await stage.check([tenant], { parts: ["manifests"] }))).toEqual([`MANIFEST_MAYBE_ERASED interaction ${interactionId}`]);
+  const added = `${interactionId.slice(0, 8)}0123456789abcdef`;
+  await stage.superuser.query("insert into interactions select (jsonb_populate_record(i, jsonb_build_object('interaction_id', $2::text))).* from interactions i where tenant_id = $1", [tenant.tenantId, added]);
+  expect(told(await stage.check([tenant], { parts: ["manifests"] })).toSorted()).toEqual([`INTERACTION_ADDED interaction ${added}`, `MANIFEST_MAYBE_ERASED interaction ${interactionId}`]);
 });
 
 test("PLT-14 a node that is named wrongly does not hide a file that is gone", async () => {
