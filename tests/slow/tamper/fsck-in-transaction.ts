@@ -20,11 +20,13 @@ export interface Checked {
 
 export const nodeId = "n1";
 
+export const fsckIn = (tx: Transaction<Database>, checked: Checked): Promise<readonly Finding[]> => fsckOn(nested(tx), checked);
+
 /** What differs or could not be checked. Nothing is waited for: nobody else works here. */
-export async function fsckIn(tx: Transaction<Database>, { tenant, vault, logs, remembered }: Checked): Promise<readonly Finding[]> {
+export async function fsckOn(db: Db, { tenant, vault, logs, remembered }: Checked): Promise<readonly Finding[]> {
   const heads: RememberedHeads = { list: async () => [tenant.tenantId], read: async () => remembered, write: async () => undefined };
   const { findings } = await checkInstallation({
-    db: nested(tx),
+    db,
     vault,
     seeds: logs.seeds,
     heads,

@@ -109,6 +109,13 @@ const checkpointChanged: Change = async (tx, { tenantId, checkpoints, random }) 
   return { what: `the checkpoint of ${size} rows`, names: (found) => hasAt(found, `checkpoint of ${now}`, isSize ? "LOG_SET_BACK" : "CHECKPOINT_FORGED") };
 };
 
+/** One that a check had counted. */
+const checkpointDeleted: Change = async (tx, { tenantId, checkpoints, random }) => {
+  const { size } = random.pick(checkpoints.slice(0, -1));
+  await sql`delete from checkpoints where tenant_id = ${tenantId} and size = ${size}`.execute(tx);
+  return { what: `the checkpoint of ${size} rows`, names: has("CHECKPOINT_MISSING") };
+};
+
 const keyChanged: Change = async (tx, { tenantId, vkeys, random }) => {
   const vkey = random.pick(vkeys);
   const how = random.below(8);
@@ -144,6 +151,7 @@ export const logChanges: Changes<Change> = [
   ["a tile", 12, tileChanged],
   ["the head", 5, headChanged],
   ["a checkpoint", 6, checkpointChanged],
+  ["a checkpoint deleted", 3, checkpointDeleted],
   ["a key of the log", 3, keyChanged],
   ["the database set back", 7, rolledBack],
 ];

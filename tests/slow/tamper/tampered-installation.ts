@@ -13,7 +13,7 @@ import { addTenant, createTestLogs, quietLog } from "../../../packages/server/sr
 import { addSealingTenant } from "../../../packages/server/src/testing/test-portal.ts";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault } from "../../../packages/server/src/vault/index.ts";
 import { fileChanges, type FileChange } from "./file-places.ts";
-import { fsckIn, nodeId, type Checked } from "./fsck-in-transaction.ts";
+import { fsckIn, fsckOn, nodeId, type Checked } from "./fsck-in-transaction.ts";
 import { logChanges } from "./log-places.ts";
 import { recordingChanges } from "./recording-places.ts";
 import { entriesOf, setBack, type Change, type Changes, type Done, type Stage } from "./stage.ts";
@@ -60,6 +60,11 @@ export async function createTamperedInstallation({ db, superuserUrl, seed, rows 
     await withTenant(db, tenantId, (tx) => erase(tx, { ...act, which: { actorId: "leaver" }, reason: "Article 17" }));
     erasedUpTo = size = (await sequencer.keep(tenantId))!.size;
   }
+  const checkedAs = { tenant: { tenantId, slug }, vault, logs };
+  // A check leaves a row that says how many checkpoints there were.
+  const before = await fsckOn(db, { ...checkedAs, remembered: logs.remembered.get(tenantId)! });
+  if (before.length > 0) throw new Error(`the installation does not agree before anything was changed: ${JSON.stringify(before)}`);
+  size = (await sequencer.keep(tenantId))!.size;
   await sequencer.close();
   const known = await withTenant(db, tenantId, async (tx) => ({
     vkeys: (await tx.selectFrom("log_keys").select("vkey").orderBy("created_at").execute()).map(({ vkey }) => vkey),
@@ -69,7 +74,7 @@ export async function createTamperedInstallation({ db, superuserUrl, seed, rows 
   }));
   const signer = createLogSigner(known.origin, (await logs.seeds.read(tenantId)).at(-1)!);
   const stageWith = (its: Random): Stage => ({ tenantId, otherTenantId, size, recordings, storeDir, signer, random: its, ...known });
-  const checked: Checked = { tenant: { tenantId, slug }, vault, logs, remembered: logs.remembered.get(tenantId)! };
+  const checked: Checked = { ...checkedAs, remembered: logs.remembered.get(tenantId)! };
 
   /** Above every rule of the database, and then the check with the rights that it has. */
   async function inTransaction(work: (tx: TenantTransaction) => Promise<void>): Promise<void> {

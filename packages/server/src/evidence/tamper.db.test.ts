@@ -33,4 +33,4 @@ test("MON-21 places of log, store, bundle and of what others are shown: each cha
   expect(sum(({ tried }) => tried)).toBeGreaterThan(150);
   expect([sum(({ noticed }) => noticed), sum(({ named }) => named)]).toEqual([sum(({ tried }) => tried), sum(({ tried }) => tried)]);
   expect(sum(({ honest }) => honest)).toBe(64);
-}, 120_000);
+}, 300_000);
