@@ -1,6 +1,7 @@
 /**
- * npm run test:slow:tamper [-- --seed 1] [--scale 1]: ten thousand places of the log, of what is stored, of bundles and of what is shown to
- * others, each changed by somebody who could, and as many honest looks. Fails where one change is missed or not named, or an honest look alarms.
+ * npm run test:slow:tamper [-- --seed 1] [--scale 1] [--place 17]: ten thousand places of the database, of what is stored, of bundles and of
+ * what is shown to others, each changed by somebody who could, and as many honest looks. Fails where one change is missed or not named, or an
+ * honest look alarms. `--place`: of the installation that fsck checks, this one place alone.
  */
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
@@ -9,12 +10,13 @@ import { quietLog } from "../../packages/server/src/testing/index.ts";
 import { createTestServer, databaseUrl } from "../../packages/server/src/testing/test-server.ts";
 import { table } from "../../bench/figures.ts";
 import { tamperClock } from "./tamper/clock.ts";
-import { createTamperedLog } from "./tamper/log-places.ts";
 import { tamperObjects } from "./tamper/objects.ts";
+import { createTamperedInstallation } from "./tamper/tampered-installation.ts";
 import { createRandom, createTallies, type Tally } from "./tamper/tally.ts";
 import { tamperViews } from "./tamper/views.ts";
 
-const { values } = parseArgs({ options: { seed: { type: "string", default: "1" }, scale: { type: "string", default: "1" } } });
+const { values } = parseArgs({ options: { seed: { type: "string", default: "1" }, scale: { type: "string", default: "1" }, place: { type: "string" } } });
+const only = values.place === undefined ? undefined : Number(values.place);
 const [seed, scale] = [Number(values.seed), Number(values.scale)];
 if (!Number.isInteger(seed) || !(scale > 0 && scale <= 100)) throw new Error("--seed is a whole number, --scale a number above 0");
 const some = (count: number): number => Math.max(1, Math.round(count * scale));
@@ -25,7 +27,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const done = (what: string): void => say(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(4)} s  ${what}`);
 
 // What needs no database runs beside what does.
-const bundles = new Promise<void>((ended, failed) => {
+const bundles = only !== undefined ? Promise.resolve() : new Promise<void>((ended, failed) => {
   const worker = new Worker(new URL("tamper/bundle-worker.ts", import.meta.url), { workerData: { seed, every: scale >= 1 ? 1 : Math.round(1 / scale), honest: some(1_000) } });
   worker.on("message", ({ all, wrong }: { all: Tally[]; wrong: string[] }) => {
     tallies.add(all, wrong);
@@ -37,21 +39,25 @@ const bundles = new Promise<void>((ended, failed) => {
 const server = await createTestServer(process.env["EARWITNESS_TEST_DB_URL"]);
 const db = createDb({ url: databaseUrl(server.superuserUrl, server.template, server.owner), log: quietLog });
 try {
-  const random = createRandom(seed);
-  await tamperObjects(some(1_500), some(2_000), random, tallies);
-  done("stored objects");
-  await tamperViews(some(1_000), some(5_000), random, tallies);
-  done("two histories");
-  await tamperClock(db, some(50), some(150), random, tallies);
-  done("the clock");
-  const log = await createTamperedLog({ db, superuserUrl: databaseUrl(server.superuserUrl, server.template), random });
+  if (only === undefined) {
+    const random = createRandom(seed);
+    await tamperObjects(some(1_500), some(2_000), random, tallies);
+    done("stored objects");
+    await tamperViews(some(1_000), some(5_000), random, tallies);
+    done("two histories");
+    await tamperClock(db, some(50), some(150), random, tallies);
+    done("the clock");
+  }
+  const installation = await createTamperedInstallation({ db, superuserUrl: databaseUrl(server.superuserUrl, server.template), seed });
   try {
-    await log.tamper(some(4_000), tallies);
-    done("the database");
-    await log.look(some(2_500), tallies);
+    const places = some(4_000);
+    const beganMs = performance.now();
+    await installation.tamper(places, tallies, only);
+    done(`the installation, ${((performance.now() - beganMs) / (only === undefined ? places : 1)).toFixed(0)} ms a place`);
+    if (only === undefined) await installation.look(some(2_500), tallies);
     done("honest looks");
   } finally {
-    await log.close();
+    await installation.close();
   }
 } finally {
   await db.close();

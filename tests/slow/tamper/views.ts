@@ -5,7 +5,7 @@ import { emptyEdge, growTree } from "../../../packages/server/src/evidence/tree-
 import type { Head } from "../../../packages/witness/src/heads.ts";
 import { generateWitnessKey, parsePrivateKey } from "../../../packages/witness/src/witness-key.ts";
 import { createWitness } from "../../../packages/witness/src/witness.ts";
-import { rootsOf } from "./check-log.ts";
+import { rootsOf } from "./roots.ts";
 import type { Random, Tallies } from "./tally.ts";
 
 const origin = "earwitness.example/log/views";

@@ -115,6 +115,7 @@ function whyNotErased({ row, salt, treeIndex, flaw }: StoredRow, certificate: St
   return isEmpty ? null : "it holds something that no entry covers";
 }
 
+/** Of a certificate that waits for its place nothing vouches for its shape. */
 function erasedRows(detail: unknown): readonly ErasedRow[] {
-  return typeof detail === "object" && detail !== null && "rows" in detail && Array.isArray(detail.rows) ? (detail.rows as ErasedRow[]) : [];
+  return typeof detail === "object" && detail !== null && "rows" in detail && Array.isArray(detail.rows) ? (detail.rows as unknown[]).filter((row): row is ErasedRow => Array.isArray(row)) : [];
 }

@@ -46,14 +46,14 @@ export interface RawRow {
   readonly erased_by: string | null;
 }
 
-/** What a row is read by: everything that `readRow` looks at, and that a commitment could leave out. */
+/** What a row is read by: everything that `readRow` looks at, and that a commitment could leave out. A place that no number can hold is the last that one can. */
 export const rowColumns: RawBuilder<unknown> = sql`evidence_id, recorded_at, occurred_at,
   recorded_at = date_trunc('milliseconds', recorded_at) and occurred_at = date_trunc('milliseconds', occurred_at) as times_whole,
-  node_id, actor_kind, actor_id, actor_name, action, item, subject, remote_address, reason, detail::text as detail_text, tree_index, salt, erased_by`;
+  node_id, actor_kind, actor_id, actor_name, action, item, subject, remote_address, reason, detail::text as detail_text, case when tree_index > ${Number.MAX_SAFE_INTEGER} then ${Number.MAX_SAFE_INTEGER} else tree_index end as tree_index, salt, erased_by`;
 
 /** The tenant's rows, in the order of their places; those that have none come last. */
 export async function rowsOf(tx: TenantTransaction, filter: RowFilter): Promise<StoredRow[]> {
-  const { rows } = await sql<RawRow>`select ${rowColumns} from evidence where ${matches(tx, filter)} order by tree_index, recorded_at, evidence_id`.execute(tx);
+  const { rows } = await sql<RawRow>`select ${rowColumns} from evidence where ${matches(tx, filter)} order by evidence.tree_index, recorded_at, evidence_id`.execute(tx);
   return rows.map((raw) => readRow(tx.tenantId, raw));
 }
 

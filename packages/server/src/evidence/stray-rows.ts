@@ -8,7 +8,7 @@ export async function rowsBeyondHead(tx: TenantTransaction, limit: number): Prom
   const { rows } = await sql<RawRow>`
     select ${rowColumns} from evidence
      where tenant_id = ${tx.tenantId} and tree_index is not null and (tree_index < 0 or tree_index >= coalesce((select size from logs where tenant_id = ${tx.tenantId}), 0))
-     order by tree_index, evidence_id limit ${limit}`.execute(tx);
+     order by evidence.tree_index, evidence_id limit ${limit}`.execute(tx);
   return rows.map((raw) => readRow(tx.tenantId, raw));
 }
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tamperBundles } from "../../../../tests/slow/tamper/bundles.ts";
 import { tamperClock } from "../../../../tests/slow/tamper/clock.ts";
-import { createTamperedLog } from "../../../../tests/slow/tamper/log-places.ts";
 import { tamperObjects } from "../../../../tests/slow/tamper/objects.ts";
 import { createRandom, createTallies } from "../../../../tests/slow/tamper/tally.ts";
+import { createTamperedInstallation } from "../../../../tests/slow/tamper/tampered-installation.ts";
 import { tamperViews } from "../../../../tests/slow/tamper/views.ts";
 import { createTestDatabase, type TestDatabase } from "../testing/index.ts";
 
@@ -21,16 +21,16 @@ test("MON-21 places of log, store, bundle and of what others are shown: each cha
   await tamperViews(15, 30, random, tallies);
   await tamperClock(database.db, 2, 4, random, tallies);
   await tamperBundles({ every: 500, honest: 5, random, tallies });
-  const log = await createTamperedLog({ db: database.db, superuserUrl: database.superuserUrl, random, rows: 80 });
+  const installation = await createTamperedInstallation({ db: database.db, superuserUrl: database.superuserUrl, seed: 20_261_127, rows: 120 });
   try {
-    await log.tamper(60, tallies);
-    await log.look(15, tallies);
+    await installation.tamper(60, tallies);
+    await installation.look(15, tallies);
   } finally {
-    await log.close();
+    await installation.close();
   }
   expect(tallies.wrong).toEqual([]);
   const sum = (of: (tally: (typeof tallies.all)[number]) => number): number => tallies.all.reduce((total, tally) => total + of(tally), 0);
   expect(sum(({ tried }) => tried)).toBeGreaterThan(150);
   expect([sum(({ noticed }) => noticed), sum(({ named }) => named)]).toEqual([sum(({ tried }) => tried), sum(({ tried }) => tried)]);
   expect(sum(({ honest }) => honest)).toBe(64);
-}, 120_000);
+}, 300_000);

@@ -5,11 +5,12 @@
 import { toHex } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { append, commandLine, startOfWalk } from "#evidence";
-import type { CheckedRecording, CheckedTenant, Checking, Portion } from "./checking.ts";
+import { finder, type CheckedRecording, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import { verdictOf, type Finding, type Part, type Verdict } from "./finding.ts";
 import { interactionsAgainstLog } from "./interactions-against-log.ts";
 import { logAgainstCheckpoints } from "./log-against-checkpoints.ts";
 import { logAgainstInteractions } from "./log-against-interactions.ts";
+import { countCheckpoints } from "./counted-checkpoints.ts";
 import { findLog, type LogAsFound } from "./log-as-found.ts";
 import { checkpointsAgainstWitness } from "./checkpoints-against-witness.ts";
 import { format, parseProgress, readWalk, writeWalk, type CheckProgress, type Position, type Step, type TenantProgress } from "./progress-of-check.ts";
@@ -17,6 +18,7 @@ import type { ProgressFile } from "./progress-file.ts";
 import { recordings } from "./recordings.ts";
 import { rowsAgainstLog } from "./rows-against-log.ts";
 import { storeAgainstRows } from "./store-against-rows.ts";
+import { unreadable } from "./stored-value.ts";
 
 /** What became of one interaction's recording. */
 export interface CheckedInteraction {
@@ -133,7 +135,7 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
   }
 
   async function checkTenant(tenant: CheckedTenant): Promise<void> {
-    const { log, findings } = await options.twice(async () => await findLog(options, tenant));
+    const { log, findings } = await options.twice(async () => await findReadableLog(tenant));
     const current = (progress.current ??= {
       tenant: { tenantId: tenant.tenantId, slug: tenant.slug, size: log?.head.size ?? 0, root: toHex(log?.head.root ?? new Uint8Array(32)), startedAt: clock.now().toISOString(), counted: { rows: 0, recordings: 0, bytes: 0 }, tally: {} },
       position: startOf("rows"),
@@ -144,7 +146,7 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
     for (const [at, { step, of: partsOfStep }] of steps.entries()) {
       if (at < first || !partsOfStep.some((part) => parts.has(part))) continue;
       if (at > first) current.position = startOf(step);
-      for await (const { position, findings: differing, done, of: all, counted, checked } of portions(tenant, log, of, current.position)) {
+      for await (const { position, findings: differing, done, of: all, counted, checked } of readablePortions(tenant, log, of, current.position, partsOfStep.find((part) => parts.has(part))!)) {
         add(of.tally, differing);
         current.position = position;
         of.counted = { rows: of.counted.rows + (counted?.rows ?? 0), recordings: of.counted.recordings + (counted?.recordings ?? 0), bytes: of.counted.bytes + (counted?.bytes ?? 0) };
@@ -161,6 +163,27 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
     progress.done.push(of);
     progress.current = null;
     await keep(true);
+  }
+
+  async function findReadableLog(tenant: CheckedTenant): ReturnType<typeof findLog> {
+    try {
+      return await findLog(options, tenant);
+    } catch (error) {
+      const found = unreadable(error, finder("log", tenant), "log");
+      if (found === null) throw error;
+      return { log: null, findings: [found] };
+    }
+  }
+
+  /** A value that nothing was prepared for ends its part, and no other: it is told, and what lies behind it in the part with it. */
+  async function* readablePortions(tenant: CheckedTenant, log: LogAsFound | null, of: TenantProgress, from: Position, part: Part): ReturnType<typeof portions> {
+    try {
+      yield* portions(tenant, log, of, from);
+    } catch (error) {
+      const found = unreadable(error, finder(part, tenant), `${from.step}, somewhere behind what was checked`);
+      if (found === null) throw error;
+      yield { cursor: null, findings: [found], done: 0, of: 0, position: from };
+    }
   }
 
   async function* portions(tenant: CheckedTenant, log: LogAsFound | null, of: TenantProgress, from: Position): AsyncGenerator<Portion<unknown> & { readonly position: Position }> {
@@ -202,8 +225,8 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
 
   /** Checking is an act too: who, when, how much, and what came of it. */
   async function writeDown({ tenantId, size, startedAt, counted, tally }: TenantProgress): Promise<void> {
-    await withTenant(options.db, tenantId, (tx) =>
-      append(tx, { actor: commandLine, action: "Verify", item: "Log", subject: tenantId, occurredAt: clock.now(), nodeId: options.nodeId, detail: { name: "installation", parts: progress.parts, size, startedAt, ...counted, differs: countOf(tally, "differs"), notChecked: countOf(tally, "not checked"), findings: tally } }),
+    await withTenant(options.db, tenantId, async (tx) =>
+      append(tx, { actor: commandLine, action: "Verify", item: "Log", subject: tenantId, occurredAt: clock.now(), nodeId: options.nodeId, detail: { name: "installation", parts: progress.parts, size, checkpoints: await countCheckpoints(tx, size), startedAt, ...counted, differs: countOf(tally, "differs"), notChecked: countOf(tally, "not checked"), findings: tally } }),
     );
   }
 }

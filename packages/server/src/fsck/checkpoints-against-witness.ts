@@ -26,7 +26,7 @@ export async function* checkpointsAgainstWitness(checking: Checking, tenant: Che
   }
   for (;;) {
     const { after } = cursor;
-    const page = await withTenant(db, tenant.tenantId, (tx) => tx.selectFrom("checkpoints").select(["size", "note"]).where("size", ">", after).orderBy("size").limit(portionCheckpoints).execute());
+    const page = await withTenant(db, tenant.tenantId, (tx) => tx.selectFrom("checkpoints").select(["size", "note"]).where("size", ">", after).where("size", "<=", Number.MAX_SAFE_INTEGER).orderBy("size").limit(portionCheckpoints).execute());
     const findings: Finding[] = [];
     const cosigned = { ...cursor.cosigned };
     for (const checkpoint of page) {
@@ -51,7 +51,7 @@ export async function* checkpointsAgainstWitness(checking: Checking, tenant: Che
   async function ask(witness: WitnessAddress): Promise<Finding[]> {
     const { name } = witness.key;
     const where = `witness ${name}`;
-    const newest = await withTenant(db, tenant.tenantId, (tx) => newestCheckpoint(tx));
+    const newest = await withTenant(db, tenant.tenantId, (tx) => newestCheckpoint(tx, Number.MAX_SAFE_INTEGER));
     if (newest === null) return [];
     const answer = await show(newest.note, witness, Math.min(cursor.cosigned[name] ?? 0, newest.size));
     switch (answer.kind) {

@@ -5,6 +5,8 @@ import { withTenant, type TenantTransaction } from "#db";
 import { walkedLeaves, walkTree, type LogHead, type TileDifference, type TreeWalk } from "#evidence";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
+import { missingCheckpoints } from "./counted-checkpoints.ts";
+import { extraTiles } from "./extra-tiles.ts";
 import { open, type LogAsFound } from "./log-as-found.ts";
 
 export interface LogCursor {
@@ -84,13 +86,13 @@ export async function* logAgainstCheckpoints({ db, twice }: Checking, tenant: Ch
     ({ cursor, isStuck } = next);
     yield { cursor, findings, done: cursor.walk.size, of: head.size };
   }
-  const { findings } = await twice(async () => ({ findings: await withTenant(db, tenantId, (tx) => beside(tx)) }));
+  const { findings } = await twice(async () => ({ findings: await withTenant(db, tenantId, async (tx) => [...(await beside(tx)), ...(await extraTiles(tx, finding)), ...(await missingCheckpoints(tx, head.size, finding))]) }));
   yield { cursor, findings, done: head.size, of: head.size };
 
   /** Checkpoints that no size of the log can have. Their sizes and the log's are read at once: one that is kept meanwhile is none of them. */
   async function beside(tx: TenantTransaction): Promise<Finding[]> {
     const { rows } = await sql<{ size: number; log_size: number }>`
-      select c.size, l.size as log_size from checkpoints c join logs l on l.tenant_id = c.tenant_id
+      select least(c.size, ${Number.MAX_SAFE_INTEGER}) as size, least(l.size, ${Number.MAX_SAFE_INTEGER}) as log_size from checkpoints c join logs l on l.tenant_id = c.tenant_id
        where c.tenant_id = ${tenantId} and (c.size > l.size or c.size < 1) order by c.size desc limit 100`.execute(tx);
     return rows.map(({ size, log_size }) =>
       size < 1 ? finding("CHECKPOINT_FORGED", `checkpoint of ${size}`, "No log has this size.") : finding("LOG_SET_BACK", `checkpoint of ${size}`, `A checkpoint of ${size} rows was kept, and the log has ${log_size}.`),

@@ -3,6 +3,7 @@ import { withTenant, type TenantTransaction } from "#db";
 import { isId, mintedAt } from "#ids";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
+import { fieldOf, momentText } from "./stored-value.ts";
 
 const portionRows = 5_000;
 
@@ -35,11 +36,11 @@ export async function* logAgainstInteractions({ db, twice }: Checking, tenant: C
       if (action === "Recording Finalized") {
         const state = recordings.get(id);
         if (state === undefined) return [finding("RECORDING_MISSING", `recording ${id}`, `Row ${tree_index} says that it was finished, and the database does not have it.`)];
-        return state === "recording" || state === "finalizing" ? [finding("RECORDING_MISSING", `recording ${id}`, `Row ${tree_index} says that it was finished, and the database says “${state}”.`)] : [];
+        return !["available", "failed", "deleted"].includes(state) ? [finding("RECORDING_MISSING", `recording ${id}`, `Row ${tree_index} says that it was finished, and the database says “${state}”.`)] : [];
       }
       const startedAt = interactions.get(id);
       if (startedAt === undefined) return [finding("INTERACTION_MISSING", `interaction ${id}`, `Row ${tree_index} says that it was opened, and the database does not have it.`)];
-      const said = detail["startedAt"];
+      const said = fieldOf(detail, "startedAt");
       return typeof said === "string" && said !== startedAt ? [finding("FACTS_DIFFER", `interaction ${id}`, `start: the database says ${startedAt}, row ${tree_index} ${said.slice(0, 40)}.`)] : [];
     });
   }
@@ -55,5 +56,5 @@ async function recordingsOf(tx: TenantTransaction, ids: readonly string[]): Prom
 async function interactionsOf(tx: TenantTransaction, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();
   const found = await tx.selectFrom("interactions").select(["interaction_id", "started_at"]).where("minted_at", "in", momentsOf(ids)).where("interaction_id", "in", ids).execute();
-  return new Map(found.map(({ interaction_id, started_at }) => [interaction_id, started_at.toISOString()]));
+  return new Map(found.map(({ interaction_id, started_at }) => [interaction_id, momentText(started_at)]));
 }

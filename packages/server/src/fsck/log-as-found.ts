@@ -1,6 +1,7 @@
 /** The log as it stood when its check began: rows and tiles are held against this head, however much is written meanwhile. */
-import { toHex } from "@earwitness/verify";
-import { withTenant } from "#db";
+import { sql } from "kysely";
+import { tileWidth, toHex } from "@earwitness/verify";
+import { withTenant, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
 import { openHead, type LogHead } from "#evidence";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
@@ -21,7 +22,7 @@ export async function findLog(checking: Checking, tenant: CheckedTenant): Promis
   const finding = finder("log", tenant);
   // First what is outside of the database: it is never ahead of what the database had.
   const note = await checking.heads.read(tenant.tenantId);
-  const row = await withTenant(checking.db, tenant.tenantId, (tx) => tx.selectFrom("logs").select(["origin", "size", "root", "head"]).executeTakeFirst());
+  const row = await withTenant(checking.db, tenant.tenantId, readLog);
   if (row === undefined) {
     const findings = note === null ? [] : [finding("LOG_MISSING", "log", "The database has no log of this tenant, and this node signed one.")];
     return { log: null, findings };
@@ -45,7 +46,23 @@ export async function findLog(checking: Checking, tenant: CheckedTenant): Promis
     else if (signed.size > row.size) findings.push(finding("LOG_SET_BACK", "log", `The log in the database has ${row.size} rows, and this node signed ${signed.size}.`));
     else remembered = signed;
   }
-  return { log: { origin: row.origin, head, keys, remembered, findings }, findings };
+  const size = await believedSize(checking, tenant, { claimed: row.size, signed: row.head === null ? null : open(row.head, row.origin, keys.keysAt(sizeIn(row.head))), remembered: remembered?.size ?? 0 });
+  return { log: { origin: row.origin, head: { ...head, size }, keys, remembered, findings }, findings };
+}
+
+async function readLog(tx: TenantTransaction): Promise<{ origin: string; size: number; root: Uint8Array; head: string | null } | undefined> {
+  const { rows } = await sql<{ origin: string; size: number; root: Uint8Array; head: string | null }>`select origin, least(size, ${Number.MAX_SAFE_INTEGER}) as size, root, head from logs where tenant_id = ${tx.tenantId}`.execute(tx);
+  return rows[0];
+}
+
+/**
+ * How many rows are looked for. A size that is signed is believed; one that is not is held against what is there, or a number that
+ * somebody wrote into the database would have the check look for rows until the end of days.
+ */
+async function believedSize({ db }: Checking, { tenantId }: CheckedTenant, { claimed, signed, remembered }: { readonly claimed: number; readonly signed: LogHead | string | null; readonly remembered: number }): Promise<number> {
+  if (signed !== null && typeof signed !== "string") return signed.size;
+  const { tiles } = await withTenant(db, tenantId, (tx) => tx.selectFrom("log_tiles").select((eb) => eb.fn.countAll<number>().as("tiles")).where("level", "=", 0).executeTakeFirstOrThrow());
+  return Math.min(claimed, Math.max(remembered, tiles * tileWidth));
 }
 
 /** The head that a note says, or why it cannot be relied on. */

@@ -2,11 +2,14 @@
 import { createHash } from "node:crypto";
 import { toHex } from "@earwitness/verify";
 import { checkPieces, isKnownUnreadable } from "#recorder";
-import { KeyMissing, ObjectMissing, type Vault } from "#vault";
+import { KeyMissing, NotAuthentic, ObjectMissing, type Vault } from "#vault";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
 import type { Finding } from "./finding.ts";
-import { readable, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
+import { objectsThatDiffer, objectThatDiffers, type ObjectDifference } from "./objects-that-differ.ts";
+import { readable, recordedBy, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
+import { sealedObject } from "./sealed-facts.ts";
 import type { Manifests } from "./sealed-manifest.ts";
+import { momentText } from "./stored-value.ts";
 
 export interface MediaChecked {
   readonly findings: readonly Finding[];
@@ -18,11 +21,14 @@ const namedSeconds = 20;
 const readBytes = 1024 * 1024;
 
 export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: CheckedTenant, recording: StoredRecording, { first, derivations }: Manifests): Promise<MediaChecked> {
-  const { media, objects } = recording;
+  const { media, objects, strangeNames, misnamed } = recording;
   const finding = finder("media", tenant);
   const where = `recording ${media.media_id}`;
-  const isElsewhere = media.node_id !== nodeId;
-  const findings: Finding[] = [];
+  const isElsewhere = recordedBy(recording) !== nodeId;
+  const findings: Finding[] = [
+    ...strangeNames.map((name) => finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database names ${JSON.stringify(name)}, and Earwitness names no file of this recording so.`)),
+    ...misnamed.map(({ object_name, kind, seq, key_id }) => finding("OBJECT_ROW_ALTERED", `${where}, ${object_name}`, `The database says ${kind} ${seq} under the key ${JSON.stringify(key_id)} of ${object_name}, whose name says otherwise.`)),
+  ];
   let bytes = 0;
 
   const manifest = first.kind === "opened" ? first.value : null;
@@ -43,8 +49,9 @@ export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: 
       else if (root !== undefined && toHex(root.root) !== source.merkleRoot) findings.push(finding("TRACK_DIFFERS", `${where}, track ${source.track}`, `Its seconds lead to ${toHex(root.root)}, and the manifest says ${source.merkleRoot}.`));
     }
   } catch (error) {
-    if (!(error instanceof KeyMissing)) throw error;
-    findings.push(isElsewhere ? finding("LIES_ELSEWHERE", where, `Its data key is not in this node's keystore; node ${media.node_id} recorded it.`) : finding("KEY_MISSING", where, `${error.message}.`));
+    if (error instanceof NotAuthentic) findings.push(finding("KEY_ALTERED", where, `${error.message}.`));
+    else if (!(error instanceof KeyMissing)) throw error;
+    else findings.push(isElsewhere ? finding("LIES_ELSEWHERE", where, `Its data key is not in this node's keystore; node ${recordedBy(recording)} recorded it.`) : finding("KEY_MISSING", where, `${error.message}.`));
   }
 
   for (const object of objects) {
@@ -52,29 +59,51 @@ export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: 
     bytes += stored?.sizeBytes ?? 0;
     const at = `${where}, ${object.object_name}`;
     const expected = object.sha256.toString("hex");
-    if (stored === null) findings.push(isElsewhere ? finding("LIES_ELSEWHERE", at, `The file is not in this node's store; node ${media.node_id} recorded it.`) : finding("OBJECT_MISSING", at, `${object.object_name} is not in the store.`));
+    if (stored === null) findings.push(isElsewhere ? finding("LIES_ELSEWHERE", at, `The file is not in this node's store; node ${recordedBy(recording)} recorded it.`) : finding("OBJECT_MISSING", at, `${object.object_name} is not in the store.`));
     else if (stored.sizeBytes < object.size_bytes) findings.push(finding("OBJECT_TRUNCATED", at, `${object.object_name} has ${stored.sizeBytes} bytes of ${object.size_bytes}.`));
     else if (stored.sha256.toString("hex") !== expected || stored.sizeBytes !== object.size_bytes) findings.push(finding("OBJECT_ALTERED", at, `${object.object_name} is ${stored.sizeBytes} bytes with the digest ${stored.sha256.toString("hex")}; ${object.size_bytes} with ${expected} were stored.`));
   }
 
-  if (manifest !== null) findings.push(...named("piece", pieces, manifest.pieces, "the manifest"));
+  const differing: ObjectDifference[] = [];
+  const [manifests, opus, own] = [objects.filter(({ kind }) => kind === "manifest"), objects.filter(({ kind }) => kind === "opus"), objects.filter(({ kind }) => !["manifest", "opus"].includes(kind))];
+  if (first.kind === "opened") {
+    // Manifests before this said digests of pieces alone.
+    const isAllNamed = [...first.facts.objects.values()].some(({ kind }) => kind !== "piece" && kind !== undefined);
+    differing.push(...objectsThatDiffer(isAllNamed ? own : pieces, first.facts.objects, "the manifest"));
+  }
   for (const one of derivations) {
-    if (one.kind !== "opened") continue;
-    findings.push(...named("opus", objects.filter(({ kind }) => kind === "opus"), one.value.objects, `revision ${one.value.revision} of the manifest`));
+    if (one.kind === "opened") differing.push(...objectsThatDiffer(opus, one.facts.objects, `revision ${one.value.revision} of the manifest`));
   }
+  differing.push(...objectsAgainstRows(recording), ...manifests.flatMap((row) => manifestThatDiffers(row, manifests)));
+  findings.push(...differing.map(({ name, says }) => finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, says)));
   return { findings, bytes };
+}
 
-  /** The database names the files that the manifest names, with their digests, and no others. */
-  function named(kind: string, rows: readonly ObjectRow[], sealed: ReadonlyMap<string, string>, by: string): Finding[] {
-    const differing: Finding[] = [];
-    const known = new Map(rows.map((row) => [row.object_name, row.sha256.toString("hex")]));
-    for (const [name, digest] of sealed) {
-      if (!known.has(name)) differing.push(finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database does not name the ${kind} ${name}, which ${by} names.`));
-      else if (known.get(name) !== digest) differing.push(finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database has the digest ${known.get(name)} for ${name}, and ${by} has ${digest}.`));
-    }
-    for (const name of known.keys()) if (!sealed.has(name)) differing.push(finding("OBJECT_ROW_ALTERED", `${where}, ${name}`, `The database names the ${kind} ${name}, which ${by} does not name.`));
-    return differing;
-  }
+/** Files as the log was told of them when they were stored: that holds also where the manifest cannot be opened. */
+function objectsAgainstRows({ objects, evidence }: StoredRecording): ObjectDifference[] {
+  const stored = evidence.filter(({ row }) => row.action === "Piece Stored").map((told) => ({ told, object: sealedObject(told.row.detail) }));
+  const finished = evidence.find(({ row }) => row.action === "Recording Finalized");
+  return objects.flatMap((row): ObjectDifference[] => {
+    const piece = stored.find(({ object }) => object.objectName === row.object_name);
+    const isOfEnd = row.kind === "peaks" || row.kind === "metadata" || (row.kind === "manifest" && row.seq === 1);
+    const by = piece?.told ?? (isOfEnd ? finished : undefined);
+    if (by === undefined) return [];
+    const told = `row ${by.treeIndex ?? by.row.evidenceId}`;
+    const at = momentText(row.stored_at);
+    return [
+      ...(piece === undefined ? [] : objectThatDiffers(row, piece.object, told)),
+      ...(at === by.row.occurredAt && row.times_whole ? [] : [{ name: row.object_name, says: `The database says that ${row.object_name} was stored at ${at}, and ${told} at ${by.row.occurredAt}.` }]),
+    ];
+  });
+}
+
+/** A manifest names all files but itself. Of each revision there is one, and it is of no time of the recording. */
+function manifestThatDiffers(row: ObjectRow, all: readonly ObjectRow[]): ObjectDifference[] {
+  const { object_name: name, seq, from_ms, to_ms } = row;
+  return [
+    ...(all.some((other) => other !== row && other.seq === seq) ? [{ name, says: `The database names another manifest of revision ${seq} beside ${name}.` }] : []),
+    ...(from_ms === null && to_ms === null ? [] : [{ name, says: `The database has a time of the recording for ${name}, which is of all of it.` }]),
+  ];
 }
 
 /** Null where it is not there. */

@@ -3,10 +3,12 @@ import { sql } from "kysely";
 import { withTenant } from "#db";
 import { finder, type CheckedRecording, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding, Part } from "./finding.ts";
+import { isMinted, mintedBehind, strangeIds } from "./ids-as-stored.ts";
 import { manifestAgainstRows } from "./manifest-against-rows.ts";
 import { mediaAgainstManifest } from "./media-against-manifest.ts";
 import { readRecording } from "./recording-as-stored.ts";
 import { openManifests } from "./sealed-manifest.ts";
+import { unreadable } from "./stored-value.ts";
 
 /** Id of the last recording that was checked: ids begin with their second of birth, and so are in order. */
 export type RecordingsCursor = string;
@@ -17,22 +19,36 @@ const pageRecordings = 100;
 export async function* recordings(checking: Checking, tenant: CheckedTenant, parts: ReadonlySet<Part>, before: Date, from: RecordingsCursor): AsyncGenerator<Portion<RecordingsCursor>> {
   const { db, twice } = checking;
   const { tenantId } = tenant;
-  const behind = (id: string) => sql<boolean>`media_id > ${id} and minted_at >= ${new Date(Number.parseInt(id.slice(0, 8) || "0", 16) * 1000)} and minted_at <= ${before} and state in ('available', 'failed', 'deleted')`;
+  const behind = (id: string) => sql<boolean>`${isMinted("media_id")} and ${mintedBehind("media_id", id, before)} and state not in ('recording', 'finalizing')`;
   const of = await withTenant(db, tenantId, (tx) => tx.selectFrom("media").select((eb) => eb.fn.countAll<number>().as("count")).where(behind("")).executeTakeFirstOrThrow());
   const left = from === "" ? of : await withTenant(db, tenantId, (tx) => tx.selectFrom("media").select((eb) => eb.fn.countAll<number>().as("count")).where(behind(from)).executeTakeFirstOrThrow());
   let done = of.count - left.count;
 
-  for (let after = from; ; ) {
-    const last = after;
-    const page = await withTenant(db, tenantId, (tx) => tx.selectFrom("media").select("media_id").where(behind(last)).orderBy("minted_at").orderBy("media_id").limit(pageRecordings).execute());
+  let last = from;
+  for (;;) {
+    const after = last;
+    const page = await withTenant(db, tenantId, (tx) => tx.selectFrom("media").select("media_id").where(behind(after)).orderBy("minted_at").orderBy("media_id").limit(pageRecordings).execute());
     for (const { media_id: recordingId } of page) {
-      const { findings, bytes, interactionIds } = await twice(async () => await checkRecording(checking, tenant, parts, recordingId));
-      after = recordingId;
+      const { findings, bytes, interactionIds } = await twice(async () => await checkReadable(checking, tenant, parts, recordingId));
+      last = recordingId;
       done += 1;
       const checked: CheckedRecording[] = interactionIds === null ? [] : [{ recordingId, interactionIds, findings }];
-      yield { cursor: after, findings, done, of: Math.max(of.count, done), counted: { recordings: 1, bytes }, checked };
+      yield { cursor: last, findings, done, of: Math.max(of.count, done), counted: { recordings: 1, bytes }, checked };
     }
     if (page.length < pageRecordings) break;
+  }
+  const strange = await twice(async () => ({ findings: await strangeIds(db, tenant, "media", before) }));
+  yield { cursor: last, findings: strange.findings, done, of: Math.max(of.count, done) };
+}
+
+/** A recording that cannot be read is a finding, and not the end of the check. */
+async function checkReadable(checking: Checking, tenant: CheckedTenant, parts: ReadonlySet<Part>, recordingId: string): ReturnType<typeof checkRecording> {
+  try {
+    return await checkRecording(checking, tenant, parts, recordingId);
+  } catch (error) {
+    const found = unreadable(error, finder(parts.has("manifests") ? "manifests" : "media", tenant), `recording ${recordingId}`);
+    if (found === null) throw error;
+    return { findings: [found], bytes: 0, interactionIds: null };
   }
 }
 

@@ -56,7 +56,8 @@ export async function* rowsAgainstLog({ db, twice, clock }: Checking, tenant: Ch
       const page: StoredRow[] = await withTenant(db, tenantId, (tx) => unplacedRows(tx, after, portionRows));
       wanted.push(...page.filter(isWanted).slice(0, mostStrays - wanted.length));
       last = page.at(-1) ?? null;
-      if (page.length < portionRows || last === null || last.row.recordedAt === "") return wanted;
+      // Behind times that are none, or finer than ours, a page can come again: all of it is strange, and told.
+      if (page.length < portionRows || last === null || last.row.recordedAt === "" || last.row.evidenceId === after?.row.evidenceId) return wanted;
     }
   }
 }

@@ -4,9 +4,7 @@ import { isId, mintedAt } from "#ids";
 import { objectPrefix } from "#recorder";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
-
-/** As Earwitness names what it stores of a recording, each with the id of its data key. */
-const ownName = /^(\d+-[0-9a-f]{24}\.ewp|track-\d+-[0-9a-f]{24}\.opus|(peaks|metadata|manifest)-[0-9a-f]{24}|manifest-\d+-[0-9a-f]{24})$/;
+import { readFileName } from "./own-object-name.ts";
 
 interface StoredFile {
   readonly name: string;
@@ -61,7 +59,7 @@ export async function* storeAgainstRows(checking: Checking, tenant: CheckedTenan
     // What runs is stored before it is named.
     if (known.state === "recording" || known.state === "finalizing") return [];
     const unnamed = files.filter(({ name }) => !known.names.has(name));
-    return unnamed.map(({ name }) => (ownName.test(name.split("/").at(-1)!) ? finding("OBJECT_LEFT_OVER", name, "The recording does not name it.") : finding("OBJECT_EXTRA", name, "It lies in a recording's folder, and is named as Earwitness names nothing.")));
+    return unnamed.map(({ name }) => (readFileName(name.split("/").at(-1)!) !== null ? finding("OBJECT_LEFT_OVER", name, "The recording does not name it.") : finding("OBJECT_EXTRA", name, "It lies in a recording's folder, and is named as Earwitness names nothing.")));
   }
 }
 

@@ -23,6 +23,7 @@ export class ObjectConflict extends Error {
   }
 }
 
+/** Nothing is there, or what is there is no file: a directory, or links that lead round. */
 export function isMissingFile(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+  return error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(String(error.code));
 }

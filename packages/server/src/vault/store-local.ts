@@ -56,7 +56,9 @@ export function createLocalStore(dir: string): ObjectStore {
       }
     },
     async size(name) {
-      return (await orMissing(name, stat(pathOf(name)))).size;
+      const found = await orMissing(name, stat(pathOf(name)));
+      if (!found.isFile()) throw new ObjectMissing(name);
+      return found.size;
     },
     list: (folder, after = "") => listFiles(pathOf(folder), folder, after),
     async delete(name) {
