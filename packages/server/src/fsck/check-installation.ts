@@ -6,7 +6,7 @@ import { toHex } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { append, commandLine, startOfWalk } from "#evidence";
 import { finder, type CheckedRecording, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
-import { verdictOf, type Finding, type Part, type Verdict } from "./finding.ts";
+import { nameOf, verdictOf, type Finding, type Part, type Verdict } from "./finding.ts";
 import { interactionsAgainstLog } from "./interactions-against-log.ts";
 import { logAgainstCheckpoints } from "./log-against-checkpoints.ts";
 import { logAgainstInteractions } from "./log-against-interactions.ts";
@@ -246,8 +246,6 @@ function startOf(step: Step): Position {
       return { step, cursor: "" };
   }
 }
-
-const nameOf = ({ code, tenant, where, says }: Finding): string => `${code}\n${tenant}\n${where}\n${says}`;
 
 function countOf(tally: TenantProgress["tally"], verdict: Verdict): number {
   return Object.entries(tally).reduce((sum, [code, count]) => (verdictOf({ code: code as Finding["code"] }) === verdict ? sum + count : sum), 0);

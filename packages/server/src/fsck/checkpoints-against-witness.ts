@@ -5,7 +5,7 @@ import { messageOf } from "#errors";
 import { newestCheckpoint, readHashes, signedHead } from "#evidence";
 import { cosign, type Cosigning, type WitnessAddress } from "#transparency";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
-import type { Finding } from "./finding.ts";
+import { sentence, type Finding } from "./finding.ts";
 
 export interface WitnessCursor {
   /** Size of the last checkpoint that was looked at. */
@@ -63,9 +63,9 @@ export async function* checkpointsAgainstWitness(checking: Checking, tenant: Che
         return answer.size <= ours ? [] : [finding("WITNESS_AHEAD", where, `It cosigned ${answer.size} rows, and the log has ${ours}.`)];
       }
       case "contradicted":
-        return [finding("WITNESS_CONTRADICTS", where, `${answer.why.charAt(0).toUpperCase()}${answer.why.slice(1)}.`)];
+        return [finding("WITNESS_CONTRADICTS", where, sentence(answer.why))];
       default:
-        return [finding("WITNESS_SILENT", where, `${answer.why.charAt(0).toUpperCase()}${answer.why.slice(1)}.`)];
+        return [finding("WITNESS_SILENT", where, sentence(answer.why))];
     }
   }
 

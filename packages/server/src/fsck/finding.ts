@@ -95,4 +95,10 @@ export interface Finding {
   readonly says: string;
 }
 
+/** Two findings of one name are one. */
+export const nameOf = ({ code, tenant, where, says }: Finding): string => `${code}\n${tenant}\n${where}\n${says}`;
+
+/** What others say in the middle of a sentence, as one of its own. */
+export const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
 export const verdictOf = ({ code }: Pick<Finding, "code">): Verdict => meanings[code].verdict;

@@ -2,6 +2,7 @@
 import { sql, type RawBuilder } from "kysely";
 import { withTenant, type Db } from "#db";
 import { finder, type CheckedTenant } from "./checking.ts";
+import { mintedAt } from "#ids";
 import type { Finding } from "./finding.ts";
 
 type IdColumn = "media_id" | "interaction_id";
@@ -15,7 +16,7 @@ const aheadMs = 24 * 60 * 60_000;
 export const isMinted = (column: IdColumn): RawBuilder<boolean> => sql<boolean>`case when ${sql.ref(column)} ~ '^[0-9a-f]{24}$' then minted_at = minted_at(${sql.ref(column)}) else false end`;
 
 /** Behind this id and not younger than `before`, in the order of ids. */
-export const mintedBehind = (column: IdColumn, id: string, before: Date): RawBuilder<boolean> => sql<boolean>`${sql.ref(column)} > ${id} and minted_at >= ${new Date(Number.parseInt(id.slice(0, 8) || "0", 16) * 1000)} and minted_at <= ${before}`;
+export const mintedBehind = (column: IdColumn, id: string, before: Date): RawBuilder<boolean> => sql<boolean>`${sql.ref(column)} > ${id} and minted_at >= ${id === "" ? new Date(0) : mintedAt(id)} and minted_at <= ${before}`;
 
 /** Rows that no check of recordings or interactions comes by: with an id that is none, or one of tomorrow. */
 export async function strangeIds(db: Db, tenant: CheckedTenant, table: keyof typeof columns, now: Date): Promise<Finding[]> {

@@ -4,7 +4,7 @@ import { toHex } from "@earwitness/verify";
 import { withTenant, type TenantTransaction } from "#db";
 import { walkedLeaves, walkTree, type LogHead, type TileDifference, type TreeWalk } from "#evidence";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
-import type { Finding } from "./finding.ts";
+import { sentence, type Finding } from "./finding.ts";
 import { missingCheckpoints } from "./counted-checkpoints.ts";
 import { extraTiles } from "./extra-tiles.ts";
 import { open, type LogAsFound } from "./log-as-found.ts";
@@ -41,7 +41,7 @@ export async function* logAgainstCheckpoints({ db, twice }: Checking, tenant: Ch
       const where = `checkpoint of ${size}`;
       const kept = open(note, log.origin, log.keys.keysAt(size));
       const root = roots.get(size) ?? null;
-      if (typeof kept === "string") findings.push(finding("CHECKPOINT_FORGED", where, `${capital(kept)}.`));
+      if (typeof kept === "string") findings.push(finding("CHECKPOINT_FORGED", where, sentence(kept)));
       else if (kept.size !== size) findings.push(finding("CHECKPOINT_FORGED", where, `It is of ${kept.size} rows.`));
       else if (root === null) findings.push(finding("CHECKPOINT_NOT_CHECKED", where, "Hashes that its root is made of are missing."));
       else if (Buffer.compare(root, kept.root) === 0) {
@@ -100,4 +100,3 @@ export async function* logAgainstCheckpoints({ db, twice }: Checking, tenant: Ch
   }
 }
 
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

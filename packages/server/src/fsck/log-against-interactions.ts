@@ -1,6 +1,6 @@
 /** What the log says was begun and finished is there: no interaction and no recording went away without a row. */
 import { withTenant, type TenantTransaction } from "#db";
-import { isId, mintedAt } from "#ids";
+import { isId, momentsOf } from "#ids";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
 import { fieldOf, momentText } from "./stored-value.ts";
@@ -45,8 +45,6 @@ export async function* logAgainstInteractions({ db, twice }: Checking, tenant: C
     });
   }
 }
-
-const momentsOf = (ids: readonly string[]): Date[] => [...new Set(ids.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms));
 
 async function recordingsOf(tx: TenantTransaction, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();

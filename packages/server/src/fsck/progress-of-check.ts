@@ -45,9 +45,11 @@ const OfTenant = Type.Object(
 );
 export type TenantProgress = Static<typeof OfTenant>;
 
+export const format = "earwitness/fsck-progress/1";
+
 const CheckProgress = Type.Object(
   {
-    format: Type.Literal("earwitness/fsck-progress/1"),
+    format: Type.Literal(format),
     startedAt: moment,
     parts: Type.Array(part, { minItems: 1, maxItems: parts.length, uniqueItems: true }),
     done: Type.Array(OfTenant, { maxItems: 1_000_000 }),
@@ -58,8 +60,6 @@ const CheckProgress = Type.Object(
   closed,
 );
 export type CheckProgress = Static<typeof CheckProgress>;
-
-export const format = "earwitness/fsck-progress/1";
 
 /** Throws, saying what to do, for anything but what a check wrote. */
 export function parseProgress(text: string): CheckProgress {

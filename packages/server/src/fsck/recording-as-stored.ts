@@ -2,7 +2,7 @@
 import { sql, type Selectable } from "kysely";
 import { withTenant, type Database, type TenantTransaction } from "#db";
 import { rowsOf, type StoredRow } from "#evidence";
-import { isId, mintedAt } from "#ids";
+import { isId, mintedAt, momentsOf } from "#ids";
 import type { ReadableObject } from "#recorder";
 import type { CheckedTenant, Checking } from "./checking.ts";
 import { readObjectName } from "./own-object-name.ts";
@@ -84,7 +84,7 @@ function asNamed(rows: readonly ObjectRow[]): Pick<StoredRecording, "objects" | 
 async function interactionsOf(tx: TenantTransaction, parts: readonly PartRow[]): Promise<Map<string, InteractionRow>> {
   if (parts.length === 0) return new Map();
   const ids = parts.map(({ interaction_id }) => interaction_id);
-  const rows = await tx.selectFrom("interactions").selectAll().select(isWhole("started_at", "answered_at", "released_at").as("times_whole")).where("minted_at", "in", [...new Set(ids.map((id) => mintedAt(id).getTime()))].map((ms) => new Date(ms))).where("interaction_id", "in", ids).execute();
+  const rows = await tx.selectFrom("interactions").selectAll().select(isWhole("started_at", "answered_at", "released_at").as("times_whole")).where("minted_at", "in", momentsOf(ids)).where("interaction_id", "in", ids).execute();
   return new Map(rows.map((row) => [row.interaction_id, row]));
 }
 

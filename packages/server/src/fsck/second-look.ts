@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Finding } from "./finding.ts";
+import { nameOf, type Finding } from "./finding.ts";
 
 /** How long a live installation is given to finish what it was in the middle of. */
 export interface Patience {
@@ -37,5 +37,3 @@ export function createSecondLook({ pauseMs, looks }: Patience): SecondLook {
     return { ...latest, findings: found };
   };
 }
-
-const nameOf = ({ code, where, says }: Finding): string => `${code}\n${where}\n${says}`;
