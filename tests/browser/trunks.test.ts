@@ -104,6 +104,10 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
   await page.getByRole("link", { name: /^Open (the )?call/ }).first().click();
   await page.waitForURL(/\/interactions\/[0-9a-f]{24}/);
   expect(clicks, "clicks from the list of trunks to a recorded call, the refusals included").toBe(3);
+  // The next new trunk begins empty.
+  await page.goto(`${portal.url}/settings/trunks/new`);
+  expect(await field(page, "Name").inputValue()).toBe("");
+  expect(await page.getByRole("button", { name: /^Edit 192/ }).count()).toBe(0);
   await page.close();
 });
 
