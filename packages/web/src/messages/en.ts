@@ -650,6 +650,7 @@ export const en = {
   "player.speaker.level": "Level of {name}",
   "player.speaker.share": "{share, number, percent} of the talking",
   "player.speaker.never": "Did not speak",
+  "player.speaker.nothing": "No audio arrived",
   "player.speaker.summary": "{name} spoke {count, plural, one {once} other {# times}}, {spoken} in all.",
   "player.speaker.level.value": "{level, number, percent}",
   "player.events": "Events",
