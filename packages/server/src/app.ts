@@ -136,10 +136,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const jobs = open("jobs", createJobs({ url, log, queues }));
 
   // The recording path.
-  const wrappingTenant = (tenantId: string) => {
-    const tenant = tenantOf(snapshots, tenantId);
-    return tenant === null ? null : { ...tenant.wrapping, sandbox: tenant.sandbox };
-  };
+  const wrappingTenant = (tenantId: string) => tenantOf(snapshots, tenantId)?.wrapping ?? null;
   const activityListeners = new Set<(recordings: readonly RecordingActivity[]) => void>();
   const recording = open(
     "recording",
@@ -157,6 +154,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       udp: config.rtp.udp,
       limits: config.limits,
       tenantOf: wrappingTenant,
+      sandboxTrunks: new Set(wanted?.tenants.flatMap(({ trunks }) => trunks.flatMap(({ trunkId, sandbox }) => (sandbox ? [trunkId] : [])))),
       trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),
       notReady: () => {
         const state = snapshots.state();
