@@ -194,7 +194,15 @@ test("a password is shown once; a trunk is switched off and on, and deleted by i
   await field(page, "Name").fill("Short-lived");
   await page.getByRole("button", { name: "Create trunk" }).click();
   await page.getByRole("heading", { level: 1, name: "Short-lived" }).waitFor();
+  // It is asked first: whoever has no password is refused from then on.
   await page.getByRole("button", { name: "Make a password" }).click();
+  const sure = page.getByRole("group", { name: "Password" });
+  await sure.getByText("every call without it is refused").waitFor();
+  await show(page, "trunk-password-sure");
+  await sure.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("Not asked for").waitFor();
+  await page.getByRole("button", { name: "Make a password" }).click();
+  await sure.getByRole("button", { name: "Make a password" }).click();
   await page.getByText("shown this once").waitFor();
   await show(page, "trunk-password");
   await page.reload();

@@ -89,6 +89,7 @@ export const en = {
   "trunk.password.none": "Not asked for: addresses, and certificates if any, decide.",
   "trunk.password.is": "Asked for. User {username}, set",
   "trunk.password.make": "Make a password",
+  "trunk.password.make.sure": "From then on every call without it is refused, until user name and password are entered in the border controller.",
   "trunk.password.renew": "Make a new one",
   "trunk.password.renew.sure": "The one in use stops working at once; calls are refused until the new one is entered in the border controller.",
   "trunk.password.clear": "Ask for none",
