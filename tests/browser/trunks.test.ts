@@ -70,6 +70,12 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
   await show(page, "trunk-mistake");
   await page.getByRole("button", { name: "Remove 192.0.2.300" }).press("Enter");
   await networks(page).fill("192.0.2.7 ");
+  // A private key is named as one, and kept nowhere.
+  await field(page, "Client certificates").fill("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
+  await page.getByText("That was a private key").waitFor();
+  expect(await page.evaluate(() => JSON.stringify(sessionStorage) + document.body.innerHTML)).not.toContain("c2VjcmV0");
+  expect((await field(page, "Client certificates").inputValue()).trim()).toBe("");
+  await show(page, "trunk-private-key");
   await click(page.getByRole("button", { name: "Create trunk" }));
   await page.getByRole("heading", { level: 1, name: "Berlin SBC" }).waitFor();
   await page.getByText("No call has come in on this trunk yet").waitFor();

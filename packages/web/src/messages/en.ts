@@ -125,6 +125,7 @@ export const en = {
   "trunk.certificate.expired": "expired on {date}",
   "trunk.certificate.unreadable": "Cannot be read here; the server says whether it can use it.",
   "trunk.certificate.remove": "Remove certificate {name}",
+  "trunk.certificate.privateKey": "That was a private key. It was not kept and not sent, and must not be given to anybody: it stays on the border controller. Paste the certificate that belongs to it.",
   "trunk.certificate.incomplete": "A certificate begins with BEGIN CERTIFICATE and ends with END CERTIFICATE; this is not whole yet.",
   "trunk.numbers": "How numbers are read",
   "trunk.numbers.lead": "Numbers are kept in the international form, such as +49301234567, so that a person is the same on every trunk.",
