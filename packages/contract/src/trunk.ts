@@ -77,7 +77,7 @@ export const Trunk = Type.Object(
 );
 export type Trunk = Static<typeof Trunk>;
 
-export const TrunkPage = Type.Object({ trunks: Type.Array(Trunk) }, { title: "TrunkPage" });
+export const TrunkPage = Type.Object({ trunks: Type.Array(Trunk), takesTls: Type.Boolean({ description: "Whether the installation has a port open for SIP over TLS. False: a trunk that asks for TLS, or for a certificate, is refused whatever it sends." }) }, { title: "TrunkPage" });
 export type TrunkPage = Static<typeof TrunkPage>;
 
 /** Answer to `POST /api/v1/trunks/{id}/digest`: shown once, kept nowhere. */

@@ -38,7 +38,7 @@ export function trunkRoutes({ db, clock, nodeId, trunks, peopleOf }: TrunkRoutes
     app.get(
       "/api/v1/trunks",
       { config: { access }, schema: { summary: "List trunks", description: "All of the tenant's, by name.", tags, response: { 200: TrunkPage } } },
-      async (request) => ({ trunks: await trunks.list(actOf(request)) }),
+      async (request) => ({ trunks: await trunks.list(actOf(request)), takesTls: trunks.takesTls }),
     );
 
     app.post(
