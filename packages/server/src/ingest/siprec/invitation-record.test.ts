@@ -10,6 +10,12 @@ const refusedAs = (reason: Extract<Identified, { kind: "refused" }>["reason"]) =
 const firstLines = (it: TestServer, index = 0): string[] => it.invitations[index]!.trace.map(({ direction, text }) => `${direction} ${text.slice(0, text.indexOf("\r\n"))}`);
 
 describe("what the trunk's page is told of an INVITE", () => {
+  test("that its recording address was nobody's, beside what was answered", async () => {
+    await using it = await createTestServer({ identify: (): Identified => ({ kind: "trunk", trunk, unknownAddress: "It called nobody." }) });
+    await (await it.call()).establish();
+    expect(it.invitations.map(({ explanation }) => explanation)).toEqual(["The call is recorded. It called nobody."]);
+  });
+
   test.each(["udp", "tcp"] as const)("over %s: a header that came or went twice stands in the trace twice, in the order of the wire", async (kind) => {
     await using it = await createTestServer(byAddress(() => ({ ...trunk, digest: { username: "sbc", realm: "r", ha1Md5: digestHa1("MD5", "sbc", "r", "p"), ha1Sha256: digestHa1("SHA-256", "sbc", "r", "p") } })));
     const call = await it.call(kind);

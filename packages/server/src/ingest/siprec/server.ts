@@ -255,7 +255,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     const begins = method === "INVITE" && toTag(incoming) === "";
     const localTag = context.newToken();
     const key = dialogKey(incoming.callId, localTag, fromTag(incoming));
-    const record = begins ? records.open(incoming, bytes, trunk, key) : standing === null ? null : records.of(dialogKeyOf(incoming));
+    const record = begins ? records.open(incoming, bytes, trunk, key, identified.kind === "trunk" ? identified.unknownAddress : undefined) : standing === null ? null : records.of(dialogKeyOf(incoming));
     if (record !== null) recordOf.set(incoming, record);
     if (!begins) record?.note("in", flow.kind, flow.remote, bytes);
     // What comes inside a dialog is in the trace of its INVITE, and no invitation itself.
