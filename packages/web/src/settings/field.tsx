@@ -14,7 +14,7 @@ interface FieldProps {
 }
 
 export function Field({ label, hint, mistake, warning, required = false, children }: FieldProps) {
-  const said = mistake === undefined ? (warning === undefined ? {} : { validationMessage: warning, validationState: "warning" as const }) : { validationMessage: mistake, validationState: "error" as const };
+  const said = mistake === undefined ? (warning === undefined ? {} : { validationMessage: { children: warning, className: s.warning }, validationState: "warning" as const }) : { validationMessage: mistake, validationState: "error" as const };
   return (
     <FluentField className={s.field} label={label} hint={hint} required={required} {...said}>
       {children}
