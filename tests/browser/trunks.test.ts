@@ -131,6 +131,15 @@ test("a call that could be given to no trunk is on the page of all invitations, 
   await page.getByText("Recorded", { exact: true }).first().waitFor({ timeout: 20_000 });
   await show(page, "invitations");
 
+  // What became of them is chosen, stands in the address, and is taken away by its chip.
+  await page.getByRole("combobox", { name: "What became of it" }).selectOption("refused");
+  await page.waitForURL(/outcome=refused/);
+  await expect.poll(() => page.getByRole("list", { name: "Invitations" }).getByText("Recorded", { exact: true }).count()).toBe(0);
+  await show(page, "invitations-refused");
+  await page.getByRole("button", { name: /Refused/ }).click();
+  await page.waitForURL((url) => !url.search.includes("outcome"));
+  await page.getByText("Recorded", { exact: true }).first().waitFor();
+
   // The sandbox takes calls from the whole machine; for a moment it does not.
   const { trunks } = (await (await page.request.get(`${portal.url}/api/v1/trunks`)).json()) as { trunks: Trunk[] };
   const { id, settings } = trunks.find(({ settings: { name } }) => name === "Sandbox loopback")!;

@@ -26,6 +26,8 @@ const icons: Readonly<Record<Invitation["outcome"], ReactElement>> = { recorded:
 interface InvitationsProps {
   /** Id of a trunk; `none`: those that could be given to none; undefined: all. */
   readonly trunk: string | undefined;
+  /** Only those of which this became; empty or left out: all. */
+  readonly outcomes?: readonly Invitation["outcome"][];
   /** Which one's messages are shown. */
   readonly open: string | undefined;
   readonly onOpen: (id: string | undefined) => void;
@@ -34,9 +36,9 @@ interface InvitationsProps {
 }
 
 /** What came last and what became of it, as it happens. */
-export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
+export function Invitations({ trunk, outcomes = [], open, onOpen, atMost }: InvitationsProps) {
   const text = useText();
-  const list = useInfiniteQuery(invitationsQuery(trunk));
+  const list = useInfiniteQuery(invitationsQuery(trunk, outcomes));
   const trunks = useQuery(trunksQuery).data?.trunks ?? [];
   /** While messages are being read, nothing moves them: what comes meanwhile waits. */
   const [heldAt, setHeldAt] = useState<string | null>(null);
@@ -47,7 +49,7 @@ export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
 
   if (list.isPending) return <Waiting rows={atMost ?? 12} />;
   if (list.isError && !list.data) return <Fault error={list.error} icon={<PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />;
-  if (all.length === 0) return <p className={s.none}>{text(trunk === undefined ? "invitations.none" : trunk === "none" ? "invitations.none.none" : "invitations.none.trunk")}</p>;
+  if (all.length === 0) return <p className={s.none}>{text(outcomes.length > 0 ? "invitations.none.filtered" : trunk === undefined ? "invitations.none" : trunk === "none" ? "invitations.none.none" : "invitations.none.trunk")}</p>;
 
   const waiting = Math.max(0, all.findIndex((one) => one.id === heldAt));
   const from = all.slice(waiting);
