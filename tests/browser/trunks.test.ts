@@ -161,6 +161,40 @@ test("a call that could be given to no trunk is on the page of all invitations, 
   await page.close();
 });
 
+test("a call of strangers is not recorded; everybody is recorded from then on, asked and with one click", async () => {
+  const from = "127.0.0.79";
+  const page = await portal.signIn("MOD Administrator", "/settings/trunks");
+  await page.getByRole("link", { name: "Sandbox loopback" }).waitFor();
+  const { trunks } = (await (await page.request.get(`${portal.url}/api/v1/trunks`)).json()) as { trunks: Trunk[] };
+  const made = (await page.evaluate(
+    async (body) => await (await fetch("/api/v1/trunks", { method: "POST", headers: { "content-type": "application/json" }, body })).json(),
+    JSON.stringify({ ...trunks.find(({ settings: { name } }) => name === "Sandbox loopback")!.settings, name: "Strangers", unknown: "ignore", sourceNetworks: [from] }),
+  )) as Trunk;
+  await pause(2_000);
+  const strangers = () =>
+    placeCall({
+      server: { host: "127.0.0.1", port: portal.sipPort, user: made.recordingUser },
+      localAddress: from,
+      parties: [
+        { name: "Somebody", aor: "sip:00441632960001@pbx.example" },
+        { name: "Somebody else", aor: "sip:00441632960002@pbx.example" },
+      ],
+    });
+  await expect(strangers()).rejects.toBeInstanceOf(CallRefused);
+  await page.goto(`${portal.url}/settings/invitations?trunk=${made.id}`);
+  await page.getByRole("button", { name: "Record everybody" }).click({ timeout: 10_000 });
+  const sure = page.getByRole("group", { name: "Record everybody" });
+  await sure.getByText("From now on every call on Strangers is recorded").waitFor();
+  await show(page, "invitation-everybody");
+  await sure.getByRole("button", { name: "Record everybody" }).click();
+  await page.getByText("Every call on Strangers is recorded now.").waitFor();
+  const { items } = (await (await page.request.get(`${portal.url}/api/v1/audit?subject=${made.id}&action=Modify`)).json()) as { items: unknown[] };
+  expect(items).toHaveLength(1);
+  await pause(1_000);
+  await (await strangers()).bye();
+  await page.close();
+});
+
 test("what was typed in a trunk survives leaving the page, and rules can be tried before they are saved", async () => {
   const page = await portal.signIn("MOD Administrator", "/settings/trunks");
   await page.getByRole("link", { name: "Sandbox loopback" }).click();

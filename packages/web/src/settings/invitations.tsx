@@ -16,8 +16,9 @@ import { pages } from "../paths.ts";
 import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { Ago } from "./ago.tsx";
-import { addressOf, offersAllow } from "./allow.ts";
+import { addressOf, offersAllow, offersEverybody } from "./allow.ts";
 import { isWithin } from "./network.ts";
+import { RecordEverybody } from "./record-everybody.tsx";
 import { Trace } from "./trace.tsx";
 import s from "./invitations.module.css";
 
@@ -71,6 +72,7 @@ export function Invitations({ trunk, outcomes = [], open, onOpen, atMost }: Invi
             trunks={trunks}
             // An address that is refused again and again needs one answer, not twelve.
             mayAllow={offersAllow(shown, index)}
+            mayRecord={offersEverybody(shown, index)}
             isOpen={invitation.id === open}
             onOpen={onOpen}
           />
@@ -97,13 +99,15 @@ interface RowProps {
   readonly showTrunk: boolean;
   readonly trunks: readonly Trunk[];
   readonly mayAllow: boolean;
+  readonly mayRecord: boolean;
   readonly isOpen: boolean;
   readonly onOpen: (id: string | undefined) => void;
 }
 
-function Row({ invitation, showTrunk, trunks, mayAllow, isOpen, onOpen }: RowProps) {
+function Row({ invitation, showTrunk, trunks, mayAllow, mayRecord, isOpen, onOpen }: RowProps) {
   const text = useText();
   const { id, outcome, trunk, interactionIds } = invitation;
+  const concerned = trunks.find((one) => one.id === trunk?.id);
   return (
     <li className={s.row} data-outcome={outcome} data-open={isOpen || undefined}>
       <p className={s.outcome}>
@@ -139,6 +143,7 @@ function Row({ invitation, showTrunk, trunks, mayAllow, isOpen, onOpen }: RowPro
             <span>{text("invitations.noTrace")}</span>
           )}
         </p>
+        {mayRecord && concerned !== undefined && <RecordEverybody trunk={concerned} />}
         {mayAllow && <Allow invitation={invitation} trunks={trunks} />}
       </div>
       <p className={s.from}>
