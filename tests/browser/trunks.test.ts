@@ -70,20 +70,6 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
   await show(page, "trunk-mistake");
   await page.getByRole("button", { name: "Remove 192.0.2.300" }).press("Enter");
   await networks(page).fill("192.0.2.7 ");
-  // Whose the address is already, and what a choice leads to, is said before anything is saved.
-  await networks(page).fill("127.0.0.5 ");
-  await page.getByText("127.0.0.5 overlaps with 127.0.0.0/8, which may send for “Sandbox loopback” too.").waitFor();
-  await page.getByRole("radio", { name: "TLS only" }).check();
-  await page.getByText("No TLS port is open on this installation").waitFor();
-  await show(page, "trunk-warnings");
-  await page.getByRole("radio", { name: "UDP, TCP or TLS" }).check();
-  await page.getByRole("button", { name: "Remove 127.0.0.5" }).press("Enter");
-  // A private key is named as one, and kept nowhere.
-  await field(page, "Client certificates").fill("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
-  await page.getByText("That was a private key").waitFor();
-  expect(await page.evaluate(() => JSON.stringify(sessionStorage) + document.body.innerHTML)).not.toContain("c2VjcmV0");
-  expect((await field(page, "Client certificates").inputValue()).trim()).toBe("");
-  await show(page, "trunk-private-key");
   await click(page.getByRole("button", { name: "Create trunk" }));
   await page.getByRole("heading", { level: 1, name: "Berlin SBC" }).waitFor();
   await page.getByText("No call has come in on this trunk yet").waitFor();
@@ -158,6 +144,25 @@ test("a call that could be given to no trunk is on the page of all invitations, 
   const placed = await call("srs", stranger);
   await placed.bye();
   expect(await put(settings.sourceNetworks)).toBe(200);
+  await page.close();
+});
+
+test("before a new trunk is saved its form says whose an address is already, that no TLS port is open, and what a private key is", async () => {
+  const page = await portal.signIn("MOD Administrator", "/settings/trunks/new");
+  // Whose the address is already, and what a choice leads to, is said before anything is saved.
+  await networks(page).fill("127.0.0.5 ");
+  await page.getByText("127.0.0.5 overlaps with 127.0.0.0/8, which may send for “Sandbox loopback” too.").waitFor();
+  await page.getByRole("radio", { name: "TLS only" }).check();
+  await page.getByText("No TLS port is open on this installation").waitFor();
+  await show(page, "trunk-warnings");
+  await page.getByRole("radio", { name: "UDP, TCP or TLS" }).check();
+  await page.getByRole("button", { name: "Remove 127.0.0.5" }).press("Enter");
+  // A private key is named as one, and kept nowhere.
+  await field(page, "Client certificates").fill("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
+  await page.getByText("That was a private key").waitFor();
+  expect(await page.evaluate(() => JSON.stringify(sessionStorage) + document.body.innerHTML)).not.toContain("c2VjcmV0");
+  expect((await field(page, "Client certificates").inputValue()).trim()).toBe("");
+  await show(page, "trunk-private-key");
   await page.close();
 });
 
