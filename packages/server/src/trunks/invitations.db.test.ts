@@ -152,6 +152,8 @@ describe("the log of invitations", () => {
     }
     await log.flush();
     const ids = async (query: string) => (await list(query)).map(({ sipCallId }) => sipCallId);
+    log.answered(refused({ tenantId: null }));
+    expect(log.outcomes(), "also nobody's").toEqual({ recorded: 3, ignored: 3, refused: 4 });
     expect(await ids("?outcome=refused")).toEqual(["refused-2", "refused-1", "refused-0"]);
     expect(await ids(`?trunk=${trunkId}&outcome=ignored&outcome=recorded&limit=3`)).toEqual(["ignored-2", "recorded-2", "ignored-1"]);
     const after = (await list("?outcome=ignored&limit=1"))[0]!.id;
