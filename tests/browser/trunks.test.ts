@@ -114,7 +114,7 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
 test("a call that could be given to no trunk is on the page of all invitations, and its address can be given to one there", async () => {
   const stranger = "127.0.0.78";
   const page = await portal.signIn("MOD Administrator", "/settings/invitations");
-  await page.getByText("Recorded", { exact: true }).first().waitFor({ timeout: 20_000 });
+  await page.getByRole("list", { name: "Invitations" }).getByText("Recorded", { exact: true }).first().waitFor({ timeout: 20_000 });
   await show(page, "invitations");
 
   // What became of them is chosen, stands in the address, and is taken away by its chip.
@@ -124,7 +124,7 @@ test("a call that could be given to no trunk is on the page of all invitations, 
   await show(page, "invitations-refused");
   await page.getByRole("button", { name: /Refused/ }).click();
   await page.waitForURL((url) => !url.search.includes("outcome"));
-  await page.getByText("Recorded", { exact: true }).first().waitFor();
+  await page.getByRole("list", { name: "Invitations" }).getByText("Recorded", { exact: true }).first().waitFor();
 
   // The sandbox takes calls from the whole machine; for a moment it does not.
   const { trunks } = (await (await page.request.get(`${portal.url}/api/v1/trunks`)).json()) as { trunks: Trunk[] };
