@@ -104,14 +104,27 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
   await page.getByRole("link", { name: /^Open (the )?call/ }).first().click();
   await page.waitForURL(/\/interactions\/[0-9a-f]{24}/);
   expect(clicks, "clicks from the list of trunks to a recorded call, the refusals included").toBe(3);
+  // The next new trunk begins empty.
+  await page.goto(`${portal.url}/settings/trunks/new`);
+  expect(await field(page, "Name").inputValue()).toBe("");
+  expect(await page.getByRole("button", { name: /^Edit 192/ }).count()).toBe(0);
   await page.close();
 });
 
 test("a call that could be given to no trunk is on the page of all invitations, and its address can be given to one there", async () => {
   const stranger = "127.0.0.78";
   const page = await portal.signIn("MOD Administrator", "/settings/invitations");
-  await page.getByText("Recorded", { exact: true }).first().waitFor({ timeout: 20_000 });
+  await page.getByRole("list", { name: "Invitations" }).getByText("Recorded", { exact: true }).first().waitFor({ timeout: 20_000 });
   await show(page, "invitations");
+
+  // What became of them is chosen, stands in the address, and is taken away by its chip.
+  await page.getByRole("combobox", { name: "What became of it" }).selectOption("refused");
+  await page.waitForURL(/outcome=refused/);
+  await expect.poll(() => page.getByRole("list", { name: "Invitations" }).getByText("Recorded", { exact: true }).count()).toBe(0);
+  await show(page, "invitations-refused");
+  await page.getByRole("button", { name: /Refused/ }).click();
+  await page.waitForURL((url) => !url.search.includes("outcome"));
+  await page.getByRole("list", { name: "Invitations" }).getByText("Recorded", { exact: true }).first().waitFor();
 
   // The sandbox takes calls from the whole machine; for a moment it does not.
   const { trunks } = (await (await page.request.get(`${portal.url}/api/v1/trunks`)).json()) as { trunks: Trunk[] };
@@ -131,6 +144,59 @@ test("a call that could be given to no trunk is on the page of all invitations, 
   const placed = await call("srs", stranger);
   await placed.bye();
   expect(await put(settings.sourceNetworks)).toBe(200);
+  await page.close();
+});
+
+test("before a new trunk is saved its form says whose an address is already, that no TLS port is open, and what a private key is", async () => {
+  const page = await portal.signIn("MOD Administrator", "/settings/trunks/new");
+  // Whose the address is already, and what a choice leads to, is said before anything is saved.
+  await networks(page).fill("127.0.0.5 ");
+  await page.getByText("127.0.0.5 overlaps with 127.0.0.0/8, which may send for “Sandbox loopback” too.").waitFor();
+  await page.getByRole("radio", { name: "TLS only" }).check();
+  await page.getByText("No TLS port is open on this installation").waitFor();
+  await show(page, "trunk-warnings");
+  await page.getByRole("radio", { name: "UDP, TCP or TLS" }).check();
+  await page.getByRole("button", { name: "Remove 127.0.0.5" }).press("Enter");
+  // A private key is named as one, and kept nowhere.
+  await field(page, "Client certificates").fill("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
+  await page.getByText("That was a private key").waitFor();
+  expect(await page.evaluate(() => JSON.stringify(sessionStorage) + document.body.innerHTML)).not.toContain("c2VjcmV0");
+  expect((await field(page, "Client certificates").inputValue()).trim()).toBe("");
+  await show(page, "trunk-private-key");
+  await page.close();
+});
+
+test("a call of strangers is not recorded; everybody is recorded from then on, asked and with one click", async () => {
+  const from = "127.0.0.79";
+  const page = await portal.signIn("MOD Administrator", "/settings/trunks");
+  await page.getByRole("link", { name: "Sandbox loopback" }).waitFor();
+  const { trunks } = (await (await page.request.get(`${portal.url}/api/v1/trunks`)).json()) as { trunks: Trunk[] };
+  const made = (await page.evaluate(
+    async (body) => await (await fetch("/api/v1/trunks", { method: "POST", headers: { "content-type": "application/json" }, body })).json(),
+    JSON.stringify({ ...trunks.find(({ settings: { name } }) => name === "Sandbox loopback")!.settings, name: "Strangers", unknown: "ignore", sourceNetworks: [from] }),
+  )) as Trunk;
+  await pause(2_000);
+  const strangers = () =>
+    placeCall({
+      server: { host: "127.0.0.1", port: portal.sipPort, user: made.recordingUser },
+      localAddress: from,
+      parties: [
+        { name: "Somebody", aor: "sip:00441632960001@pbx.example" },
+        { name: "Somebody else", aor: "sip:00441632960002@pbx.example" },
+      ],
+    });
+  await expect(strangers()).rejects.toBeInstanceOf(CallRefused);
+  await page.goto(`${portal.url}/settings/invitations?trunk=${made.id}`);
+  await page.getByRole("button", { name: "Record everybody" }).click({ timeout: 10_000 });
+  const sure = page.getByRole("group", { name: "Record everybody" });
+  await sure.getByText("From now on every call on Strangers is recorded").waitFor();
+  await show(page, "invitation-everybody");
+  await sure.getByRole("button", { name: "Record everybody" }).click();
+  await page.getByText("Every call on Strangers is recorded now.").waitFor();
+  const { items } = (await (await page.request.get(`${portal.url}/api/v1/audit?subject=${made.id}&action=Modify`)).json()) as { items: unknown[] };
+  expect(items).toHaveLength(1);
+  await pause(1_000);
+  await (await strangers()).bye();
   await page.close();
 });
 
@@ -190,7 +256,15 @@ test("a password is shown once; a trunk is switched off and on, and deleted by i
   await field(page, "Name").fill("Short-lived");
   await page.getByRole("button", { name: "Create trunk" }).click();
   await page.getByRole("heading", { level: 1, name: "Short-lived" }).waitFor();
+  // It is asked first: whoever has no password is refused from then on.
   await page.getByRole("button", { name: "Make a password" }).click();
+  const sure = page.getByRole("group", { name: "Password" });
+  await sure.getByText("every call without it is refused").waitFor();
+  await show(page, "trunk-password-sure");
+  await sure.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("Not asked for").waitFor();
+  await page.getByRole("button", { name: "Make a password" }).click();
+  await sure.getByRole("button", { name: "Make a password" }).click();
   await page.getByText("shown this once").waitFor();
   await show(page, "trunk-password");
   await page.reload();

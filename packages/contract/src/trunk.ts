@@ -77,7 +77,7 @@ export const Trunk = Type.Object(
 );
 export type Trunk = Static<typeof Trunk>;
 
-export const TrunkPage = Type.Object({ trunks: Type.Array(Trunk) }, { title: "TrunkPage" });
+export const TrunkPage = Type.Object({ trunks: Type.Array(Trunk), takesTls: Type.Boolean({ description: "Whether the installation has a port open for SIP over TLS. False: a trunk that asks for TLS, or for a certificate, is refused whatever it sends." }) }, { title: "TrunkPage" });
 export type TrunkPage = Static<typeof TrunkPage>;
 
 /** Answer to `POST /api/v1/trunks/{id}/digest`: shown once, kept nowhere. */
@@ -129,6 +129,10 @@ export const invitationReasons = [
 ] as const;
 export type InvitationReason = (typeof invitationReasons)[number];
 
+/** What became of an invitation. */
+export const invitationOutcomes = ["recorded", "ignored", "refused"] as const;
+export type InvitationOutcome = (typeof invitationOutcomes)[number];
+
 export const Invitation = Type.Object(
   {
     id: Type.String({ format: "uuid" }),
@@ -140,7 +144,7 @@ export const Invitation = Type.Object(
     sipCallId: Type.String(),
     client: orNull(Type.String(), "User-Agent of the client."),
     status: Type.Integer({ description: "SIP status of the answer." }),
-    outcome: Type.Enum(["recorded", "ignored", "refused"]),
+    outcome: Type.Enum(invitationOutcomes),
     reason: Type.Enum(invitationReasons),
     explanation: Type.String({ description: "What was wrong, in words, and what to do." }),
     repeated: Type.Integer({ description: "How many more came from the same address with the same result within a minute." }),

@@ -27,6 +27,8 @@ export interface Provision {
       readonly sourceNetworks: readonly string[];
       readonly personDomains: readonly string[];
       readonly recordAll: boolean;
+      /** Its calls are made up. */
+      readonly sandbox: boolean;
     }[];
   }[];
 }
@@ -58,6 +60,7 @@ export function provision(): Provision {
             sourceNetworks: [`${sbcAddress}/32`],
             personDomains: [contosoDomain],
             recordAll: false,
+            sandbox: true,
           },
           {
             // Whoever tries the recorder with a client of their own (sipp, a real SBC on this machine) comes in here.
@@ -66,6 +69,7 @@ export function provision(): Provision {
             sourceNetworks: ["127.0.0.0/8", "::1/128"],
             personDomains: [contosoDomain],
             recordAll: true,
+            sandbox: false,
           },
         ],
       },

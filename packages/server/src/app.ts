@@ -24,7 +24,7 @@ import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type BackupAges, type Credentials, type Portal, type SipReading } from "#portal";
 import { createCompaction, openRecordingReader, startRecording, type Recording, type RecordingTenant } from "#recorder";
 import { createTenant, listTenants, newTrunk, parseProvision, provision, viewTenants, type Provision, type Tenant } from "#tenants";
-import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type SipEntrance, type TrunkStore } from "#trunks";
+import { createInvitationLog, createTrunkStore, identify, isTrunkAddress, recordingAddresses, trunkRoutes, type LiveInvitationLog, type SipEntrance, type TrunkStore } from "#trunks";
 import { createCheckpointKeeper, createOutsideSigning, createTimestampSigner, createWitnessSigner, describeCheckpoint, readLogState, transparencyRoutes, trustedRoots, type CheckpointKeeper, type OutsideSigning } from "#transparency";
 import { createFileKeyring, createFileKeystore, createFileLogHeads, createFileLogSeeds, createKeystoreBackup, createLocalStore, createVault, readKeyFiles, readOrMakeSecret, type KeystoreBackup, type Vault } from "#vault";
 import manifest from "../package.json" with { type: "json" };
@@ -137,10 +137,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const jobs = open("jobs", createJobs({ url, log, queues }));
 
   // The recording path.
-  const wrappingTenant = (tenantId: string) => {
-    const tenant = tenantOf(snapshots, tenantId);
-    return tenant === null ? null : { ...tenant.wrapping, sandbox: tenant.sandbox };
-  };
+  const wrappingTenant = (tenantId: string) => tenantOf(snapshots, tenantId)?.wrapping ?? null;
   const activityListeners = new Set<(recordings: readonly RecordingActivity[]) => void>();
   const recording = open(
     "recording",
@@ -158,6 +155,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
       udp: config.rtp.udp,
       limits: config.limits,
       tenantOf: wrappingTenant,
+      sandboxTrunks: new Set(wanted?.tenants.flatMap(({ trunks }) => trunks.flatMap(({ trunkId, sandbox }) => (sandbox ? [trunkId] : [])))),
       trunkOf: (tenantId, trunkId) => recordingTenant(snapshots, tenantId, trunkId),
       notReady: () => {
         const state = snapshots.state();
@@ -203,7 +201,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, outside, logWarnings, keeper, stopped, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), invitations, db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, outside, logWarnings, keeper, stopped, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -326,6 +324,7 @@ interface PortalParts {
   readonly backups: Backups | null;
   readonly keystoreFailing: () => boolean;
   readonly sip: () => SipReading | null;
+  readonly invitations: LiveInvitationLog;
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Log;
@@ -393,6 +392,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         },
         outside: () => parts.outside?.state() ?? [],
         liveStreams: () => live.count(),
+        invitations: () => parts.invitations.outcomes(),
         sip: parts.sip,
         keystoreBackupFailing: parts.keystoreFailing,
         backup: () => (parts.backups === null ? null : backupAges(parts.backups, clock.now())),

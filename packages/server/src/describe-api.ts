@@ -38,6 +38,7 @@ export async function describeApi(): Promise<string> {
       logs: () => null,
       outside: () => [],
       liveStreams: () => 0,
+      invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }),
       sip: () => null,
       backup: () => null,
       keystoreBackupFailing: () => false,

@@ -28,7 +28,7 @@ import type {
   Verification,
   VerificationReport,
 } from "@earwitness/contract";
-import { apiPaths } from "./paths.ts";
+import { apiPaths, type InvitationsQuery } from "./paths.ts";
 import { receive } from "./proof/receive.ts";
 
 /** An error answer of the server, in its own words. Status 0: no answer at all. */
@@ -125,7 +125,7 @@ export const api = {
   setPassword: (id: string) => write<DigestSecret>("POST", `${apiPaths.trunk(id)}/digest`, {}),
   removePassword: (id: string) => remove(`${apiPaths.trunk(id)}/digest`),
   tryTrunk: (settings: TrunkSettings, samples: readonly string[]) => write<TrunkTrialResult>("POST", `${apiPaths.trunks}/try`, { settings, samples }),
-  invitations: (query: { trunk?: string | undefined; after?: string | undefined; limit: number }, signal?: AbortSignal) => get<InvitationPage>(apiPaths.invitations(query), signal),
+  invitations: (query: InvitationsQuery, signal?: AbortSignal) => get<InvitationPage>(apiPaths.invitations(query), signal),
   trace: async (id: string, signal?: AbortSignal) => await (await send(apiPaths.trace(id), { headers: { accept: "text/plain" }, ...(signal && { signal }) })).text(),
   people: (query: { q?: string | undefined; after?: string | undefined; limit: number }, signal?: AbortSignal) => get<PersonPage>(apiPaths.people(query), signal),
   person: (id: string, signal?: AbortSignal) => getVersioned<Person>(apiPaths.person(id), signal),

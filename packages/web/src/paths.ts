@@ -14,8 +14,17 @@ export interface ListSearch {
 export interface InvitationsSearch {
   /** Id of a trunk; `none`: those that could be given to none. */
   readonly trunk?: string | undefined;
+  /** What became of them, separated by commas. */
+  readonly outcome?: string | undefined;
   /** The one whose messages are shown. */
   readonly open?: string | undefined;
+}
+
+export interface InvitationsQuery {
+  readonly trunk?: string | undefined;
+  readonly outcomes: readonly string[];
+  readonly after?: string | undefined;
+  readonly limit: number;
 }
 
 /** What the address of the audit trail holds; several values of one filter are separated by commas. */
@@ -77,7 +86,7 @@ export const apiPaths = {
   exportAudit: `${api}/audit/export`,
   trunks: `${api}/trunks`,
   trunk: (id: string) => `${api}/trunks/${encodeURIComponent(id)}`,
-  invitations: (query: { trunk?: string | undefined; after?: string | undefined; limit: number }) => `${api}/trunks/invitations?${present(query)}`,
+  invitations: ({ outcomes, ...query }: InvitationsQuery) => `${api}/trunks/invitations?${new URLSearchParams([...present(query), ...outcomes.map((one) => ["outcome", one] as [string, string])])}`,
   trace: (id: string) => `${api}/trunks/invitations/${encodeURIComponent(id)}/trace`,
   allPeople: `${api}/people`,
   people: (query: { q?: string | undefined; after?: string | undefined; limit: number }) => `${api}/people?${present(query)}`,

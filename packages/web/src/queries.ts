@@ -50,10 +50,10 @@ export const trunkQuery = (id: string) => queryOptions({ queryKey: ["trunk", id]
 
 const invitationsAtATime = 50;
 
-export const invitationsQuery = (trunk: string | undefined) =>
+export const invitationsQuery = (trunk: string | undefined, outcomes: readonly string[] = []) =>
   infiniteQueryOptions({
-    queryKey: ["invitations", trunk ?? ""],
-    queryFn: ({ pageParam, signal }) => api.invitations({ trunk, after: pageParam, limit: invitationsAtATime }, signal),
+    queryKey: ["invitations", trunk ?? "", ...outcomes],
+    queryFn: ({ pageParam, signal }) => api.invitations({ trunk, outcomes, after: pageParam, limit: invitationsAtATime }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => (page.invitations.length < invitationsAtATime ? undefined : page.invitations.at(-1)?.id),
     // All pages are read again each time: the more there are, the less often.

@@ -102,7 +102,7 @@ const settingsPages = [
   createRoute({ getParentRoute: () => settings, path: "/trunks", component: settingsPage("TrunksPage") }),
   createRoute({ getParentRoute: () => settings, path: "/trunks/new", component: settingsPage("NewTrunkPage") }),
   createRoute({ getParentRoute: () => settings, path: "/trunks/$id", validateSearch: (search: SearchInput): Pick<InvitationsSearch, "open"> => present({ open: text(search, "open") }), component: settingsPage("TrunkPage") }),
-  createRoute({ getParentRoute: () => settings, path: "/invitations", validateSearch: (search: SearchInput): InvitationsSearch => present({ trunk: text(search, "trunk"), open: text(search, "open") }), component: settingsPage("InvitationsPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/invitations", validateSearch: (search: SearchInput): InvitationsSearch => present({ trunk: text(search, "trunk"), outcome: text(search, "outcome"), open: text(search, "open") }), component: settingsPage("InvitationsPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people", validateSearch: (search: SearchInput) => present({ q: text(search, "q") }), component: settingsPage("PeoplePage") }),
   createRoute({ getParentRoute: () => settings, path: "/people/new", component: settingsPage("NewPersonPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people/import", component: settingsPage("ImportPage") }),

@@ -24,6 +24,8 @@ export interface MetricSources {
   /** Witnesses and timestamp authorities that sign checkpoints. */
   readonly outside: () => readonly OutsideReading[];
   readonly liveStreams: () => number;
+  /** What became of invitations on this node, since it started. */
+  readonly invitations: () => { readonly recorded: number; readonly ignored: number; readonly refused: number };
   /** Null where this node does not record. */
   readonly sip: () => SipReading | null;
   /** Null where the embedded database is not backed up. */
@@ -75,6 +77,7 @@ function readings(sources: MetricSources): Reading[] {
   const uploads = sources.uploads();
   const facts = sources.facts();
   const sip = sources.sip();
+  const invitations = sources.invitations();
   const backup = sources.backup();
   const logs = sources.logs();
   const outside = sources.outside();
@@ -110,6 +113,9 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_outside_unreachable", "Witnesses and timestamp authorities that cannot be used now.", outside.filter(({ isReachable }) => !isReachable).length],
     ["earwitness_outside_refused", "Logs for which a witness or timestamp authority does not sign.", ofOutside(({ refused }) => refused)],
     ["earwitness_outside_contradicted", "Logs of which a witness saw another history: an alarm.", ofOutside(({ contradicted }) => contradicted)],
+    ["earwitness_invitations_recorded_total", "INVITEs that became a recording.", invitations.recorded],
+    ["earwitness_invitations_ignored_total", "INVITEs of calls in which nobody was to be recorded.", invitations.ignored],
+    ["earwitness_invitations_refused_total", "INVITEs that were refused; the trunks' pages say why.", invitations.refused],
     ["earwitness_sip_dialogs", "Recording sessions that are open.", sip?.dialogs ?? 0],
     ["earwitness_sip_connections", "SIP connections over TCP and TLS.", sip?.connections ?? 0],
     ["earwitness_sip_malformed_total", "SIP messages that could not be read.", sip?.malformed ?? 0],
@@ -177,6 +183,7 @@ const zero: MetricSources = {
   logs: () => null,
   outside: () => [],
   liveStreams: () => 0,
+  invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }),
   sip: () => null,
   backup: () => null,
   keystoreBackupFailing: () => false,

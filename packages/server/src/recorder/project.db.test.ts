@@ -27,10 +27,12 @@ beforeEach(async () => {
 
 function open(more: Partial<ProjectorOptions> = {}): { projector: Projector; applied: Fact[] } {
   const applied: Fact[] = [];
-  const projector = createProjector({ db: database.db, nodeId, log: quietLog, isSandboxTenant: () => false, databaseReady: Promise.resolve(), finalizing: async () => undefined, applied: (fact) => applied.push(fact), ...more });
+  const projector = createProjector({ db: database.db, nodeId, log: quietLog, sandboxTrunks: new Set(), databaseReady: Promise.resolve(), finalizing: async () => undefined, applied: (fact) => applied.push(fact), ...more });
   projectors.push(projector);
   return { projector, applied };
 }
+
+const madeUp = async (interactionId: string) => (await withTenant(database.db, tenantId, (tx) => tx.selectFrom("interactions").select("sandbox").where("interaction_id", "=", interactionId).executeTakeFirstOrThrow())).sandbox;
 
 const stored = (...facts: Fact[]): StoredFact[] => facts.map((fact) => ({ seq: ++seq, fact }));
 const party = { name: "Adele Vance", address: "sip:adelev@contoso.example", upn: "adelev@contoso.example" };
@@ -112,6 +114,14 @@ describe("facts become rows", () => {
     await settled(second.projector);
     expect(await evidenceActions()).toEqual(["Interaction Changed", "Piece Stored", "Recording Started"]);
     expect(second.applied).toHaveLength(3);
+  });
+
+  test("a call is the sandbox's where it came over the sandbox's trunk, and nobody else's is", async () => {
+    const [theirs, mine] = [call(), call()];
+    const { projector } = open({ sandboxTrunks: new Set([theirs.interaction.trunkId]) });
+    projector.push(stored(theirs.changed({}), theirs.finalized, mine.changed({}), mine.finalized));
+    await settled(projector);
+    expect([await madeUp(theirs.interaction.interactionId), await madeUp(mine.interaction.interactionId)]).toEqual([true, false]);
   });
 
   test("the row says when it happened and when it was written down", async () => {

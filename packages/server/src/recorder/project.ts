@@ -24,7 +24,8 @@ export interface ProjectorOptions {
   readonly db: Db;
   readonly nodeId: string;
   readonly log: Log;
-  readonly isSandboxTenant: (tenantId: string) => boolean;
+  /** Trunks over which the sandbox places its calls. */
+  readonly sandboxTrunks: ReadonlySet<string>;
   /** Resolves when the database is set up: schema, this node's row, job queue. */
   readonly databaseReady: Promise<unknown>;
   /** In the transaction that finishes recordings: what has to follow. */
@@ -67,7 +68,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       const mark = await lockMark(tx, nodeId);
       // Facts below the mark were applied by an earlier start, before it could say so.
       const facts = batch.filter(({ seq }) => seq > mark).map(({ fact }) => fact);
-      await writeFacts(tx, facts, nodeId, options.isSandboxTenant(tenantId));
+      await writeFacts(tx, facts, nodeId, options.sandboxTrunks);
       await appendMany(tx, facts.map((fact) => evidenceOf(fact, nodeId)));
       const finished = facts.flatMap((fact) => (fact.kind === "recording.finalized" ? [fact.recordingId] : []));
       if (finished.length > 0) await options.finalizing(tx, finished);

@@ -33,7 +33,9 @@ export interface RecordingOptions {
   readonly rtpPorts: readonly [from: number, to: number];
   readonly udp?: UdpBackEnd | null;
   readonly limits: RecorderOptions["limits"] & { readonly uploadQuotaBytes: number };
-  tenantOf(tenantId: string): Omit<RecordingTenant, "trunk" | "identify"> & { readonly sandbox: boolean } | null;
+  tenantOf(tenantId: string): Omit<RecordingTenant, "trunk" | "identify"> | null;
+  /** Trunks over which the sandbox places its calls; left out: it is not there. */
+  readonly sandboxTrunks?: ReadonlySet<string>;
   trunkOf: RecorderOptions["tenantOf"];
   notReady: RecorderOptions["notReady"];
   activity: RecorderOptions["activity"];
@@ -78,7 +80,7 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     db: options.db,
     nodeId,
     log,
-    isSandboxTenant: (tenantId) => options.tenantOf(tenantId)?.sandbox ?? false,
+    sandboxTrunks: options.sandboxTrunks ?? new Set(),
     databaseReady: options.databaseReady,
     finalizing: options.finalizing,
     applied(fact, seq) {

@@ -80,7 +80,7 @@ export async function sealCall({ db, vault }: { readonly db: Db; readonly vault:
 
 async function project(db: Db, nodeId: string, facts: readonly Fact[]): Promise<void> {
   await withSystem(db, (tx) => tx.insertInto("nodes").values({ node_id: nodeId, roles: ["recorder"], version: "0", started_at: new Date(), seen_at: new Date() }).onConflict((conflict) => conflict.doNothing()).execute());
-  const projector = createProjector({ db, nodeId, log: createLog("error", { write: () => undefined }), isSandboxTenant: () => false, databaseReady: Promise.resolve(), finalizing: async () => undefined, applied: () => undefined });
+  const projector = createProjector({ db, nodeId, log: createLog("error", { write: () => undefined }), sandboxTrunks: new Set(), databaseReady: Promise.resolve(), finalizing: async () => undefined, applied: () => undefined });
   projector.push(facts.map((fact) => ({ seq: ++seq, fact })));
   for (const until = Date.now() + 10_000; projector.waiting().facts > 0 && Date.now() < until; ) await new Promise((done) => setTimeout(done, 20));
   const { facts: left, rejected } = projector.waiting();

@@ -11,12 +11,12 @@ import { writeObjects } from "./write-objects.ts";
 
 type Kind<Of extends Fact["kind"]> = Extract<Fact, { kind: Of }>;
 
-export async function writeFacts(tx: TenantTransaction, facts: readonly Fact[], nodeId: string, sandbox: boolean): Promise<void> {
+export async function writeFacts(tx: TenantTransaction, facts: readonly Fact[], nodeId: string, sandboxTrunks: ReadonlySet<string>): Promise<void> {
   const of = <Of extends Fact["kind"]>(kind: Of): Kind<Of>[] => facts.filter((fact): fact is Kind<Of> => fact.kind === kind);
   // `body.received` and `call.not-recorded` are kept as evidence; the bodies themselves come with the finished recording.
   const finalized = of("recording.finalized");
   await writeMedia(tx, of("recording.opened"), nodeId);
-  await writeInteractions(tx, lastWords(of("interaction.changed"), finalized), nodeId, sandbox);
+  await writeInteractions(tx, lastWords(of("interaction.changed"), finalized), nodeId, sandboxTrunks);
   await writeEvents(tx, of("call.event"));
   await writeObjects(tx, [...of("piece.stored").map((fact) => ({ ...fact, objects: [fact.object] })), ...finalized]);
   await writeSpeakers(tx, of("speaker.assigned"));
@@ -116,9 +116,9 @@ function lastWords(changed: readonly InteractionChanged[], finalized: readonly R
   return [...last.values()];
 }
 
-async function writeInteractions(tx: TenantTransaction, interactions: readonly InteractionOfRecording[], nodeId: string, sandbox: boolean): Promise<void> {
+async function writeInteractions(tx: TenantTransaction, interactions: readonly InteractionOfRecording[], nodeId: string, sandboxTrunks: ReadonlySet<string>): Promise<void> {
   const keyOf = ({ state }: InteractionOfRecording) => ({ tenant_id: tx.tenantId, minted_at: mintedAt(state.interactionId), interaction_id: state.interactionId });
-  const rows = interactions.map((one) => ({ ...keyOf(one), ...rowOf(one.state, nodeId, sandbox) }));
+  const rows = interactions.map((one) => ({ ...keyOf(one), ...rowOf(one.state, nodeId, sandboxTrunks.has(one.state.trunkId)) }));
   const key = ["tenant_id", "minted_at", "interaction_id"] as const;
   await putRows(tx, "interactions", key, rows);
   const parts = interactions.map((one) => ({ ...keyOf(one), media_id: one.recordingId, from_ms: one.state.fromMs, to_ms: one.state.toMs }));

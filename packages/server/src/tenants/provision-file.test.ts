@@ -36,6 +36,7 @@ describe("parseProvision", () => {
           trunkId: trunk.trunkId,
           named: ["name", "sourceNetworks", "personDomains"],
           recordingUser: null,
+          sandbox: false,
           settings: {
             name: "SBC",
             enabled: true,

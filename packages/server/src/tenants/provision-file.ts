@@ -41,6 +41,7 @@ const TrunkEntry = Type.Object(
     numbers: Type.Optional(Type.Partial(settings.numbers)),
     matching: Type.Optional(settings.matching),
     recordingUser: Type.Optional(Type.String({ pattern: "^[a-z0-9]{6,32}$" })),
+    sandbox: Type.Optional(Type.Boolean()),
   },
   closed,
 );
@@ -98,6 +99,8 @@ export interface ProvisionedTrunk {
   readonly named: readonly (keyof TrunkSettings)[];
   /** Null: one is made with the trunk. */
   readonly recordingUser: string | null;
+  /** The sandbox places its calls over it. */
+  readonly sandbox: boolean;
 }
 
 export class ProvisionMistakes extends Error {
@@ -170,7 +173,7 @@ function complete(tenant: Static<typeof TenantEntry>): ProvisionedTenant {
   };
 }
 
-function completeTrunk({ trunkId, recordingUser, recordAll, ...said }: Static<typeof TrunkEntry>): ProvisionedTrunk {
+function completeTrunk({ trunkId, recordingUser, recordAll, sandbox = false, ...said }: Static<typeof TrunkEntry>): ProvisionedTrunk {
   const unknown = said.unknown ?? (recordAll === undefined ? undefined : recordAll ? "record" : "ignore");
   const named = { ...said, ...(unknown === undefined ? {} : { unknown }), personDomains: said.personDomains ?? [] };
   return {
@@ -189,6 +192,7 @@ function completeTrunk({ trunkId, recordingUser, recordAll, ...said }: Static<ty
       unknown: unknown ?? "ignore",
     },
     recordingUser: recordingUser ?? null,
+    sandbox,
   };
 }
 

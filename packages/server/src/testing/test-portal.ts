@@ -109,6 +109,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       logs: () => null,
       outside: () => [],
       liveStreams: () => live.count(),
+      invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }),
       sip: () => null,
       backup: () => null,
       keystoreBackupFailing: () => false,

@@ -57,6 +57,17 @@ describe("identify", () => {
     expect(isTrunkAddress(known, address)).toBe(expected !== "SOURCE_NOT_ALLOWED");
   });
 
+  test("a call to a user that no trunk has is taken by its address, and says so: what was called, and by what it was taken", () => {
+    const noted = (user: string, address = "10.20.1.1") => identify(known, from(address, { recordingUser: user }), now);
+    expect(noted("srs")).toMatchObject({ kind: "trunk", trunk: { trunkId: "narrow" }, unknownAddress: "It called the user “srs”, which is no trunk's recording address; trunk “SBC narrow” was chosen because it allows 10.20.0.0/16. Enter the trunk's own recording address in the client." });
+    expect(noted("srs", "10.20.30.40")).toMatchObject({ unknownAddress: expect.stringContaining("it allows 10.20.30.40.") });
+    expect(noted(`\u202e${"x".repeat(500)}`)).toMatchObject({ unknownAddress: expect.stringContaining(`“\ufffd${"x".repeat(31)}…”`) });
+    expect(noted("usernarrow")).not.toHaveProperty("unknownAddress");
+    expect(identify(known, from("10.20.1.1"), now)).not.toHaveProperty("unknownAddress");
+    const off = tenants({ contoso: [trunk("one", ["10.0.0.0/8"], { enabled: false })] });
+    expect(identify(off, from("10.1.1.1", { recordingUser: "srs" }), now)).toMatchObject({ reason: "TRUNK_OFF", explanation: expect.stringContaining("It called the user “srs”") });
+  });
+
   test("a network that two tenants claim alike is nobody's, unless the trunk's own address was called", () => {
     const contested = tenants({ contoso: [trunk("a", ["192.0.2.0/24"])], fabrikam: [trunk("b", ["192.0.2.0/24"]), trunk("c", ["192.0.2.7/32"])] });
     expect(identify(contested, from("192.0.2.1"), now)).toEqual({ kind: "refused", reason: "SOURCE_NOT_ALLOWED", concerns: null, explanation: expect.stringContaining("More than one tenant claims 192.0.2.0/24") });

@@ -33,7 +33,12 @@ export interface IdentifiedTrunk {
 }
 
 export type Identified =
-  | { readonly kind: "trunk"; readonly trunk: IdentifiedTrunk }
+  | {
+      readonly kind: "trunk";
+      readonly trunk: IdentifiedTrunk;
+      /** Set where no trunk has the recording address that was called, and the sender's own decided: in words, for the person who set up the trunk. */
+      readonly unknownAddress?: string;
+    }
   | {
       readonly kind: "refused";
       readonly reason: Extract<InvitationReason, "SOURCE_NOT_ALLOWED" | "TRUNK_OFF" | "TLS_REQUIRED" | "CERTIFICATE_MISSING" | "CERTIFICATE_UNKNOWN">;
@@ -122,7 +127,11 @@ export function identify(snapshot: KnownSenders, claim: Claim, now: Date = new D
   if (new Set(claims.map(({ trunk }) => trunk.tenantId)).size > 1) {
     return refused("SOURCE_NOT_ALLOWED", `The call came from ${plainAddress(claim.remoteAddress)}. More than one tenant claims ${networkOf(claim.remoteAddress, best.bits)}: nobody is recorded from there until the operator has settled whose it is.`, null);
   }
-  return admit(claims.toSorted((a, b) => (a.trunk.trunkId < b.trunk.trunkId ? -1 : 1))[0]!, claim, now);
+  const chosen = claims.toSorted((a, b) => (a.trunk.trunkId < b.trunk.trunkId ? -1 : 1))[0]!;
+  const admitted = admit(chosen, claim, now);
+  const noted = claim.recordingUser === null ? null : takenByAddress(chosen, claim.recordingUser, claim.remoteAddress, best.bits);
+  if (noted === null) return admitted;
+  return admitted.kind === "trunk" ? { ...admitted, unknownAddress: noted } : { ...admitted, explanation: `${admitted.explanation} ${noted}` };
 }
 
 /** Whether any trunk, of whatever tenant, names the address. */
@@ -150,6 +159,13 @@ type Refused = Extract<Identified, { kind: "refused" }>;
 
 const refused = (reason: Refused["reason"], explanation: string, concerns: Refused["concerns"]): Refused => ({ kind: "refused", reason, explanation, concerns });
 const concerning = ({ trunk }: Candidate) => ({ tenantId: trunk.tenantId, trunkId: trunk.trunkId, trunkName: trunk.trunkName });
+
+/** The user part is the sender's word: shown as far as one of ours could be long, and without what no address may hold. */
+function takenByAddress({ known }: Candidate, user: string, address: string, bits: number): string {
+  const shown = user.length > 32 ? `${user.slice(0, 32)}…` : user;
+  const network = networkOf(address, bits).replace(/^(.*\.\d+)\/32$|^(.*:.*)\/128$/, "$1$2");
+  return `It called the user “${shown.replaceAll(/[^\x20-\x7e…]/g, "\ufffd")}”, which is no trunk's recording address; trunk “${known.name}” was chosen because it allows ${network}. Enter the trunk's own recording address in the client.`;
+}
 
 const mostNamed = 5;
 

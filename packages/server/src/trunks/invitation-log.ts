@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { sql } from "kysely";
-import type { InvitationReason } from "@earwitness/contract";
+import type { InvitationOutcome, InvitationReason } from "@earwitness/contract";
 import type { Clock } from "#clock";
 import { isConnectionError, withTenant, type Db, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
@@ -49,6 +49,8 @@ export interface LiveInvitationLog extends InvitationLog {
   /** Writes now what waits; the beat does so every second. */
   flush(): Promise<void>;
   counters(): { readonly waiting: number; readonly dropped: number };
+  /** How many became what since the start. */
+  outcomes(): Readonly<Record<InvitationOutcome, number>>;
   /** Writes what waits, if the database is there. */
   close(): Promise<void>;
 }
@@ -104,6 +106,8 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
   let perPlace = new Map<string, Set<Entry>>();
   let textLength = 0;
   let dropped = 0;
+  /** All of them: those that are put together in one row, and nobody's, too. */
+  const outcomes = { recorded: 0, ignored: 0, refused: 0 };
   let told = 0;
   const repeats = new Map<string, { readonly entry: Entry; readonly untilMs: number }>();
   let running: Promise<void> | null = null;
@@ -220,6 +224,7 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
   return {
     answered(invitation) {
       const ignores = { continue: () => undefined };
+      outcomes[invitation.outcome] += 1;
       if (closed || invitation.tenantId === null) return ignores;
       try {
         const entry = record({ ...invitation, tenantId: invitation.tenantId });
@@ -242,6 +247,7 @@ export function createInvitationLog({ db, clock, nodeId, log, flushMs = 1_000 }:
     },
     flush,
     counters: () => ({ waiting: waiting.size, dropped }),
+    outcomes: () => ({ ...outcomes }),
     async close() {
       closed = true;
       clearInterval(beat);

@@ -143,6 +143,25 @@ describe("the log of invitations", () => {
     expect([unknown.statusCode, unknown.json().errors[0].where]).toEqual([400, "query.after"]);
   });
 
+  test("only those of which one thing or the other became are asked for, page by page", async () => {
+    const log = openLog();
+    for (let n = 0; n < 3; n++) {
+      log.answered(invitation({ at: later(10 * n), sipCallId: `recorded-${n}` }));
+      log.answered(invitation({ at: later(10 * n + 1), sipCallId: `ignored-${n}`, outcome: "ignored", reason: "NOT_TO_BE_RECORDED", explanation: `nobody ${n}` }));
+      log.answered(refused({ at: later(10 * n + 2), sipCallId: `refused-${n}`, remote: `192.0.2.${n}:5060` }));
+    }
+    await log.flush();
+    const ids = async (query: string) => (await list(query)).map(({ sipCallId }) => sipCallId);
+    log.answered(refused({ tenantId: null }));
+    expect(log.outcomes(), "also nobody's").toEqual({ recorded: 3, ignored: 3, refused: 4 });
+    expect(await ids("?outcome=refused")).toEqual(["refused-2", "refused-1", "refused-0"]);
+    expect(await ids(`?trunk=${trunkId}&outcome=ignored&outcome=recorded&limit=3`)).toEqual(["ignored-2", "recorded-2", "ignored-1"]);
+    const after = (await list("?outcome=ignored&limit=1"))[0]!.id;
+    expect(await ids(`?outcome=ignored&after=${after}`)).toEqual(["ignored-1", "ignored-0"]);
+    const unknown = await stage.portal.app.inject({ url: "/api/v1/trunks/invitations?outcome=waiting", headers: { authorization: `Bearer ${key}` } });
+    expect(unknown.statusCode).toBe(400);
+  });
+
   test("a trace is cut at 256 kB, however the dialog goes on, and holds what no text should", async () => {
     const log = openLog();
     const handle = log.answered(invitation({ trace: [message("\0\ud800 ünïcode")] }));

@@ -1,7 +1,7 @@
 /** The invitations that a tenant's trunks got, as the page and the API show them. */
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import type { Invitation } from "@earwitness/contract";
+import type { Invitation, InvitationOutcome } from "@earwitness/contract";
 import { withTenant, type Db, type TenantTransaction } from "#db";
 import type { Origin } from "#access";
 import { Refusal } from "#errors";
@@ -10,12 +10,14 @@ import { appendOnce } from "#evidence";
 export interface InvitationQuery {
   /** A trunk's id; `none`: those that could not be given to one. */
   readonly trunk?: string | undefined;
+  /** Only these; empty: all. */
+  readonly outcomes: readonly InvitationOutcome[];
   readonly limit: number;
   /** Id of an invitation: what came before it. */
   readonly after?: string | undefined;
 }
 
-export async function listInvitations(db: Db, tenantId: string, origin: Origin, { trunk, limit, after }: InvitationQuery): Promise<Invitation[]> {
+export async function listInvitations(db: Db, tenantId: string, origin: Origin, { trunk, outcomes, limit, after }: InvitationQuery): Promise<Invitation[]> {
   return await withTenant(db, tenantId, async (tx) => {
     await noteLook(tx, origin, trunk);
     let query = tx
@@ -25,6 +27,7 @@ export async function listInvitations(db: Db, tenantId: string, origin: Origin, 
       .select((eb) => eb("i.trace", "is not", null).as("has_trace"));
     if (trunk === "none") query = query.where("i.trunk_id", "is", null);
     else if (trunk !== undefined) query = query.where("i.trunk_id", "=", trunk);
+    if (outcomes.length > 0) query = query.where("i.outcome", "in", outcomes);
     if (after !== undefined) {
       const last = await tx.selectFrom("trunk_invitations").select(["at", "invitation_id"]).where("invitation_id", "=", after).executeTakeFirst();
       if (last === undefined) throw outOfList();

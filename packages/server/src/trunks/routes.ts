@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { DigestSecret, InvitationPage, Trunk, TrunkId, TrunkPage, TrunkSettings, TrunkTrial, TrunkTrialResult } from "@earwitness/contract";
+import { DigestSecret, invitationOutcomes, InvitationPage, Trunk, TrunkId, TrunkPage, TrunkSettings, TrunkTrial, TrunkTrialResult } from "@earwitness/contract";
 import { actorOf, originOf, principalOf, type PortalApp } from "#access";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
@@ -38,7 +38,7 @@ export function trunkRoutes({ db, clock, nodeId, trunks, peopleOf }: TrunkRoutes
     app.get(
       "/api/v1/trunks",
       { config: { access }, schema: { summary: "List trunks", description: "All of the tenant's, by name.", tags, response: { 200: TrunkPage } } },
-      async (request) => ({ trunks: await trunks.list(actOf(request)) }),
+      async (request) => ({ trunks: await trunks.list(actOf(request)), takesTls: trunks.takesTls }),
     );
 
     app.post(
@@ -143,6 +143,7 @@ export function trunkRoutes({ db, clock, nodeId, trunks, peopleOf }: TrunkRoutes
           tags,
           querystring: Type.Object({
             trunk: Type.Optional(Type.String({ pattern: "^([0-9a-fA-F-]{36}|none)$", description: "Id of a trunk; `none`: those that could be given to none." })),
+            outcome: Type.Optional(Type.Array(Type.Enum(invitationOutcomes), { maxItems: invitationOutcomes.length, description: "Only those that became this: `recorded`; `ignored`, nobody in the call was to be recorded; `refused`. May be repeated." })),
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: "How many at most." })),
             after: Type.Optional(Type.String({ format: "uuid", description: "Id of the last one of the page before." })),
           }),
@@ -150,9 +151,9 @@ export function trunkRoutes({ db, clock, nodeId, trunks, peopleOf }: TrunkRoutes
         },
       },
       async (request) => {
-        const { trunk, limit = 50, after } = request.query;
+        const { trunk, outcome: outcomes = [], limit = 50, after } = request.query;
         if (trunk !== undefined && trunk !== "none" && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(trunk)) throw new Refusal("VALIDATION", 400, "`trunk` is the id of no trunk.", [{ where: "query.trunk", message: "is the id of no trunk" }]);
-        return { invitations: await listInvitations(db, principalOf(request).tenantId, originOf(request, { clock, nodeId }), { trunk, limit, after }) };
+        return { invitations: await listInvitations(db, principalOf(request).tenantId, originOf(request, { clock, nodeId }), { trunk, outcomes, limit, after }) };
       },
     );
 

@@ -31,6 +31,8 @@ export interface Act {
 }
 
 export interface TrunkStore {
+  /** Whether there is a port for SIP over TLS. */
+  readonly takesTls: boolean;
   list(act: Act): Promise<Trunk[]>;
   get(act: Act, trunkId: string): Promise<Trunk>;
   create(act: Act, settings: TrunkSettings): Promise<Trunk>;
@@ -138,6 +140,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
   }
 
   return {
+    takesTls: addressesOf("any").some((address) => address.startsWith("sips:")),
     list: (act) =>
       withTenant(db, act.tenantId, async (tx) => {
         await appendOnce(tx, evidenceOf(act, "Access", null, {}));

@@ -65,6 +65,7 @@ describe("the trunks' API", () => {
     expect([trunk.digest, trunk.lastInvitation, trunk.certificateProblems]).toEqual([null, null, []]);
 
     expect((await call("GET", `/trunks/${trunk.id}`)).body).toEqual(trunk);
+    expect((await call("GET", "/trunks")).body, "no port for TLS is open").toMatchObject({ takesTls: false });
     const changed = await call("PUT", `/trunks/${trunk.id}`, { ...trunk.settings, enabled: false, unknown: "record" });
     expect([changed.status, changed.body.settings.enabled, changed.body.recordingUser]).toEqual([200, false, trunk.recordingUser]);
     expect((await call("PUT", `/trunks/${trunk.id}`, changed.body.settings)).status, "nothing changes").toBe(200);

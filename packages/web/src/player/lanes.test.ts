@@ -75,3 +75,12 @@ test("who is on hold is dotted until they are back, have left, or the call is ov
     { fromMs: 20_000, toMs: 60_000, reason: "hold" },
   ]);
 });
+
+test("a lane of which nothing arrived is not one of somebody silent", () => {
+  const heard = (change: Partial<Track>) => lanesOf([{ ...track(1, "sip:adele", []), ...change }])[0]?.heard;
+  expect(heard({})).toBe(true);
+  expect(heard({ durationMs: 0 })).toBe(false);
+  expect(heard({ gaps: [{ fromMs: 0, toMs: 60_000, reason: "loss" }] })).toBe(false);
+  expect(heard({ gaps: [{ fromMs: 0, toMs: 59_000, reason: "loss" }] })).toBe(true);
+  expect(heard({ durationMs: 10_000, gaps: [{ fromMs: 10_000, toMs: 60_000, reason: "no_media" }] }), "what is missing after the last packet").toBe(true);
+});

@@ -11,6 +11,8 @@ export interface Lane {
   readonly speech: readonly Span[];
   readonly gaps: readonly Gap[];
   readonly spokenMs: number;
+  /** Nobody can be said to have been silent of whom nothing arrived. */
+  readonly heard: boolean;
   /** Number of the speaker's color; follows the tracks, so it stays whatever is shown and whoever speaks first. */
   readonly color: number;
   /** Several people whom the sender put on one stream. */
@@ -40,6 +42,7 @@ export function lanesOf(tracks: readonly Track[], within: Span = [0, Number.POSI
         speech,
         gaps: own.flatMap((track) => track.gaps.filter((gap) => gap.toMs > within[0])).toSorted((one, two) => one.fromMs - two.fromMs),
         spokenMs: lengthOf(speech),
+        heard: own.some(hasSound),
         color,
         mixed: own.some((track) => track.mixed),
       };
@@ -47,6 +50,10 @@ export function lanesOf(tracks: readonly Track[], within: Span = [0, Number.POSI
     .filter((lane) => lane.speech.length > 0 || lengthOf(lane.present) >= shortestStayMs || !isCut(lane))
     .toSorted((one, two) => firstMs(one.speech) - firstMs(two.speech) || firstMs(one.present) - firstMs(two.present) || one.color - two.color);
 }
+
+/** Whether anything of the track is not a gap. */
+const hasSound = ({ offsetMs, durationMs, gaps }: Track): boolean =>
+  durationMs > lengthOf(clipSpans(mergeSpans(gaps.map(({ fromMs, toMs }) => [fromMs, toMs])), [offsetMs, offsetMs + durationMs]));
 
 /** Whether more of the lane's tracks lies outside than inside. */
 const isCut = (lane: Lane): boolean => lengthOf(mergeSpans(lane.tracks.map((track) => [track.offsetMs, track.offsetMs + track.durationMs]))) > 2 * lengthOf(lane.present);

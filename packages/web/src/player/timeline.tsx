@@ -131,7 +131,7 @@ export function Timeline(props: TimelineProps) {
                     <span className={s.meter} aria-hidden="true" />
                   ) : (
                     <div className={s.under}>
-                      <span className={s.share}>{lane.mixed ? text("player.mixed.short") : lane.spokenMs > 0 ? text("player.speaker.share", { share }) : text("player.speaker.never")}</span>
+                      <span className={s.share}>{lane.mixed ? text("player.mixed.short") : lane.spokenMs > 0 ? text("player.speaker.share", { share }) : text(lane.heard ? "player.speaker.never" : "player.speaker.nothing")}</span>
                       <Slider
                         size="small"
                         className={s.level ?? ""}

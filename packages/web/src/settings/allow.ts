@@ -12,3 +12,10 @@ export function offersAllow(list: readonly Invitation[], index: number): boolean
   const isSame = (other: Invitation) => other.reason === one.reason && other.trunk?.id === one.trunk?.id && addressOf(other.remoteAddress) === addressOf(one.remoteAddress);
   return list.findIndex(isSame) === index;
 }
+
+/** Whether this one of the list is where its trunk can be made to record everybody: the newest that was not recorded for want of a recorded person. */
+export function offersEverybody(list: readonly Invitation[], index: number): boolean {
+  const one = list[index];
+  if (one?.reason !== "NOT_TO_BE_RECORDED" || one.trunk === null) return false;
+  return list.findIndex((other) => other.reason === one.reason && other.trunk?.id === one.trunk?.id) === index;
+}

@@ -8,6 +8,15 @@ export interface CertificateFacts {
 
 export const pemBlocks = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
+/** PEM of any kind of private key, also one that is cut: then everything up to the next block. */
+const privateKeys = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?(?:-----END \1-----|(?=-----BEGIN )|$)/g;
+
+/** What was pasted, without private keys: nobody but the client needs them, so nothing here keeps one for a moment. */
+export function withoutPrivateKeys(pasted: string): { readonly rest: string; readonly had: boolean } {
+  const rest = pasted.replaceAll(privateKeys, "");
+  return { rest, had: rest !== pasted };
+}
+
 interface Element {
   readonly tag: number;
   readonly from: number;

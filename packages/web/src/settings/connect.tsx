@@ -40,7 +40,7 @@ function Password({ trunk }: { trunk: Trunk }) {
   const queryClient = useQueryClient();
   /** Shown once: the server keeps only what it needs to check it. */
   const [secret, setSecret] = useState<DigestSecret | null>(null);
-  const [asked, setAsked] = useState<"renew" | "clear" | null>(null);
+  const [asked, setAsked] = useState<"make" | "renew" | "clear" | null>(null);
   const again = () => (setAsked(null), queryClient.invalidateQueries({ queryKey: ["trunk", trunk.id] }));
   const set = useMutation({ mutationFn: () => api.setPassword(trunk.id), onSuccess: (made) => (setSecret(made), again()) });
   const clear = useMutation({ mutationFn: () => api.removePassword(trunk.id), onSuccess: () => (setSecret(null), again()) });
@@ -52,9 +52,11 @@ function Password({ trunk }: { trunk: Trunk }) {
         {trunk.digest === null ? (
           <>
             <span>{text("trunk.password.none")}</span>
-            <Button size="small" disabled={isBusy} onClick={() => set.mutate()}>
-              {text("trunk.password.make")}
-            </Button>
+            {asked === null && (
+              <Button size="small" onClick={() => setAsked("make")}>
+                {text("trunk.password.make")}
+              </Button>
+            )}
           </>
         ) : (
           <>
@@ -77,7 +79,7 @@ function Password({ trunk }: { trunk: Trunk }) {
       {asked !== null && (
         <div className={s.line} role="group" aria-label={text("trunk.password")}>
           <span className={s.consequence}>{text(`trunk.password.${asked}.sure`)}</span>
-          <Button size="small" appearance="primary" disabled={isBusy} onClick={() => (asked === "renew" ? set.mutate() : clear.mutate())}>
+          <Button size="small" appearance="primary" disabled={isBusy} onClick={() => (asked === "clear" ? clear.mutate() : set.mutate())}>
             {text(`trunk.password.${asked}`)}
           </Button>
           <Button size="small" onClick={() => setAsked(null)}>

@@ -16,8 +16,9 @@ import { pages } from "../paths.ts";
 import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { Ago } from "./ago.tsx";
-import { addressOf, offersAllow } from "./allow.ts";
+import { addressOf, offersAllow, offersEverybody } from "./allow.ts";
 import { isWithin } from "./network.ts";
+import { RecordEverybody } from "./record-everybody.tsx";
 import { Trace } from "./trace.tsx";
 import s from "./invitations.module.css";
 
@@ -26,6 +27,8 @@ const icons: Readonly<Record<Invitation["outcome"], ReactElement>> = { recorded:
 interface InvitationsProps {
   /** Id of a trunk; `none`: those that could be given to none; undefined: all. */
   readonly trunk: string | undefined;
+  /** Only those of which this became; empty or left out: all. */
+  readonly outcomes?: readonly Invitation["outcome"][];
   /** Which one's messages are shown. */
   readonly open: string | undefined;
   readonly onOpen: (id: string | undefined) => void;
@@ -34,9 +37,9 @@ interface InvitationsProps {
 }
 
 /** What came last and what became of it, as it happens. */
-export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
+export function Invitations({ trunk, outcomes = [], open, onOpen, atMost }: InvitationsProps) {
   const text = useText();
-  const list = useInfiniteQuery(invitationsQuery(trunk));
+  const list = useInfiniteQuery(invitationsQuery(trunk, outcomes));
   const trunks = useQuery(trunksQuery).data?.trunks ?? [];
   /** While messages are being read, nothing moves them: what comes meanwhile waits. */
   const [heldAt, setHeldAt] = useState<string | null>(null);
@@ -47,7 +50,7 @@ export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
 
   if (list.isPending) return <Waiting rows={atMost ?? 12} />;
   if (list.isError && !list.data) return <Fault error={list.error} icon={<PlugDisconnectedRegular />} onRetry={() => void list.refetch()} />;
-  if (all.length === 0) return <p className={s.none}>{text(trunk === undefined ? "invitations.none" : trunk === "none" ? "invitations.none.none" : "invitations.none.trunk")}</p>;
+  if (all.length === 0) return <p className={s.none}>{text(outcomes.length > 0 ? "invitations.none.filtered" : trunk === undefined ? "invitations.none" : trunk === "none" ? "invitations.none.none" : "invitations.none.trunk")}</p>;
 
   const waiting = Math.max(0, all.findIndex((one) => one.id === heldAt));
   const from = all.slice(waiting);
@@ -69,6 +72,7 @@ export function Invitations({ trunk, open, onOpen, atMost }: InvitationsProps) {
             trunks={trunks}
             // An address that is refused again and again needs one answer, not twelve.
             mayAllow={offersAllow(shown, index)}
+            mayRecord={offersEverybody(shown, index)}
             isOpen={invitation.id === open}
             onOpen={onOpen}
           />
@@ -95,13 +99,15 @@ interface RowProps {
   readonly showTrunk: boolean;
   readonly trunks: readonly Trunk[];
   readonly mayAllow: boolean;
+  readonly mayRecord: boolean;
   readonly isOpen: boolean;
   readonly onOpen: (id: string | undefined) => void;
 }
 
-function Row({ invitation, showTrunk, trunks, mayAllow, isOpen, onOpen }: RowProps) {
+function Row({ invitation, showTrunk, trunks, mayAllow, mayRecord, isOpen, onOpen }: RowProps) {
   const text = useText();
   const { id, outcome, trunk, interactionIds } = invitation;
+  const concerned = trunks.find((one) => one.id === trunk?.id);
   return (
     <li className={s.row} data-outcome={outcome} data-open={isOpen || undefined}>
       <p className={s.outcome}>
@@ -137,6 +143,7 @@ function Row({ invitation, showTrunk, trunks, mayAllow, isOpen, onOpen }: RowPro
             <span>{text("invitations.noTrace")}</span>
           )}
         </p>
+        {mayRecord && concerned !== undefined && <RecordEverybody trunk={concerned} />}
         {mayAllow && <Allow invitation={invitation} trunks={trunks} />}
       </div>
       <p className={s.from}>

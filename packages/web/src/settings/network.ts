@@ -35,12 +35,15 @@ function readV6(address: string): bigint | null {
 export function isWithin(networks: readonly string[], address: string): boolean {
   const one = readNetwork(address);
   if (one === null) return false;
-  return networks.some((text) => {
-    const network = readNetwork(text);
-    if (network === null || network.isV6 !== one.isV6) return false;
-    const rest = BigInt((network.isV6 ? 128 : 32) - network.bits);
-    return network.value >> rest === one.value >> rest;
-  });
+  return networks.some((network) => (readNetwork(network)?.bits ?? 129) <= one.bits && overlap(network, address));
+}
+
+/** Whether some address is in both. */
+export function overlap(text: string, otherText: string): boolean {
+  const [one, other] = [readNetwork(text), readNetwork(otherText)];
+  if (one === null || other === null || one.isV6 !== other.isV6) return false;
+  const rest = BigInt((one.isV6 ? 128 : 32) - Math.min(one.bits, other.bits));
+  return one.value >> rest === other.value >> rest;
 }
 
 /** One address reads better without saying that it is one. */

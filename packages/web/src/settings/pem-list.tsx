@@ -4,7 +4,7 @@ import { DeleteRegular } from "@fluentui/react-icons/svg/delete";
 import { useState } from "react";
 import { useReader, useText } from "../text.ts";
 import { formatDate } from "../time.ts";
-import { pemBlocks, readCertificate } from "./certificate.ts";
+import { pemBlocks, readCertificate, withoutPrivateKeys } from "./certificate.ts";
 import s from "./pem-list.module.css";
 
 interface PemListProps {
@@ -20,7 +20,10 @@ const soonMs = 30 * dayMs;
 export function PemList({ value, onChange }: PemListProps) {
   const text = useText();
   const [pasted, setPasted] = useState("");
-  const take = (typed: string): void => {
+  const [hadPrivateKey, setHadPrivateKey] = useState(false);
+  const take = (entered: string): void => {
+    const { rest: typed, had } = withoutPrivateKeys(entered);
+    setHadPrivateKey(had);
     const found = typed.match(pemBlocks) ?? [];
     if (found.length > 0) onChange([...new Set([...value, ...found])]);
     setPasted(found.length > 0 ? typed.replaceAll(pemBlocks, "").trim() : typed);
@@ -31,8 +34,8 @@ export function PemList({ value, onChange }: PemListProps) {
         <Certificate key={certificate} pem={certificate} number={index + 1} onRemove={() => onChange(value.filter((_, at) => at !== index))} />
       ))}
       <Textarea className={s.paste} value={pasted} rows={2} resize="vertical" spellCheck={false} placeholder="-----BEGIN CERTIFICATE-----" onChange={(_, { value: typed }) => take(typed)} />
-      <span role="status" className={s.state}>
-        {pasted.trim() !== "" && text("trunk.certificate.incomplete")}
+      <span role="status" className={hadPrivateKey ? s.danger : s.state}>
+        {hadPrivateKey ? text("trunk.certificate.privateKey") : pasted.trim() !== "" && text("trunk.certificate.incomplete")}
       </span>
     </div>
   );

@@ -11,18 +11,20 @@ import { shortNetwork } from "./network.ts";
 import { PemList } from "./pem-list.tsx";
 import { Section } from "./section.tsx";
 import { Tokens } from "./tokens.tsx";
+import type { TrunkWarnings } from "./trunk-warnings.ts";
 import s from "./trunk-form.module.css";
 
 interface TrunkFormProps {
   readonly draft: TrunkSettings;
   readonly onChange: (draft: TrunkSettings) => void;
   readonly mistakes: Mistakes;
+  readonly warnings: TrunkWarnings;
   /** Stands beside the rules that it tries. */
   readonly trial: ReactNode;
 }
 
 /** Everything a person decides of a trunk, in the order in which a call meets it. */
-export function TrunkForm({ draft, onChange, mistakes, trial }: TrunkFormProps) {
+export function TrunkForm({ draft, onChange, mistakes, warnings, trial }: TrunkFormProps) {
   const text = useText();
   const set = <Key extends keyof TrunkSettings>(key: Key, value: TrunkSettings[Key]) => onChange({ ...draft, [key]: value });
 
@@ -32,13 +34,13 @@ export function TrunkForm({ draft, onChange, mistakes, trial }: TrunkFormProps) 
         <Field label={text("trunk.name")} hint={text("trunk.name.hint")} required mistake={mistakesAt(mistakes, "name")}>
           <Input value={draft.name} maxLength={200} onChange={(_, { value }) => set("name", value)} />
         </Field>
-        <Field label={text("trunk.networks")} hint={text("trunk.networks.hint")} mistake={mistakesAt(mistakes, "sourceNetworks")}>
+        <Field label={text("trunk.networks")} hint={text("trunk.networks.hint")} mistake={mistakesAt(mistakes, "sourceNetworks")} warning={warnings.networks}>
           <Tokens value={draft.sourceNetworks} onChange={(networks) => set("sourceNetworks", networks)} placeholder="192.0.2.7  198.51.100.0/24" show={shortNetwork} wrong={placesAt(mistakes, "sourceNetworks")} />
         </Field>
       </Section>
 
       <Section title={text("trunk.security")}>
-        <Field label={text("trunk.transport")} hint={text("trunk.transport.hint")}>
+        <Field label={text("trunk.transport")} hint={text("trunk.transport.hint")} warning={warnings.transport}>
           <RadioGroup value={draft.transport} onChange={(_, { value }) => set("transport", value as TrunkSettings["transport"])}>
             <Radio value="any" label={text("trunk.transport.any")} />
             <Radio value="tls" label={text("trunk.transport.tls")} />
@@ -50,7 +52,7 @@ export function TrunkForm({ draft, onChange, mistakes, trial }: TrunkFormProps) 
             <Radio value="srtp" label={text("trunk.media.srtp")} />
           </RadioGroup>
         </Field>
-        <Field label={text("trunk.certificates")} hint={text("trunk.certificates.hint")} mistake={mistakesAt(mistakes, "certificates")}>
+        <Field label={text("trunk.certificates")} hint={text("trunk.certificates.hint")} mistake={mistakesAt(mistakes, "certificates")} warning={warnings.certificates}>
           <PemList value={draft.certificates} onChange={(certificates) => set("certificates", certificates)} />
         </Field>
       </Section>

@@ -8,7 +8,7 @@ import { History } from "../audit/history.tsx";
 import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
-import { trunkQuery } from "../queries.ts";
+import { trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { checkTrunk } from "./check-settings.ts";
 import { Connect } from "./connect.tsx";
@@ -21,6 +21,7 @@ import { Page, PageWithout } from "./page.tsx";
 import { Section } from "./section.tsx";
 import { TrialPanel } from "./trial.tsx";
 import { TrunkForm } from "./trunk-form.tsx";
+import { trunkWarnings } from "./trunk-warnings.ts";
 import { forgetDraft } from "./use-draft.ts";
 import { draftOf, useEdit } from "./use-edit.ts";
 import { mostSamples, useTrial } from "./use-trial.ts";
@@ -142,6 +143,7 @@ function Edit({ id, current, onSaved }: EditProps) {
     },
   });
   const { draft } = edit;
+  const known = useQuery(trunksQuery).data;
 
   const lines = samples.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, mostSamples);
   const own = checkTrunk(draft.value, text);
@@ -155,6 +157,7 @@ function Edit({ id, current, onSaved }: EditProps) {
         draft={draft.value}
         onChange={draft.set}
         mistakes={said}
+        warnings={trunkWarnings(draft.value, id, known, text)}
         trial={<TrialPanel typed={samples} onType={setSamples} trial={trial} isBlocked={ownOfRules.length > 0 || trial.mistakes.length > 0} />}
       />
     </EditForm>

@@ -20,6 +20,8 @@ export interface Draft<T> {
   readonly discard: () => void;
   /** What was sent is saved; what was typed since then stays typed. */
   readonly saved: (sent: T, fresh: Versioned<T>) => void;
+  /** What was typed has become a thing of its own, in the server's spelling: nothing of it is left for the next new one. */
+  readonly created: (fresh: Versioned<T>) => void;
 }
 
 export interface News<T> {
@@ -67,6 +69,7 @@ export function useDraft<T extends object>(name: string, current: Versioned<T>):
       setKept((before) => ({ draft: mergeChanges(sent, before.draft, fresh.value).value, base: fresh, past: before.base.etag }));
       setNews(null);
     },
+    created: (fresh) => setKept({ draft: fresh.value, base: fresh, past: base.etag }),
   };
 }
 

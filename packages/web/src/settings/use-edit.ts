@@ -4,7 +4,7 @@ import { problemOf, type Versioned } from "../api.ts";
 import type { MessageId } from "../messages/en.ts";
 import { firstSaid, fromProblem, mistakesOfChanged, mistakesStillThere, type Mistakes } from "./mistakes.ts";
 import { useNews, useSaveFailure } from "./save-words.ts";
-import { forgetDraft, useDraft, type Draft } from "./use-draft.ts";
+import { useDraft, type Draft } from "./use-draft.ts";
 
 interface EditOptions<T, Whole> {
   /** What is edited; its query's key is this and the id. */
@@ -44,9 +44,9 @@ export function useEdit<T extends object, Whole extends { readonly id: string; r
     mutationFn: (sent: T) => send(sent, draft.base.etag),
     onSuccess: (fresh, sent) => {
       setWasTried(false);
-      if (id === null) forgetDraft(draftOf(kind, null));
-      const { settings } = fresh.value;
-      draft.saved(id === null ? settings : sent, { value: settings, etag: fresh.etag });
+      const now = { value: fresh.value.settings, etag: fresh.etag };
+      if (id === null) draft.created(now);
+      else draft.saved(sent, now);
       queryClient.setQueryData([kind, fresh.value.id], fresh);
       return onSaved(fresh.value.id);
     },

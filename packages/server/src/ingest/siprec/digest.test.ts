@@ -79,7 +79,7 @@ describe("a trunk with a password", () => {
     expect(it.recorder.calls).toHaveLength(1);
   });
 
-  test.each(["BYE", "INVITE", "UPDATE", "INFO", "OPTIONS"] as const)("%s inside the dialog is challenged too, and changes nothing without the password", async (method) => {
+  test.each(["INVITE", "UPDATE", "INFO", "OPTIONS"] as const)("%s inside the dialog is challenged too, is no invitation of its own, and changes nothing without the password", async (method) => {
     await using it = await createTestServer(byAddress(() => guarded));
     const call = await it.call();
     await logIn(call);
@@ -90,7 +90,36 @@ describe("a trunk with a password", () => {
     const header = credentials(challenged as SipResponse, method);
     call.send(method, method === "INVITE" ? invite(header) : { headers: [header] });
     await call.client.next(answered(method, 200));
-    if (method === "BYE") await until(() => it.recorder.calls[0]!.ends.length === 1, "the end");
+    it.time.advance(10_000);
+    expect(it.invitations.map(({ status }) => status)).toEqual([200]);
+  });
+
+  test("BYE without credentials ends the call that showed its password, and is no invitation of its own", async () => {
+    await using it = await createTestServer(byAddress(() => guarded));
+    const call = await it.call();
+    await logIn(call);
+    call.send("BYE");
+    await call.client.next(answered("BYE", 200));
+    await until(() => it.recorder.calls[0]!.ends.length === 1, "the end");
+    it.time.advance(10_000);
+    expect(it.invitations.map(({ status }) => status)).toEqual([200]);
+  });
+
+  test("BYE from another address of the trunk needs the password, whatever it knows of the dialog", async () => {
+    await using it = await createTestServer(byAddress(() => guarded));
+    const call = await it.call();
+    await logIn(call);
+    const other = await it.client("udp", "127.0.0.9");
+    const forged: TestCall = createTestCall({ ...other, send: (bytes) => other.send(Buffer.from(bytes).toString("latin1").replace(forged.fromTag, call.fromTag)) }, "udp", call.callId);
+    Object.assign(forged, { toTag: call.toTag, cseq: call.cseq });
+    forged.send("BYE");
+    const challenged = await other.response(401);
+    expect(it.server.stats().dialogs).toBe(1);
+    forged.send("BYE", { headers: [credentials(challenged, "BYE")] });
+    await other.response(200);
+    await until(() => it.recorder.calls[0]!.ends.length === 1, "the end");
+    it.time.advance(10_000);
+    expect(it.invitations.map(({ status }) => status)).toEqual([200]);
   });
 
   test("one nonce serves a whole dialog, counted on", async () => {
@@ -99,8 +128,8 @@ describe("a trunk with a password", () => {
     const challenged = await logIn(call);
     call.send("UPDATE", { headers: [credentials(challenged, "UPDATE", 2)] });
     await call.client.next(answered("UPDATE", 200));
-    call.send("BYE", { headers: [credentials(challenged, "BYE", 3)] });
-    await call.client.next(answered("BYE", 200));
+    call.send("UPDATE", { headers: [credentials(challenged, "UPDATE", 3)] });
+    await call.client.next(answered("UPDATE", 200));
     expect(it.server.stats().responses["4xx"]).toBe(1);
   });
 

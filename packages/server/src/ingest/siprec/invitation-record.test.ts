@@ -10,6 +10,26 @@ const refusedAs = (reason: Extract<Identified, { kind: "refused" }>["reason"]) =
 const firstLines = (it: TestServer, index = 0): string[] => it.invitations[index]!.trace.map(({ direction, text }) => `${direction} ${text.slice(0, text.indexOf("\r\n"))}`);
 
 describe("what the trunk's page is told of an INVITE", () => {
+  test("that its recording address was nobody's, beside what was answered", async () => {
+    await using it = await createTestServer({ identify: (): Identified => ({ kind: "trunk", trunk, unknownAddress: "It called nobody." }) });
+    await (await it.call()).establish();
+    expect(it.invitations.map(({ explanation }) => explanation)).toEqual(["The call is recorded. It called nobody."]);
+  });
+
+  test.each(["udp", "tcp"] as const)("over %s: a header that came or went twice stands in the trace twice, in the order of the wire", async (kind) => {
+    await using it = await createTestServer(byAddress(() => ({ ...trunk, digest: { username: "sbc", realm: "r", ha1Md5: digestHa1("MD5", "sbc", "r", "p"), ha1Sha256: digestHa1("SHA-256", "sbc", "r", "p") } })));
+    const call = await it.call(kind);
+    const body = siprecBody();
+    call.send("INVITE", { ...body, headers: [...body.headers!, ["X-Twice", "one"], ["X-Between", "1"], ["x-twice", "two"], ["X-Twice", "one"], ["Authorization", 'Digest username="a"'], ["Authorization", 'Digest username="b"']] });
+    await call.client.response(401);
+    it.time.advance(5_000);
+    const headers = it.invitations[0]!.trace.map(({ text }) => text.split("\r\n").filter((line) => /^(x-|authorization|www-)/i.test(line)).map((line) => line.replace(/ nonce="[^"]+",/, "")));
+    expect(headers).toEqual([
+      ["X-Twice: one", "X-Between: 1", "x-twice: two", "X-Twice: one", 'Authorization: Digest username="a"', 'Authorization: Digest username="b"'],
+      [expect.stringMatching(/^WWW-Authenticate: .*SHA-256/), expect.stringMatching(/^WWW-Authenticate: .*MD5/)],
+    ]);
+  });
+
   test.each(["udp", "tcp"] as const)("recorded over %s: who, what came of it, and every message of the dialog once, in order", async (kind) => {
     await using it = await createTestServer();
     const call = await it.call(kind);

@@ -38,8 +38,8 @@ export interface Owner {
 export type Invite = Pick<Incoming, "request" | "flow" | "callId"> & { readonly from: Pick<Incoming["from"], "params"> };
 
 export interface InvitationRecords {
-  /** `key`: of the dialog that the INVITE may begin; null where it cannot begin one. */
-  open(incoming: Invite, bytes: Uint8Array, owner: Owner | null, key: string | null): InvitationRecord;
+  /** `key`: of the dialog that the INVITE may begin; null where it cannot begin one. `remark`: what else there is to say of it, whatever is answered. */
+  open(incoming: Invite, bytes: Uint8Array, owner: Owner | null, key: string | null, remark?: string): InvitationRecord;
   of(key: string): InvitationRecord | null;
   /** The dialog is over; late messages of it are still noted for a while. */
   ended(key: string): void;
@@ -87,7 +87,7 @@ export function createInvitationRecords({ log, clock, timers, invitations }: Inv
     if (records.has(key)) over.set(key, clock.now().getTime());
   }
 
-  function open(incoming: Invite, bytes: Uint8Array, owner: Owner | null, key: string | null): InvitationRecord {
+  function open(incoming: Invite, bytes: Uint8Array, owner: Owner | null, key: string | null, remark?: string): InvitationRecord {
     forget();
     const { flow, callId, request } = incoming;
     const at = clock.now();
@@ -120,7 +120,7 @@ export function createInvitationRecords({ log, clock, timers, invitations }: Inv
           status: response.status,
           outcome: reason === "RECORDING" ? "recorded" : reason === "NOT_TO_BE_RECORDED" ? "ignored" : "refused",
           reason,
-          explanation: why.explanation ?? explain(reason, response),
+          explanation: [why.explanation ?? explain(reason, response), ...(remark === undefined ? [] : [remark])].join(" "),
           recordingId: why.recordingId ?? null,
           trace,
         });

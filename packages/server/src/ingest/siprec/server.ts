@@ -93,6 +93,14 @@ interface Running {
   readonly recordingUser: string | null;
 }
 
+/** Whether it comes from who sent last in the dialog, in the same way. */
+function isSentLikeLast({ dialog }: Session, flow: Flow): boolean {
+  const last = dialog.flow;
+  const [shown, before] = [flow.certificates[0], last.certificates[0]];
+  const sameCertificate = shown === before || (shown !== undefined && before !== undefined && Buffer.from(shown).equals(before));
+  return last.remote.address === flow.remote.address && last.kind === flow.kind && sameCertificate;
+}
+
 /** For the trace at the other end. */
 const refusals = {
   SOURCE_NOT_ALLOWED: "this address belongs to no trunk",
@@ -182,12 +190,12 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     if (read.ok) records.of(ourKey(read.message))?.note("out", kind, to, bytes);
   }
 
-  /** Answers without a transaction: a retransmission gets the same again, and nothing is remembered (RFC 3261 §8.2.7). */
-  function answerStateless(incoming: Pick<Incoming, "request" | "flow" | "via">, answer: Answer, why: Why = answer): void {
+  /** Answers without a transaction: a retransmission gets the same again, and nothing is remembered (RFC 3261 §8.2.7). `why` null: it is no invitation. */
+  function answerStateless(incoming: Pick<Incoming, "request" | "flow" | "via">, answer: Answer, why: Why | null = answer): void {
     if (incoming.request.method === "ACK") return;
     const response = replyTo(incoming, answer, "0", agent);
     send(response, incoming);
-    recordOf.get(incoming)?.answered(response, why);
+    if (why !== null) recordOf.get(incoming)?.answered(response, why);
   }
 
   function receive(bytes: Uint8Array, flow: Flow, oversized: boolean): void {
@@ -247,16 +255,18 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     const begins = method === "INVITE" && toTag(incoming) === "";
     const localTag = context.newToken();
     const key = dialogKey(incoming.callId, localTag, fromTag(incoming));
-    const record = begins ? records.open(incoming, bytes, trunk, key) : standing === null ? null : records.of(dialogKeyOf(incoming));
+    const record = begins ? records.open(incoming, bytes, trunk, key, identified.kind === "trunk" ? identified.unknownAddress : undefined) : standing === null ? null : records.of(dialogKeyOf(incoming));
     if (record !== null) recordOf.set(incoming, record);
     if (!begins) record?.note("in", flow.kind, flow.remote, bytes);
-    if (transactions.count() >= maxTransactions) return answerStateless(incoming, { status: 503, headers: [["Retry-After", "10"], warning(399, "too many requests at once")] });
+    // What comes inside a dialog is in the trace of its INVITE, and no invitation itself.
+    const refuseAtOnce = (given: Answer): void => answerStateless(incoming, given, begins ? given : null);
+    if (transactions.count() >= maxTransactions) return refuseAtOnce({ status: 503, headers: [["Retry-After", "10"], warning(399, "too many requests at once")] });
 
     const merged = toTag(incoming) === "" && transactions.isMerged(incoming);
     const refusal = oversized ? ({ status: 413 } as const) : merged ? ({ status: 482 } as const) : refuse(incoming);
     // Asked before anything is remembered or changed, and without a transaction (RFC 3261 §26.3.2.4): who cannot answer costs nothing.
     const challenge = refusal === null ? challengeTo(incoming, trunk, standing === null ? undefined : inside) : null;
-    if (challenge !== null) return answerStateless(incoming, challenge);
+    if (challenge !== null) return refuseAtOnce(challenge);
 
     const transaction = transactions.open(incoming);
     if (transaction === null) return;
@@ -298,12 +308,16 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
     answerStateless(incoming, { status: 403, headers: [warning(399, words)] }, { reason: refused.reason, explanation: refused.explanation });
   }
 
-  /** 401, where the trunk wants credentials and these are none (RFC 3261 §22). */
+  /**
+   * 401, where the trunk wants credentials and these are none (RFC 3261 §22). Inside a dialog whose INVITE was asked, every request is but
+   * ACK, CANCEL, and a BYE from where the dialog's last request came: many clients give no credentials for a BYE, and their calls would wait for
+   * a timeout. Who could end others' calls with it has read both tags and the Call-ID on the way and sends from that very address: they
+   * could also keep back the media. From any other address, also one of the trunk's, a BYE needs the password.
+   */
   function challengeTo(incoming: Incoming, trunk: IdentifiedTrunk, inside: Running | undefined): Answer | null {
     const { method } = incoming.request;
-    // Inside a dialog every request but ACK and CANCEL is asked, if its INVITE was: a client that had no password then has none for its BYE.
-    // OPTIONS outside is not: clients ask that of their whole list all the time, most without credentials, and it gives nothing away.
-    const asked = inside === undefined ? method === "INVITE" && toTag(incoming) === "" : inside.trunk.digest !== null;
+    // OPTIONS outside of a dialog is not asked: clients ask that of their whole list all the time, most without credentials, and it gives nothing away.
+    const asked = inside === undefined ? method === "INVITE" && toTag(incoming) === "" : inside.trunk.digest !== null && !(method === "BYE" && isSentLikeLast(inside.session, incoming.flow));
     return asked && trunk.digest !== null ? authenticator.challenge(incoming, trunk.digest) : null;
   }
 
@@ -335,10 +349,7 @@ export async function createSiprecServer(options: SiprecServerOptions): Promise<
    */
   function standingOf({ session, trunk }: Running, { flow }: Incoming, identified: Identified): IdentifiedTrunk | null {
     if (identified.kind === "trunk") return identified.trunk.trunkId === trunk.trunkId ? identified.trunk : null;
-    const last = session.dialog.flow;
-    const [shown, before] = [flow.certificates[0], last.certificates[0]];
-    const sameCertificate = shown === before || (shown !== undefined && before !== undefined && Buffer.from(shown).equals(before));
-    return last.remote.address === flow.remote.address && last.kind === flow.kind && sameCertificate ? trunk : null;
+    return isSentLikeLast(session, flow) ? trunk : null;
   }
 
   /** What is wrong with the request as such, whatever it is about (RFC 3261 §8.2.1 to §8.2.2). */
