@@ -5,7 +5,7 @@ export { ensurePartitions, makePartitionsAhead } from "./partitions.ts";
 export { connectDirect, createDb, withDirect, type Db, type DbOptions } from "./pool.ts";
 export type { Database } from "./schema.ts";
 export { countInteractions, searchColumns, searchInteractionIds, type FoundInteraction, type InteractionSearch } from "./search.ts";
-export { asEraser, asLog, asSystem, withLog, withPending, withSystem, withTenant, type EraseTransaction, type LogTransaction, type PendingTransaction, type SystemTransaction, type TenantTransaction } from "./tenant.ts";
+export { asEraser, asLog, asSystem, withLog, withLogs, withPending, withSystem, withTenant, type EraseTransaction, type LogTransaction, type LogsTransaction, type PendingTransaction, type SystemTransaction, type TenantTransaction } from "./tenant.ts";
 export { createEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from "./embedded.ts";
 export { createJobs, type JobIds, type Jobs, type JobsOptions, type QueueSettings } from "./jobs.ts";
 export { createNotifier, type Change, type Notifier } from "./notify.ts";

@@ -11,6 +11,9 @@ export type SystemTransaction = Transaction<Pick<Database, "tenants" | "people" 
 /** Sees one tenant's evidence and its log; may give rows their place, and write tiles, heads, keys and checkpoints. */
 export type LogTransaction = TenantTransaction & { readonly writesLog: true };
 
+/** Sees nothing by itself: it writes logs of several tenants through functions that go from one to the next. */
+export type LogsTransaction = Pick<Transaction<Database>, "getExecutor">;
+
 /** Finds rows of one tenant's evidence by their place, and empties them. */
 export type EraseTransaction = Transaction<Pick<Database, "evidence">> & { readonly tenantId: string };
 
@@ -40,6 +43,18 @@ export async function withLog<T>(db: Db, tenantId: string, work: (tx: LogTransac
   return await db[pooled].transaction().execute(async (tx) => {
     await enter(tx, "earwitness_log", tenantId);
     return await work(Object.assign(tx, { tenantId, writesLog: true as const }));
+  });
+}
+
+/** What one tenant's log waits for in a transaction with others, it waits for alone after this. */
+const lockTimeout = "1s";
+
+/** Writes logs of several tenants at once. No tenant is set: only `lock_logs`, `unplaced_evidence` and `write_logs` find anything, one tenant at a time. */
+export async function withLogs<T>(db: Db, work: (tx: LogsTransaction) => Promise<T>): Promise<T> {
+  return await db[pooled].transaction().execute(async (tx) => {
+    await enter(tx, "earwitness_log", "");
+    await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(tx);
+    return await work(tx);
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Gives every tenant's rows of evidence their place in the tenant's log, round after round, one transaction for each tenant that has
- * any. Many nodes may do it at once: whoever locks a log has it for that batch.
+ * Gives every tenant's rows of evidence their place in the tenant's log, round after round: tenants of which little waits share a
+ * transaction, any other has its own. Many nodes may do it at once: whoever locks a log has it for that batch.
  *
  * A round begins 250 ms after the one before, and at once where somebody waits for a place or more waits than one batch takes. Rows do
  * not wake it one by one: what comes in between shares a transaction, a signature and a sync.
@@ -14,8 +14,9 @@ import type { Actor } from "./append.ts";
 import type { KeptCheckpoint } from "./checkpoints.ts";
 import type { LogSeeds } from "./log-key.ts";
 import { pendingTenants } from "./pending.ts";
+import { placeTogether } from "./place-together.ts";
 import { hasId } from "./stored-row.ts";
-import { createTenantLog, type RememberedHeads, type TenantLog } from "./tenant-log.ts";
+import { createTenantLog, type Placing, type RememberedHeads, type TenantLog } from "./tenant-log.ts";
 
 export interface SequencerOptions {
   readonly db: Db;
@@ -66,13 +67,16 @@ const lateMs = 5_000;
 const rememberMs = 1_000;
 /** A stopped log is looked at again: the right database may be back. */
 const recheckMs = 5_000;
-/** Tenants that have a transaction at once. */
+/** Transactions at once. */
 const lanes = 4;
+/** Tenants in one transaction. */
+const groupTenants = 64;
 
 export function createSequencer({ db, clock, log, ready = Promise.resolve(), beatMs = 250, batchRows = 1_000, ...rest }: SequencerOptions): Sequencer {
   const logs = new Map<string, TenantLog>();
   const waits = new Map<string, { readonly oldest: number; readonly sinceMs: number; ageMs: number; isLate: boolean }>();
   const told = new Map<string, string>();
+  const strangeTold = new Map<string, number>();
   const toCheck = new Set<string>();
   let [placed, longestMs, setBack] = [0, 0, 0];
   const closed = new AbortController();
@@ -132,16 +136,18 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
       tell(tenantId);
     }
     let isMore = false;
-    const queue = [...pending];
+    const queue = transactionsFor(pending.map(({ tenantId }) => logOf(tenantId)));
     const failures: unknown[] = [];
     await Promise.all(
       Array.from({ length: lanes }, async () => {
         for (let next = queue.shift(); next !== undefined && !closed.signal.aborted; next = queue.shift()) {
           try {
-            if (await placeOf(next.tenantId)) isMore = true;
+            const { done, left } = next.length > 1 ? await placeGroup(next) : { done: new Map([[next[0]!, await next[0]!.place()]]), left: [] };
+            for (const [one, placing] of done) if (took(one, placing)) isMore = true;
+            queue.push(...left.map((one) => [one]));
           } catch (error) {
             if (isConnectionError(error)) failures.push(error);
-            else log.error({ tenantId: next.tenantId, err: messageOf(error) }, "a tenant's rows of evidence get no place; trying again");
+            else log.error({ tenantId: next[0]!.tenantId, err: messageOf(error) }, "a tenant's rows of evidence get no place; trying again");
           }
         }
       }),
@@ -150,11 +156,24 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
     return isMore;
   }
 
-  async function placeOf(tenantId: string): Promise<boolean> {
-    const one = logOf(tenantId);
-    const before = one.unplaceable().size;
-    const done = await one.place();
+  /** What fails in a group leaves nothing behind; each of its tenants then has a transaction of its own, and keeps what is wrong to itself. */
+  async function placeGroup(group: readonly TenantLog[]): Promise<{ done: ReadonlyMap<TenantLog, Placing>; left: readonly TenantLog[] }> {
+    try {
+      const done = await placeTogether({ db, clock, batchRows }, group);
+      return { done, left: group.filter((one) => !done.has(one)) };
+    } catch (error) {
+      if (isConnectionError(error)) throw error;
+      log.warn({ tenants: group.length, err: messageOf(error) }, "rows of several tenants could not get their places together; trying each tenant alone");
+      return { done: new Map(), left: group };
+    }
+  }
+
+  /** True where more waits. */
+  function took(one: TenantLog, done: Placing): boolean {
+    const { tenantId } = one;
+    const before = strangeTold.get(tenantId) ?? 0;
     for (const [evidenceId, why] of [...one.unplaceable()].slice(before)) log.error({ tenantId, evidenceId, why }, "a row of evidence was not written by Earwitness, and gets no place in the log");
+    strangeTold.set(tenantId, one.unplaceable().size);
     tell(tenantId);
     if (done.kind === "elsewhere" && !done.hasKey && told.get(tenantId) !== "no key") {
       told.set(tenantId, "no key");
@@ -259,6 +278,13 @@ export function createSequencer({ db, clock, log, ready = Promise.resolve(), bea
         await Promise.all(rememberAll());
       })()),
   };
+}
+
+/** The logs that share a transaction, and those that have one to themselves: because much waits, or because they have to be looked at. */
+function transactionsFor(logs: readonly TenantLog[]): TenantLog[][] {
+  const { together = [], alone = [] } = Object.groupBy(logs, (one) => (one.mayJoin() ? "together" : "alone"));
+  const groups = Array.from({ length: Math.ceil(together.length / groupTenants) }, (_, at) => together.slice(at * groupTenants, (at + 1) * groupTenants));
+  return [...groups, ...alone.map((one) => [one])];
 }
 
 const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

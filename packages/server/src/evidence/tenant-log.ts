@@ -9,8 +9,9 @@ import { keepCheckpoint, type KeptCheckpoint } from "./checkpoints.ts";
 import { createLogSigner, openHead, type LogHead, type LogSeeds, type LogSigner } from "./log-key.ts";
 import { readHashes, readTiles } from "./log-tiles.ts";
 import { sha256 } from "./sha256.ts";
-import { readRow, rowColumns, type RawRow, type StoredRow } from "./stored-row.ts";
-import { edgeOf, edgeTiles, emptyEdge, growTree, type GrownTile, type TreeEdge } from "./tree-edge.ts";
+import { readRow, rowColumns, type RawRow } from "./stored-row.ts";
+import { edgeOf, edgeTiles, emptyEdge, growTree, type TreeEdge } from "./tree-edge.ts";
+import { writeLogs, type GrownLog } from "./write-logs.ts";
 
 /** The last head of each log that this node signed or saw, kept outside of the database. */
 export interface RememberedHeads {
@@ -40,8 +41,26 @@ export type Placing =
   | { readonly kind: "elsewhere"; readonly hasKey: boolean }
   | { readonly kind: "stopped" };
 
+/** What rows that wait make of the log, before it is written. */
+export interface Batch {
+  /** Null where none of the rows gets a place. */
+  readonly grown: GrownLog | null;
+  readonly strange: ReadonlyMap<string, string>;
+  readonly more: boolean;
+}
+
 export interface TenantLog {
+  readonly tenantId: string;
+  /** In a transaction of its own, in which the log may be made, looked at as a whole and stopped. */
   place(): Promise<Placing>;
+  /** It is known well enough, and little enough waits, for a transaction with others. */
+  mayJoin(): boolean;
+  /** The locked log is the one that is known, under the key that is at hand; undefined where somebody else has it. */
+  continues(log: (LogHead & { readonly vkey: string | null }) | undefined): boolean;
+  /** What these rows make of the log that is known. */
+  grow(rows: readonly RawRow[], atMost: number): Promise<Batch>;
+  /** The batch is committed. */
+  settle(batch: Batch): Placing;
   /** Holds the database against what is remembered, without signing anything. */
   check(): Promise<void>;
   /** Why nothing is signed; null when all is well. */
@@ -87,6 +106,7 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
   let remembering: Promise<void> = Promise.resolve();
   let whyStopped: string | null = null;
   let newestRecordedAt = 0;
+  let isBehind = false;
   const unplaceable = new Map<string, string>();
 
   /** The log's row, locked until the end of the transaction. */
@@ -164,22 +184,12 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
   async function place(): Promise<Placing> {
     if (whyStopped !== null) return { kind: "stopped" };
     const done = await onLog(true, async (tx, log) => {
-      const key = await findSigner(log);
-      if (key === null) return "no key" as const;
-      const before = await examine(tx, log);
-      const { rows: raw } = await sql<RawRow>`
-        select ${rowColumns} from evidence
-         where tenant_id = ${tenantId} and tree_index is null ${unplaceable.size === 0 ? sql`` : sql`and evidence_id <> all(${[...unplaceable.keys()]}::uuid[])`}
-         order by recorded_at, evidence_id limit ${batchRows}`.execute(tx);
-      const rows = raw.map((one) => readRow(tenantId, one));
-      const strange = rows.filter(({ flaw }) => flaw !== null);
-      const good = rows.filter(({ flaw }) => flaw === null);
-      const more = raw.length === batchRows;
-      if (good.length === 0) return { before, after: null, note: "", rows: good, strange, more };
-      const grown = await growTree(before, good.map(({ row, salt }) => rowCommitment(sha256, row, salt!)));
-      const note = key.sign(grown.edge);
-      await write(tx, before, good, grown.tiles, grown.edge, note);
-      return { before, after: grown.edge, note, rows: good, strange, more };
+      if ((await findSigner(log)) === null) return "no key" as const;
+      await examine(tx, log);
+      const { rows } = await sql<RawRow>`select ${rowColumns} from unplaced_evidence(${[tenantId]}::uuid[], ${[...unplaceable.keys()]}::uuid[], ${batchRows})`.execute(tx);
+      const batch = await grow(rows, batchRows);
+      if (batch.grown !== null) await writeLogs(tx, [batch.grown], clock.now());
+      return batch;
     });
     if (done === "stopped") return { kind: "stopped" };
     if (done === "elsewhere") return { kind: "elsewhere", hasKey: true };
@@ -188,38 +198,31 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
       await makeLog();
       return whyStopped === null ? await place() : { kind: "stopped" };
     }
-    // Committed.
-    for (const { row, flaw } of done.strange) unplaceable.set(row.evidenceId, flaw!);
-    if (done.after !== null) {
-      edge = done.after;
-      know(done.after, done.note);
-    }
-    const first = done.rows[0] === undefined ? newestRecordedAt : Date.parse(done.rows[0].row.recordedAt);
-    const setBackMs = newestRecordedAt - first > clockSlackMs ? newestRecordedAt - first : 0;
-    if (done.rows.length > 0) newestRecordedAt = Date.parse(done.rows.at(-1)!.row.recordedAt);
-    return { kind: "placed", placed: done.rows.length, more: done.more, oldest: first, setBackMs };
+    return settle(done);
   }
 
-  /** All of a batch is one statement: rows get their places, tiles grow, the head moves on. */
-  async function write(tx: LogTransaction, before: TreeEdge, rows: readonly StoredRow[], tiles: readonly GrownTile[], after: LogHead, note: string): Promise<void> {
-    const times = rows.map(({ row }) => row.recordedAt);
-    const { rows: counts } = await sql<{ placed: number }>`
-      with placed as (
-        update evidence e set tree_index = given.place
-          from unnest(${times}::timestamptz[], ${rows.map(({ row }) => row.evidenceId)}::uuid[], ${rows.map((_, at) => before.size + at)}::bigint[]) as given (recorded_at, evidence_id, place)
-         where e.tenant_id = ${tenantId} and e.recorded_at = given.recorded_at and e.evidence_id = given.evidence_id
-           and e.recorded_at between ${times[0]}::timestamptz and ${times.at(-1)}::timestamptz
-        returning 1
-      ), tiles as (
-        insert into log_tiles (tenant_id, level, index, hashes)
-        select ${tenantId}, level, index, hashes
-          from unnest(${tiles.map(({ level }) => level)}::int[], ${tiles.map(({ index }) => index)}::bigint[], ${tiles.map(({ hashes }) => Buffer.from(hashes))}::bytea[]) as tile (level, index, hashes)
-            on conflict (tenant_id, level, index) do update set hashes = excluded.hashes
-      ), head as (
-        update logs set size = ${after.size}, root = ${Buffer.from(after.root)}, head = ${note}, signed_at = ${clock.now()} where tenant_id = ${tenantId}
-      )
-      select count(*) as placed from placed`.execute(tx);
-    if (counts[0]?.placed !== rows.length) throw new Error(`${rows.length} rows should have got a place, and ${counts[0]?.placed} did`);
+  async function grow(raw: readonly RawRow[], atMost: number): Promise<Batch> {
+    if (edge === null || signer === null) throw new Error("a log that was not looked at cannot grow");
+    const rows = raw.map((one) => readRow(tenantId, one));
+    const strange = new Map(rows.flatMap(({ row, flaw }) => (flaw === null ? [] : [[row.evidenceId, flaw]])));
+    const good = rows.filter(({ flaw }) => flaw === null);
+    const more = raw.length === atMost;
+    if (good.length === 0) return { grown: null, strange, more };
+    const key = signer;
+    const { edge: after, tiles } = await growTree(edge, good.map(({ row, salt }) => rowCommitment(sha256, row, salt!)));
+    return { grown: { tenantId, rows: good, tiles, edge: after, note: key.sign(after) }, strange, more };
+  }
+
+  function settle({ grown, strange, more }: Batch): Placing {
+    for (const [evidenceId, flaw] of strange) unplaceable.set(evidenceId, flaw);
+    isBehind = more;
+    if (grown === null) return { kind: "placed", placed: 0, more, oldest: newestRecordedAt, setBackMs: 0 };
+    edge = grown.edge;
+    know(grown.edge, grown.note);
+    const first = Date.parse(grown.rows[0]!.row.recordedAt);
+    const setBackMs = newestRecordedAt - first > clockSlackMs ? newestRecordedAt - first : 0;
+    newestRecordedAt = Date.parse(grown.rows.at(-1)!.row.recordedAt);
+    return { kind: "placed", placed: grown.rows.length, more, oldest: first, setBackMs };
   }
 
   /** A log is made with its tenant's first row. */
@@ -261,7 +264,12 @@ export function createTenantLog(tenantId: string, { db, seeds, heads, clock, nod
   }
 
   return {
+    tenantId,
     place,
+    mayJoin: () => whyStopped === null && edge !== null && signer !== null && !isBehind,
+    continues: (log) => log !== undefined && edge !== null && isHead(edge, log) && signer?.vkey === log.vkey,
+    grow,
+    settle,
     remember,
     stopped: () => whyStopped,
     unplaceable: () => unplaceable,
