@@ -21,7 +21,7 @@ export default class Tally {
         else tally.unfinished.push(name);
       }
     }
-    writeFileSync(process.env.EARWITNESS_TALLY, JSON.stringify(tally));
+    writeFileSync(process.env.EARWITNESS_TEST_TALLY, JSON.stringify(tally));
   }
 }
 

@@ -89,7 +89,7 @@ async function suite(project, name, env = {}) {
   mkdirSync(join(projectDir, "test-results"), { recursive: true });
   rmSync(results, { force: true });
   const code = await run(node, ["--disable-warning=ExperimentalWarning", join(projectDir, "node_modules/vitest/vitest.mjs"), "run", `--project=${project}`, "--reporter=default", `--reporter=${join(projectDir, "scripts/tally.mjs")}`], {
-    env: { ...process.env, ...env, EARWITNESS_TALLY: results },
+    env: { ...process.env, ...env, EARWITNESS_TEST_TALLY: results },
   });
   const tally = existsSync(results) ? JSON.parse(readFileSync(results, "utf8")) : { passed: 0, failed: [], unfinished: [], skipped: [], errors: ["    It ended before it could say what it had done."] };
   const wrong = [...tally.failed, ...tally.unfinished.map((test) => `did not end: ${test}`), ...tally.errors.map((error) => `outside of a test:\n${error}`)];
