@@ -36,7 +36,7 @@ let failed = 0;
 
 if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/tsc"), "-p", "."], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/web"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/evidence-page"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "tests/browser"]);
 if (wants("lint")) await check("lint", [node, join(projectDir, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"], [node, "scripts/coverage.mjs", "--check"]);
-if (wants("unit")) await suite("unit", "unit");
+if (wants("unit")) await suite("unit", "unit", {}, ["--maxWorkers=3"]); // more than cores: audio that is spoken, and servers that begin, are mostly waited for
 if (wants("database")) {
   await suite("database", "database (embedded PostgreSQL 18)");
   const bin = postgresBin();
@@ -51,11 +51,14 @@ if (wants("database")) {
   }
 }
 if (wants("calls") || wants("browser")) buildPortal(node);
-// Side by side: most of what these two do is wait, for audio to be spoken and for pages.
-await Promise.all([
-  wants("calls") && (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg") ? skip("calls", "no sipp or ffmpeg") : suite("calls", "calls (SIP, RTP, whole platform)")),
-  wants("browser") && (missing.some((tool) => tool.name === "Chromium") ? skip("browser", "no Chromium") : suite("browser", "browser")),
-]);
+if (wants("calls")) {
+  if (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg")) skip("calls", "no sipp or ffmpeg");
+  else await suite("calls", "calls (SIP, RTP, whole platform)");
+}
+if (wants("browser")) {
+  if (missing.some((tool) => tool.name === "Chromium")) skip("browser", "no Chromium");
+  else await suite("browser", "browser");
+}
 
 if (notRight.length > 0) console.log(`\nFailed, unfinished or skipped\n${notRight.map((one) => `  ${one}`).join("\n")}`);
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
@@ -82,13 +85,13 @@ async function check(name, ...commands) {
   counts.push({ name, passed: commands.length - bad, failed: bad, skipped: 0, ms: Date.now() - started });
 }
 
-async function suite(project, name, env = {}) {
+async function suite(project, name, env = {}, flags = []) {
   say(`\n== ${name}`);
   const started = Date.now();
   const results = join(projectDir, `test-results/${name.replace(/\W+/g, "-")}.json`);
   mkdirSync(join(projectDir, "test-results"), { recursive: true });
   rmSync(results, { force: true });
-  const code = await run(node, ["--disable-warning=ExperimentalWarning", join(projectDir, "node_modules/vitest/vitest.mjs"), "run", `--project=${project}`, "--reporter=default", `--reporter=${join(projectDir, "scripts/tally.mjs")}`], {
+  const code = await run(node, ["--disable-warning=ExperimentalWarning", join(projectDir, "node_modules/vitest/vitest.mjs"), "run", `--project=${project}`, "--reporter=default", `--reporter=${join(projectDir, "scripts/tally.mjs")}`, ...flags], {
     env: { ...process.env, ...env, EARWITNESS_TEST_TALLY: results },
   });
   const tally = existsSync(results) ? JSON.parse(readFileSync(results, "utf8")) : { passed: 0, failed: [], unfinished: [], skipped: [], errors: ["    It ended before it could say what it had done."] };
