@@ -19,6 +19,7 @@ interface FsckOptions {
   readonly key: readonly string[];
   readonly state?: string;
   readonly sandbox?: true;
+  readonly fullSpeed?: true;
 }
 
 /** Whoever records comes first. */
@@ -33,6 +34,7 @@ export function addFsck(program: Command, { server, dataDir, print }: { readonly
     .option("--continue", "go on with the check that was stopped or killed")
     .option("--key <vkey...>", "public keys of logs as they were given to you, or files with them; otherwise the private keys on this node say which are right", [])
     .option("--state <file>", "where it is kept how far the check is (default: fsck.json in the data directory)")
+    .option("--full-speed", "take as much of the processor as any other program; otherwise whoever records comes first")
     .option("--sandbox", "the sandbox's installation, where its server does not run")
     .option("--json", "the report as JSON")
     .addHelpText("after", "\nExit codes: 0 everything agrees; 1 something differs; 2 nothing that was checked differs, and something could not be checked, the check was stopped, or wrong usage.\nA check that was killed goes on with --continue. What each message means: docs/operate/fsck.md.")
@@ -45,7 +47,7 @@ export function addFsck(program: Command, { server, dataDir, print }: { readonly
         if (error instanceof NoServer) return null;
         throw error instanceof Failure ? new Failure(error.message, 2) : error;
       });
-      setPriority(nice);
+      if (options.fullSpeed !== true) setPriority(nice);
       const stop = new AbortController();
       process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
       const line = createHowFarLine(process.stderr);

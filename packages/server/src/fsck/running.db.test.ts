@@ -122,7 +122,8 @@ describe("PLT-14 a check of an installation that runs", () => {
 describe("earwitness fsck", () => {
   const main = join(import.meta.dirname, "../../../cli/src/main.ts");
   async function earwitness(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-    const child = spawn(process.execPath, [main, "fsck", ...args], { env: { ...process.env, EARWITNESS_DATA_DIR: stage.dataDir, EARWITNESS_NODE_ID: "node-1", DATABASE_URL: stage.database.url, NODE_OPTIONS: "", NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] });
+    // With a low priority it would wait for every test that runs beside it.
+    const child = spawn(process.execPath, [main, "fsck", "--full-speed", ...args], { env: { ...process.env, EARWITNESS_DATA_DIR: stage.dataDir, EARWITNESS_NODE_ID: "node-1", DATABASE_URL: stage.database.url, NODE_OPTIONS: "", NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] });
     const [out, err]: [string[], string[]] = [[], []];
     child.stdout.on("data", (part: Buffer) => out.push(part.toString()));
     child.stderr.on("data", (part: Buffer) => err.push(part.toString()));
@@ -159,7 +160,7 @@ describe("earwitness fsck", () => {
 
   test("killed as a process, it goes on", async () => {
     const tenant = await spoiled();
-    const child = spawn(process.execPath, [main, "fsck", "--tenant", tenant.slug], { env: { ...process.env, EARWITNESS_DATA_DIR: stage.dataDir, EARWITNESS_NODE_ID: "node-1", DATABASE_URL: stage.database.url, NODE_OPTIONS: "" }, stdio: "ignore" });
+    const child = spawn(process.execPath, [main, "fsck", "--full-speed", "--tenant", tenant.slug], { env: { ...process.env, EARWITNESS_DATA_DIR: stage.dataDir, EARWITNESS_NODE_ID: "node-1", DATABASE_URL: stage.database.url, NODE_OPTIONS: "" }, stdio: "ignore" });
     const file = join(stage.dataDir, "fsck.json");
     await expect.poll(async () => (await readFile(file, "utf8").catch(() => "")).includes(`"position":`), { timeout: 60_000, interval: 10 }).toBe(true);
     const ended = new Promise((resolve) => child.once("close", resolve));
