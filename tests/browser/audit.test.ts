@@ -1,8 +1,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { axe } from "./axe.ts";
 import { startPortal, type PortalInBrowser } from "./portal.ts";
 
 const shots = resolve(import.meta.dirname, "../../test-results/screenshots");
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => portal?.close());
 
 async function accessible(): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const { violations } = await axe(page).analyze();
   expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 300)}`)).toEqual([]);
 }
 

@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { InteractionPage } from "@earwitness/contract";
 import { openZip, readAll } from "@earwitness/verify";
+import { axe } from "./axe.ts";
 import { startPortal, type PortalInBrowser } from "./portal.ts";
 
 /* An evidence bundle as somebody meets it who was sent one: exported by the portal's API, unpacked, opened from the disk. */
@@ -92,7 +92,7 @@ test("PLT-14 PLT-15 a bundle opens by double-click, plays from its packets, and 
 test("the page of a bundle is readable for everybody, in light and dark", async () => {
   for (const scheme of ["light", "dark"] as const) {
     const { page } = await open(dir, scheme);
-    const { violations } = await new AxeBuilder({ page }).analyze();
+    const { violations } = await axe(page).analyze();
     expect(violations.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)).toEqual([]);
     await page.context().close();
   }

@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pause } from "../platform.ts";
+import { axe } from "./axe.ts";
 import { startPortal, type PortalInBrowser } from "./portal.ts";
 
 const shots = resolve(import.meta.dirname, "../../test-results/screenshots");
@@ -24,7 +24,7 @@ const signIn = (context: BrowserContext, persona: string, path?: string): Promis
 
 /** No serious or critical finding, in the state the page is in now. */
 async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const { violations } = await axe(page).analyze();
   expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 300)}`)).toEqual([]);
 }
 

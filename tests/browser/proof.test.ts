@@ -4,11 +4,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AuditPage, InteractionDetail, InteractionPage } from "@earwitness/contract";
 import { formatVkey, noteKey, noteTypes, parseVkey } from "@earwitness/verify";
+import { axe } from "./axe.ts";
 import { startPortal, type PortalInBrowser } from "./portal.ts";
 
 /* Whether a recording is what was recorded, as somebody asks it in the portal: verified, damaged and named, and taken along. */
@@ -57,7 +57,7 @@ test("PLT-14 an interaction says that nobody verified it; verified in the browse
   await dialog().getByText("Everything that was checked holds.").waitFor({ timeout: 60_000 });
   const words = (await dialog().textContent())!;
   for (const said of ["packet by packet as they were recorded", "The manifest is the one that was sealed", "at its place, as they were written", "Split view and roll-back: not checked", "This browser knew no key of Contoso yet", "The code that checked this came from the same server", "Noted under your name"]) expect(words).toContain(said);
-  expect((await new AxeBuilder({ page }).include("[role=dialog]").analyze()).violations.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)).toEqual([]);
+  expect((await axe(page).include("[role=dialog]").analyze()).violations.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)).toEqual([]);
 
   await dialog().getByRole("button", { name: "Hear what was checked" }).click();
   await expect.poll(() => page.evaluate(() => document.querySelector<HTMLAudioElement>("[role=dialog] audio")?.currentTime ?? 0), { timeout: 20_000 }).toBeGreaterThan(0.3);
@@ -120,7 +120,7 @@ test("PLT-15 a bundle is asked for with a reason, on the page and for a selectio
   const keyFile = join(dir, key.suggestedFilename());
   await key.saveAs(keyFile);
   expect(await dialog().textContent()).toContain(`earwitness verify ${download.suggestedFilename()} --key ${key.suggestedFilename()}`);
-  expect((await new AxeBuilder({ page }).include("[role=dialog]").analyze()).violations.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)).toEqual([]);
+  expect((await axe(page).include("[role=dialog]").analyze()).violations.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)).toEqual([]);
   await dialog().getByRole("button", { name: "Close" }).click();
 
   const { stdout } = await run(process.execPath, [join(projectDir, "scripts/run.mjs"), "packages/cli/src/main.ts", "verify", bundle, "--key", keyFile, "--json"], { cwd: projectDir, maxBuffer: 64 * 1024 * 1024 });

@@ -1,11 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Trunk } from "@earwitness/contract";
 import { CallRefused, placeCall } from "@earwitness/sandbox";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pause } from "../platform.ts";
+import { axe } from "./axe.ts";
 import { startPortal, type PortalInBrowser } from "./portal.ts";
 
 /*
@@ -39,7 +39,7 @@ async function show(page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme: scheme });
     await pause(150);
     await page.screenshot({ path: join(shots, `${name}-${look}.png`) });
-    const { violations } = await new AxeBuilder({ page }).exclude("[data-tabster-dummy]").analyze(); // the dialog library's own stops for the tab key
+    const { violations } = await axe(page).exclude("[data-tabster-dummy]").analyze(); // the dialog library's own stops for the tab key
     expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${name} ${look}: ${id}: ${nodes.map(({ html }) => html).join(" ").slice(0, 300)}`)).toEqual([]);
     // Also inside of the parts that scroll; text as it is on the wire may be wider than its box.
     const wider = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll("main, main div")].filter((part) => part.scrollWidth > part.clientWidth && (part === document.documentElement || /auto|scroll/.test(getComputedStyle(part).overflowX))).map((part) => part.className || part.tagName));
