@@ -46,6 +46,9 @@ export interface CheckedRecording {
   readonly findings: readonly Finding[];
 }
 
+/** Says of one part of one tenant what was found. */
+export type Finder = ReturnType<typeof finder>;
+
 export const finder =
   (part: Part, { slug }: CheckedTenant) =>
   (code: FindingCode, where: string, says: string): Finding => ({ code, part, tenant: slug, where, says });

@@ -5,7 +5,8 @@
 import { sql } from "kysely";
 import type { TenantTransaction } from "#db";
 import { intactRows, rowsOf, type StoredRow } from "#evidence";
-import type { Finding, FindingCode } from "./finding.ts";
+import type { Finder } from "./checking.ts";
+import type { Finding } from "./finding.ts";
 import { fieldOf } from "./stored-value.ts";
 
 /** Of the log's first `size` rows. */
@@ -13,14 +14,14 @@ export async function countCheckpoints(tx: TenantTransaction, size: number): Pro
   return (await tx.selectFrom("checkpoints").select((eb) => eb.fn.countAll<number>().as("count")).where("size", "<=", size).executeTakeFirstOrThrow()).count;
 }
 
-export async function missingCheckpoints(tx: TenantTransaction, size: number, finding: (code: FindingCode, where: string, says: string) => Finding): Promise<Finding[]> {
+export async function missingCheckpoints(tx: TenantTransaction, size: number, finding: Finder): Promise<Finding[]> {
   const rows = await rowsOf(tx, { subject: tx.tenantId });
   const intact = await intactRows(tx, rows);
   const placed = rows.filter((row) => intact.has(row) && row.treeIndex! < size && row.row.item === "Log");
   return [...(await fewer(tx, placed, finding)), ...(await unkept(tx, placed, finding))];
 }
 
-async function fewer(tx: TenantTransaction, rows: readonly StoredRow[], finding: (code: FindingCode, where: string, says: string) => Finding): Promise<Finding[]> {
+async function fewer(tx: TenantTransaction, rows: readonly StoredRow[], finding: Finder): Promise<Finding[]> {
   const counts = rows.flatMap(({ row, treeIndex }) => {
     const [upTo, checkpoints] = [fieldOf(row.detail, "size"), fieldOf(row.detail, "checkpoints")];
     return row.action === "Verify" && Number.isSafeInteger(upTo) && Number.isSafeInteger(checkpoints) ? [{ place: treeIndex!, upTo: Number(upTo), counted: Number(checkpoints) }] : [];
@@ -33,7 +34,7 @@ async function fewer(tx: TenantTransaction, rows: readonly StoredRow[], finding:
   return gone === undefined ? [] : [finding("CHECKPOINT_MISSING", `checkpoints up to ${gone.upTo}`, `Row ${gone.place} says that ${gone.counted} were kept of the first ${gone.upTo} rows, and ${gone.kept} are there.`)];
 }
 
-async function unkept(tx: TenantTransaction, rows: readonly StoredRow[], finding: (code: FindingCode, where: string, says: string) => Finding): Promise<Finding[]> {
+async function unkept(tx: TenantTransaction, rows: readonly StoredRow[], finding: Finder): Promise<Finding[]> {
   const asked = rows.filter(({ row }) => row.action === "Add" && fieldOf(row.detail, "name") === "checkpoint");
   const last = asked.at(-1)?.treeIndex ?? null;
   if (last === null) return [];

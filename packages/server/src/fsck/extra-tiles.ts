@@ -2,7 +2,8 @@
 import { sql } from "kysely";
 import { hashBytes, tileWidth } from "@earwitness/verify";
 import type { TenantTransaction } from "#db";
-import type { Finding, FindingCode } from "./finding.ts";
+import type { Finder } from "./checking.ts";
+import type { Finding } from "./finding.ts";
 
 const namedTiles = 50;
 /** Levels above this would need more rows than a number counts. */
@@ -10,7 +11,7 @@ const levels = 6;
 const tileBits = Math.log2(tileWidth);
 
 /** Tiles and the log's size are read at once: what grows meanwhile is none of them. */
-export async function extraTiles(tx: TenantTransaction, finding: (code: FindingCode, where: string, says: string) => Finding): Promise<Finding[]> {
+export async function extraTiles(tx: TenantTransaction, finding: Finder): Promise<Finding[]> {
   const { rows } = await sql<{ level: number; index: string; bytes: number; width: number }>`
     select level, index::text as index, bytes, width from (
       select t.level, t.index, octet_length(t.hashes) as bytes,

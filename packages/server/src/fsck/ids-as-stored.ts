@@ -1,13 +1,13 @@
 /** Ids begin with their second of birth, which is what their rows are kept by. One that does not would lead a check past all others. */
 import { sql, type RawBuilder } from "kysely";
 import { withTenant, type Db } from "#db";
-import { finder, type CheckedTenant } from "./checking.ts";
 import { mintedAt } from "#ids";
+import { finder, type CheckedTenant } from "./checking.ts";
 import type { Finding } from "./finding.ts";
 
 type IdColumn = "media_id" | "interaction_id";
 
-const columns = { media: { id: "media_id", part: "manifests", what: "recording" }, interactions: { id: "interaction_id", part: "manifests", what: "interaction" } } as const;
+const columns = { media: { id: "media_id", what: "recording" }, interactions: { id: "interaction_id", what: "interaction" } } as const;
 const mostIds = 100;
 /** Clocks of nodes differ by less. */
 const aheadMs = 24 * 60 * 60_000;
@@ -20,8 +20,8 @@ export const mintedBehind = (column: IdColumn, id: string, before: Date): RawBui
 
 /** Rows that no check of recordings or interactions comes by: with an id that is none, or one of tomorrow. */
 export async function strangeIds(db: Db, tenant: CheckedTenant, table: keyof typeof columns, now: Date): Promise<Finding[]> {
-  const { id, part, what } = columns[table];
-  const finding = finder(part, tenant);
+  const { id, what } = columns[table];
+  const finding = finder("manifests", tenant);
   const { rows } = await withTenant(db, tenant.tenantId, (tx) =>
     sql<{ id: string; is_ahead: boolean }>`
       select ${sql.ref(id)} as id, ${isMinted(id)} as is_ahead from ${sql.table(table)}

@@ -99,4 +99,3 @@ export async function* logAgainstCheckpoints({ db, twice }: Checking, tenant: Ch
     );
   }
 }
-

@@ -4,6 +4,7 @@ import { withTenant } from "#db";
 import { checkRows, type StoredRow } from "#evidence";
 import { mintedAt } from "#ids";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
+import { erasedPlaces, isSomethingErased } from "./erased-rows.ts";
 import type { Finding } from "./finding.ts";
 import { factsThatDiffer } from "./facts-that-differ.ts";
 import { interactionThatDiffers } from "./interaction-that-differs.ts";
@@ -20,7 +21,7 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
   const known = media.manifest_sha256?.toString("hex") ?? null;
 
   const finished = evidence.filter(({ row }) => row.action === "Recording Finalized");
-  if (finished.length === 0) findings.push((await mayBeErased(checking, tenant, mintedAt(media.media_id))) ? finding("MANIFEST_MAYBE_ERASED", where, "No row of evidence says that it was finished, and rows since its beginning were erased.") : finding("MANIFEST_NOT_IN_LOG", where, "No row of evidence says that it was finished."));
+  if (finished.length === 0) findings.push((await withTenant(checking.db, tenant.tenantId, (tx) => isSomethingErased(tx, mintedAt(media.media_id)))) ? finding("MANIFEST_MAYBE_ERASED", where, "No row of evidence says that it was finished, and rows since its beginning were erased.") : finding("MANIFEST_NOT_IN_LOG", where, "No row of evidence says that it was finished."));
   // A row in this answer is only as good as its place: what it says of the manifest is believed where it is the one that was committed to.
   for (const { treeIndex, row } of finished) {
     if (treeIndex === null) continue;
@@ -81,14 +82,7 @@ const interactionActs: ReadonlySet<string> = new Set(["Interaction Opened", "Int
 
 const placeOf = ({ treeIndex, row }: StoredRow): string => (treeIndex === null ? `row ${row.evidenceId}` : `row ${treeIndex}`);
 
-/** An erased row names nothing any more: it may have been the one that is looked for. */
-async function mayBeErased({ db }: Checking, { tenantId }: CheckedTenant, since: Date): Promise<boolean> {
-  return (await withTenant(db, tenantId, (tx) => tx.selectFrom("evidence").select("evidence_id").where("recorded_at", ">=", since).where("erased_by", "is not", null).limit(1).executeTakeFirst())) !== undefined;
-}
-
-/** Places of rows that were erased, between a recording's first row and the one that says that it was finished: one of them may have said something of its interactions. */
+/** Between a recording's first row and the one that says that it was finished: an erased one of them may have said something of its interactions. */
 async function erasedBefore({ db }: Checking, { tenantId }: CheckedTenant, { evidence }: StoredRecording, finished: StoredRow | undefined): Promise<number[]> {
-  const [from, to] = [evidence[0]?.treeIndex ?? 0, finished?.treeIndex ?? Number.MAX_SAFE_INTEGER];
-  const rows = await withTenant(db, tenantId, (tx) => tx.selectFrom("evidence").select("tree_index").where("tree_index", ">=", from).where("tree_index", "<", to).where("erased_by", "is not", null).execute());
-  return rows.flatMap(({ tree_index }) => tree_index ?? []);
+  return await withTenant(db, tenantId, (tx) => erasedPlaces(tx, evidence[0]?.treeIndex ?? 0, finished?.treeIndex ?? Number.MAX_SAFE_INTEGER));
 }

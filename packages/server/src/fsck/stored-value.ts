@@ -5,7 +5,8 @@
 import { canonicalJson, Malformed } from "@earwitness/verify";
 import { isConnectionError } from "#db";
 import { messageOf } from "#errors";
-import type { Finding, FindingCode } from "./finding.ts";
+import type { Finder } from "./checking.ts";
+import type { Finding } from "./finding.ts";
 
 /** PostgreSQL knows times that JavaScript does not. */
 export function momentText(at: unknown): string {
@@ -31,7 +32,7 @@ export const fieldOf = (value: unknown, name: string): unknown => (typeof value 
  * What is found where a value of the database could not even be read; null where it was something else that failed, such as the
  * connection. Values that are known to be possible have findings of their own: this is for the next one.
  */
-export function unreadable(error: unknown, finding: (code: FindingCode, where: string, says: string) => Finding, where: string): Finding | null {
+export function unreadable(error: unknown, finding: Finder, where: string): Finding | null {
   if (isConnectionError(error) || !(error instanceof Error)) return null;
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (syscall !== undefined) return finding("FILE_UNREADABLE", where, `${error.message}.`);

@@ -160,17 +160,19 @@ type Refused = Extract<Identified, { kind: "refused" }>;
 const refused = (reason: Refused["reason"], explanation: string, concerns: Refused["concerns"]): Refused => ({ kind: "refused", reason, explanation, concerns });
 const concerning = ({ trunk }: Candidate) => ({ tenantId: trunk.tenantId, trunkId: trunk.trunkId, trunkName: trunk.trunkName });
 
+/** One address reads better without saying that it is one. */
+const shortNetwork = (network: string): string => network.replace(/^(.*\.\d+)\/32$|^(.*:.*)\/128$/, "$1$2");
+
 /** The user part is the sender's word: shown as far as one of ours could be long, and without what no address may hold. */
 function takenByAddress({ known }: Candidate, user: string, address: string, bits: number): string {
   const shown = user.length > 32 ? `${user.slice(0, 32)}…` : user;
-  const network = networkOf(address, bits).replace(/^(.*\.\d+)\/32$|^(.*:.*)\/128$/, "$1$2");
-  return `It called the user “${shown.replaceAll(/[^\x20-\x7e…]/g, "\ufffd")}”, which is no trunk's recording address; trunk “${known.name}” was chosen because it allows ${network}. Enter the trunk's own recording address in the client.`;
+  return `It called the user “${shown.replaceAll(/[^\x20-\x7e…]/g, "\ufffd")}”, which is no trunk's recording address; trunk “${known.name}” was chosen because it allows ${shortNetwork(networkOf(address, bits))}. Enter the trunk's own recording address in the client.`;
 }
 
 const mostNamed = 5;
 
 function notAllowed({ known }: Candidate, address: string): string {
-  const networks = known.sourceNetworks.map((network) => network.replace(/^(.*\.)(\d+)\/32$/, "$1$2").replace(/^(.*:.*)\/128$/, "$1"));
+  const networks = known.sourceNetworks.map(shortNetwork);
   const came = `The call came from ${address}, which trunk “${known.name}” does not allow`;
   if (networks.length === 0) return `${came}: it allows no address yet. Allow this one if it is your client's.`;
   const more = networks.length > mostNamed ? ` and ${networks.length - mostNamed} more` : "";

@@ -1,6 +1,5 @@
 import { Button, Spinner } from "@fluentui/react-components";
 import { ArrowDownloadRegular } from "@fluentui/react-icons/svg/arrow-download";
-import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import { SearchRegular } from "@fluentui/react-icons/svg/search";
 import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
@@ -13,6 +12,7 @@ import { Fault, Notice, useProblemWords } from "../frame/notice.tsx";
 import { Pill } from "../frame/pill.tsx";
 import { Title } from "../frame/title.tsx";
 import { isTyping } from "../keyboard.ts";
+import { FilterChips } from "../list/filter-chips.tsx";
 import { ListSkeleton, ListTable, type Column } from "../list/table.tsx";
 import type { AuditSearch } from "../paths.ts";
 import { save } from "../proof/receive.ts";
@@ -130,23 +130,7 @@ function Trail() {
           </div>
           <div className={page.below}>
             <span className={page.zone}>{text("list.zone", { zone: formatZone(reader, new Date()) })}</span>
-            <ul className={page.chips} aria-label={text("list.filters")}>
-              {chips.map(({ label, remove }) => (
-                <li key={label}>
-                  <button type="button" className={page.chip} onClick={remove} aria-label={text("list.filter.remove", { filter: label })}>
-                    {label}
-                    <DismissRegular />
-                  </button>
-                </li>
-              ))}
-              {filtered && (
-                <li>
-                  <button type="button" className={page.clear} onClick={() => void navigate({ search: {}, replace: true })}>
-                    {text("list.filter.clear")}
-                  </button>
-                </li>
-              )}
-            </ul>
+            <FilterChips chips={chips} onClear={filtered ? () => void navigate({ search: {}, replace: true }) : undefined} />
           </div>
           {(all || ticked.size > 0) && (
             <Selection

@@ -1,7 +1,6 @@
 import { Button } from "@fluentui/react-components";
 import { ArchiveRegular } from "@fluentui/react-icons/svg/archive";
 import { CallRegular } from "@fluentui/react-icons/svg/call";
-import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import { SearchRegular } from "@fluentui/react-icons/svg/search";
 import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
@@ -13,6 +12,7 @@ import { Fault, Notice } from "../frame/notice.tsx";
 import { Pill } from "../frame/pill.tsx";
 import { Title } from "../frame/title.tsx";
 import { isTyping } from "../keyboard.ts";
+import { FilterChips } from "../list/filter-chips.tsx";
 import { SearchField, StatusFilter } from "../list/filters.tsx";
 import { rememberList } from "../list/neighbors.ts";
 import { applyLive, flatten, insertArrivals, seen, totalOf, type Row, type RowPage } from "../list/rows.ts";
@@ -99,23 +99,7 @@ export function InteractionsPage() {
         </div>
         <div className={s.below}>
           <span className={s.zone}>{text("list.zone", { zone: formatZone(reader, new Date()) })}</span>
-          {chips.length > 0 && (
-            <ul className={s.chips} aria-label={text("list.filters")}>
-              {chips.map((chip) => (
-                <li key={chip.label}>
-                  <button type="button" className={s.chip} onClick={chip.remove} aria-label={text("list.filter.remove", { filter: chip.label })}>
-                    {chip.label}
-                    <DismissRegular />
-                  </button>
-                </li>
-              ))}
-              <li>
-                <button type="button" className={s.clear} onClick={clear}>
-                  {text("list.filter.clear")}
-                </button>
-              </li>
-            </ul>
-          )}
+          <FilterChips chips={chips} onClear={clear} />
           <LiveLost />
         </div>
         {ticks !== null && ticks.ticked.size > 0 && (

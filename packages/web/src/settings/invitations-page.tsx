@@ -1,9 +1,8 @@
 import { Select } from "@fluentui/react-components";
-import { DismissRegular } from "@fluentui/react-icons/svg/dismiss";
 import { invitationOutcomes, type InvitationOutcome } from "@earwitness/contract";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import list from "../pages/interactions.module.css";
+import { FilterChips } from "../list/filter-chips.tsx";
 import { pages, type InvitationsSearch } from "../paths.ts";
 import { trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
@@ -51,18 +50,7 @@ export function InvitationsPage() {
         </>
       }
     >
-      {chips.length > 0 && (
-        <ul className={list.chips} aria-label={text("list.filters")}>
-          {chips.map(({ label, remove }) => (
-            <li key={label}>
-              <button type="button" className={list.chip} onClick={remove} aria-label={text("list.filter.remove", { filter: label })}>
-                {label}
-                <DismissRegular />
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
+      <FilterChips chips={chips} />
       <Invitations key={`${trunk ?? ""} ${outcomes.join()}`} trunk={trunk} outcomes={outcomes} open={open} onOpen={(next) => void navigate({ ...pages.invitations({ trunk, outcome, open: next }), replace: true, resetScroll: false })} />
     </Page>
   );
