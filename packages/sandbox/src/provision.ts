@@ -27,6 +27,8 @@ export interface Provision {
       readonly sourceNetworks: readonly string[];
       readonly personDomains: readonly string[];
       readonly recordAll: boolean;
+      /** User part of its recording address; left out: the server makes one. */
+      readonly recordingUser?: string;
       /** Its calls are made up. */
       readonly sandbox: boolean;
     }[];
@@ -35,6 +37,8 @@ export interface Provision {
 
 /** Where the sandbox's SBC sends from, so that the server can tell its calls from those of a foreign client on the same machine. */
 export const sbcAddress = "127.0.0.2";
+/** The user part of the recording address that its trunk has; what comes from elsewhere is not let in by it. */
+export const sbcRecordingUser = "contosophones";
 
 export function provision(): Provision {
   return {
@@ -60,6 +64,7 @@ export function provision(): Provision {
             sourceNetworks: [`${sbcAddress}/32`],
             personDomains: [contosoDomain],
             recordAll: false,
+            recordingUser: sbcRecordingUser,
             sandbox: true,
           },
           {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mediaAddress, parseNameAddr, parseSdp, parseSessionExpires, type G711Codec, type SipRequest, type SipResponse } from "@earwitness/media";
 import { encodeAudio, type Audio } from "./audio.ts";
+import { sbcAddress, sbcRecordingUser } from "../provision.ts";
 import { findLocalAddress } from "./local-address.ts";
 import { createMetadata, type CallMetadata, type Participant, type Stream } from "./metadata.ts";
 import { buildMultipart, buildOffer, type OfferedLine } from "./offer.ts";
@@ -19,7 +20,7 @@ export interface PartyPlan {
 }
 
 export interface CallPlan {
-  /** `user`: of a trunk's own recording address. */
+  /** `user`: of a trunk's own recording address; left out: of the sandbox's, where the call comes from its address. */
   readonly server: { readonly host: string; readonly port: number; readonly user?: string };
   /** Who is in the call, the caller first. */
   readonly parties: readonly PartyPlan[];
@@ -140,7 +141,8 @@ export async function placeCall(plan: CallPlan): Promise<PlacedCall> {
     const metadata = createMetadata(plan, startsAt);
     const sdpId = String(randomBytes(4).readUInt32BE());
     const tag = randomBytes(6).toString("hex");
-    const requestUri = `sip:${plan.server.user ?? "recorder"}@${plan.server.host.includes(":") ? `[${plan.server.host}]` : plan.server.host}:${plan.server.port}${line.transport === "tcp" ? ";transport=tcp" : ""}`;
+    const user = plan.server.user ?? (localAddress === sbcAddress ? sbcRecordingUser : "recorder");
+    const requestUri = `sip:${user}@${plan.server.host.includes(":") ? `[${plan.server.host}]` : plan.server.host}:${plan.server.port}${line.transport === "tcp" ? ";transport=tcp" : ""}`;
     const from = `"Contoso SBC (sandbox)" <sip:sbc@${domain}>;tag=${tag}`;
     let to = `<sip:recorder@${domain}>`;
     let target = requestUri;
