@@ -3,7 +3,7 @@
  * G.711 and G.722 decode to, an Ogg of Opus packets as they came, all voices mixed. Every decoder runs from a track's first packet on;
  * packets lie where they were recorded, and what is missing is silence.
  */
-import { decodeG711 } from "./g711.ts";
+import { decodeG711, decodeG711Into } from "./g711.ts";
 import { createG722Decoder } from "./g722.ts";
 import { createOggOpusWriter } from "./ogg-opus.ts";
 import { OPUS_RATE_HZ, opusPacketSamples } from "./opus-packet.ts";
@@ -94,16 +94,14 @@ async function* pcmOf(voice: RecordedVoice, { fromMs, toMs }: Span, makeOpusDeco
   const [heardFrom, heardTo] = [samples(voice.fromMs, rate), samples(voice.toMs, rate)];
   const decode = createDecoders(rate, makeOpusDecoder);
   /** Two seconds that packets of the next one may reach into, and one more for a packet's own length. */
-  let held = new Int16Array(3 * rate);
+  const held = new Int16Array(3 * rate);
   let base = from;
 
   function take(): Int16Array {
     const block = held.slice(0, Math.min(rate, to - base));
     block.fill(0, 0, Math.min(Math.max(heardFrom - base, 0), block.length));
     block.fill(0, Math.min(Math.max(heardTo - base, 0), block.length));
-    const next = new Int16Array(3 * rate);
-    next.set(held.subarray(rate));
-    held = next;
+    held.copyWithin(0, rate).fill(0, 2 * rate);
     base += rate;
     return block;
   }
@@ -111,10 +109,7 @@ async function* pcmOf(voice: RecordedVoice, { fromMs, toMs }: Span, makeOpusDeco
   for await (const { second, packets } of voice.seconds()) {
     while (base < to && base + rate <= second * rate) yield take();
     if (base >= to) return;
-    for (const packet of packets) {
-      const pcm = decode(packet);
-      if (pcm !== null) lay(pcm, second * rate + packet.offset - base, held);
-    }
+    for (const packet of packets) decode(packet, held, second * rate + packet.offset - base);
   }
   while (base < to) yield take();
 }
@@ -125,8 +120,10 @@ function lay(pcm: Int16Array, at: number, target: Int16Array): void {
   if (length > 0) target.set(pcm.subarray(skip, skip + length), at + skip);
 }
 
-/** Sound of a packet, as long as it is on the track; null where it has none. What cannot be decoded is silence. */
-function createDecoders(rate: number, makeOpusDecoder: MakeOpusDecoder | null): (packet: RecordedPacket) => Int16Array | null {
+type DecodeInto = (packet: RecordedPacket, target: Int16Array, at: number) => void;
+
+/** Lays a packet's sound, as long as it is on the track, at its place in `target`; what lies outside is left out. What cannot be decoded is silence. */
+function createDecoders(rate: number, makeOpusDecoder: MakeOpusDecoder | null): DecodeInto {
   const decoders = new Map<number, Decode>();
   function make(codec: number): Decode {
     if (codec === opus) return makeOpusDecoder?.(rate) ?? (() => new Int16Array(0));
@@ -137,9 +134,14 @@ function createDecoders(rate: number, makeOpusDecoder: MakeOpusDecoder | null): 
     }
     return (payload) => resampler.push(decodeG711(codec === pcmu ? "PCMU" : "PCMA", payload));
   }
-  return ({ codec, payload }) => {
+  return ({ codec, payload }, target, at) => {
     const codecRate = codecRates.get(codec);
-    if (codecRate === undefined) return null;
+    if (codecRate === undefined) return;
+    // Most of what was ever recorded: G.711 at its own rate remembers nothing.
+    if (codecRate === rate && (codec === pcmu || codec === pcma) && at >= 0) {
+      decodeG711Into(codec === pcmu ? "PCMU" : "PCMA", payload, target, at);
+      return;
+    }
     const decoder = decoders.get(codec) ?? make(codec);
     decoders.set(codec, decoder);
     const own = codec === opus ? opusPacketSamples(payload) || oddOpusSamples : codec === g722 ? payload.length * 2 : payload.length;
@@ -147,9 +149,9 @@ function createDecoders(rate: number, makeOpusDecoder: MakeOpusDecoder | null): 
     try {
       pcm.set(decoder(payload).subarray(0, pcm.length));
     } catch {
-      return pcm;
+      pcm.fill(0);
     }
-    return pcm;
+    lay(pcm, at, target);
   };
 }
 
@@ -160,15 +162,25 @@ async function* raised(blocks: AsyncIterable<Int16Array>, from: number, to: numb
 
 async function* mix(voices: readonly AsyncGenerator<Int16Array>[], rate: number, { fromMs, toMs }: Span): AsyncGenerator<Int16Array> {
   for (let left = samples(toMs, rate) - samples(fromMs, rate); left > 0; left -= rate) {
-    const sum = new Int16Array(Math.min(rate, left));
+    const sum = new Int32Array(Math.min(rate, left));
     const blocks = await Promise.all(voices.map(async (voice) => (await voice.next()).value as Int16Array | undefined));
-    for (let at = 0; at < sum.length; at += 1) {
-      let level = 0;
-      for (const block of blocks) level += block?.[at] ?? 0;
-      sum[at] = level > 32_767 ? 32_767 : level < -32_768 ? -32_768 : level;
-    }
-    yield sum;
+    for (const block of blocks) if (block !== undefined) add(block, sum);
+    yield clipped(sum);
   }
+}
+
+function add(block: Int16Array, sum: Int32Array): void {
+  const length = Math.min(block.length, sum.length);
+  for (let at = 0; at < length; at += 1) sum[at]! += block[at]!;
+}
+
+function clipped(sum: Int32Array): Int16Array {
+  const pcm = new Int16Array(sum.length);
+  for (let at = 0; at < sum.length; at += 1) {
+    const level = sum[at]!;
+    pcm[at] = level > 32_767 ? 32_767 : level < -32_768 ? -32_768 : level;
+  }
+  return pcm;
 }
 
 /** A packet of nothing but its first byte says that nothing was sent: 20 ms and 2.5 ms of it fill what is missing. */

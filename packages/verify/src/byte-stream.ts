@@ -41,7 +41,8 @@ export async function firstDifference(one: ByteStream, other: ByteStream): Promi
       }
       const length = Math.min(ofA.length, ofB.length);
       if (length === 0) return ofA.length === ofB.length ? null : at;
-      for (let i = 0; i < length; i += 1) if (ofA[i] !== ofB[i]) return at + i;
+      const differs = differenceIn(ofA, ofB, length);
+      if (differs !== null) return at + differs;
       at += length;
       [ofA, ofB] = [ofA.subarray(length), ofB.subarray(length)];
     }
@@ -49,6 +50,19 @@ export async function firstDifference(one: ByteStream, other: ByteStream): Promi
     await a.return?.();
     await b.return?.();
   }
+}
+
+function differenceIn(a: Uint8Array, b: Uint8Array, length: number): number | null {
+  for (let i = sameWords(a, b, length); i < length; i += 1) if (a[i] !== b[i]) return i;
+  return null;
+}
+
+/** So many bytes at the beginning are the same, looked at four at a time; 0 where they do not lie so in memory. */
+function sameWords(a: Uint8Array, b: Uint8Array, length: number): number {
+  if (a.byteOffset % 4 !== 0 || b.byteOffset % 4 !== 0) return 0;
+  const [ofA, ofB] = [new Uint32Array(a.buffer, a.byteOffset, length >> 2), new Uint32Array(b.buffer, b.byteOffset, length >> 2)];
+  for (let i = 0; i < ofA.length; i += 1) if (ofA[i] !== ofB[i]) return 4 * i;
+  return 4 * ofA.length;
 }
 
 export async function* streamOf(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
