@@ -6,7 +6,7 @@
  *
  * `--burst`: so many packets of a stream come one after the other, as they do when sockets are looked at less often.
  *
- *   npm run bench path -- [--calls 500] [--seconds 30] [--rounds 3] [--burst 1]
+ *   npm run bench path -- [--calls 500] [--seconds 30] [--rounds 3] [--burst 5]
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -20,8 +20,9 @@ import { createLiveRecording, type LiveRecording } from "../packages/server/src/
 import { openReceiver } from "../packages/server/src/recorder/receiver.ts";
 import type { UdpListener } from "../packages/server/src/recorder/udp.ts";
 
-const { values } = parseArgs({ options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" }, burst: { type: "string", default: "1" } } });
+const { values } = parseArgs({ options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" }, burst: { type: "string", default: "5" } } });
 const [calls, seconds, rounds, burst] = [Number(values.calls), Number(values.seconds), Number(values.rounds), Number(values.burst)];
+Buffer.poolSize = 1024 * 1024; // as in a media worker
 const pieceMs = 8_000;
 const beatMs = 200;
 const warmSeconds = 8;
