@@ -63,6 +63,7 @@ export type TrunkSettings = Static<typeof TrunkSettings>;
 export const Trunk = Type.Object(
   {
     id: TrunkId,
+    createdAt: Type.String({ format: "date-time", description: "When it was set up. Of trunks that name the same network, the oldest gets the calls to an address that is no trunk's." }),
     settings: TrunkSettings,
     recordingUser: Type.String({ description: "User part of the trunk's own recording address, `sip:<recordingUser>@<host>`. A client that calls this address is known as the trunk's, also where it is refused." }),
     addresses: Type.Array(Type.String(), { description: "Recording addresses to configure in the client, one for each transport that is open, `sips:` or with `;transport=`." }),

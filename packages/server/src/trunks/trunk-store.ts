@@ -91,6 +91,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
       const invitation = lastOf.get(row.trunk_id);
       return {
         id: row.trunk_id,
+        createdAt: row.created_at.toISOString(),
         settings: trunkSettings(row),
         recordingUser: row.recording_user,
         addresses: addressesOf(row.recording_user),
