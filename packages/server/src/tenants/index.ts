@@ -1,3 +1,4 @@
+export { digestColumns, digestOf, toldDigest, type TrunkDigest } from "./digest.ts";
 export { expand, readExpression, type Expression } from "./expression.ts";
 export { networksOverlap, readNetwork } from "./network.ts";
 export { parseProvision, ProvisionMistakes, type Provision } from "./provision-file.ts";

@@ -131,9 +131,9 @@ export function identify(snapshot: KnownSenders, claim: Claim, now: Date = new D
   }
   const chosen = claims[0]!;
   const admitted = admit(chosen, claim, now);
+  if (claim.recordingUser === null) return admitted;
   const wider = matches.slice(1).flatMap(({ claims }) => claims.filter(({ known, trunk }) => known.enabled && trunk.tenantId === chosen.trunk.tenantId));
-  const noted = claim.recordingUser === null ? null : takenByAddress(chosen, claim.recordingUser, networkOf(claim.remoteAddress, best.bits), claims.slice(1), wider);
-  if (noted === null) return admitted;
+  const noted = takenByAddress(chosen, claim.recordingUser, networkOf(claim.remoteAddress, best.bits), claims.slice(1), wider);
   return admitted.kind === "trunk" ? { ...admitted, unknownAddress: noted } : { ...admitted, explanation: `${admitted.explanation} ${noted}` };
 }
 
