@@ -71,6 +71,7 @@ function invite(trunkId: string | null, address: string, kind: Kind, at: Date, m
     explanation: kind.explanation(address),
     repeated: 0,
     interactionIds: [],
+    unknownParties: kind === kinds.ignored ? [{ address: "+17325550143", name: "Grace Hopper" }, { address: "+442079460118", name: null }] : [],
     hasTrace: true,
     ...more,
   });

@@ -16,6 +16,7 @@ import { Pill } from "../frame/pill.tsx";
 import { pages } from "../paths.ts";
 import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
+import { AddPeople } from "./add-people.tsx";
 import { Ago } from "./ago.tsx";
 import { addressOf, offersAllow, offersEverybody } from "./allow.ts";
 import { isWithin } from "./network.ts";
@@ -108,8 +109,9 @@ interface RowProps {
 
 function Row({ invitation, showTrunk, trunks, mayAllow, mayRecord, isOpen, onOpen }: RowProps) {
   const text = useText();
-  const { id, outcome, trunk, interactionIds } = invitation;
+  const { id, outcome, trunk, interactionIds, unknownParties } = invitation;
   const concerned = trunks.find((one) => one.id === trunk?.id);
+  const people = unknownParties.length > 0 && concerned?.settings.unknown !== "record" ? <AddPeople parties={unknownParties} isAlternative={mayRecord} /> : null;
   return (
     <li className={s.row} data-outcome={outcome} data-open={isOpen || undefined}>
       <p className={s.outcome}>
@@ -145,7 +147,7 @@ function Row({ invitation, showTrunk, trunks, mayAllow, mayRecord, isOpen, onOpe
             <span>{text("invitations.noTrace")}</span>
           )}
         </p>
-        {mayRecord && concerned !== undefined && <RecordEverybody trunk={concerned} />}
+        {mayRecord && concerned !== undefined ? <RecordEverybody trunk={concerned} instead={people} /> : people}
         {mayAllow && <Allow invitation={invitation} trunks={trunks} />}
       </div>
       <p className={s.from}>
