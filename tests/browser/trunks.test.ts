@@ -80,6 +80,8 @@ test("a trunk is set up in the portal: refused for a wrong address, allowed with
   await expect(call(user)).rejects.toBeInstanceOf(CallRefused);
   // It appears on the page that is open, without a reload, and says what was wrong.
   await page.getByText(new RegExp(`${sender.replaceAll(".", "\\.")}.*not`, "i")).first().waitFor({ timeout: 10_000 });
+  // Another trunk has the address already: to which of the two a call goes is said before it is allowed.
+  await page.getByText(`${sender} overlaps with 127.0.0.0/8, which may send for “Sandbox loopback” too. A call from there to an address that is no trunk’s goes to “Berlin SBC”, whose network is smaller.`).waitFor();
   await show(page, "trunk-refused");
   await click(page.getByRole("button", { name: `Allow ${sender}` }));
   await page.getByText("may send for Berlin SBC now").waitFor();
@@ -151,12 +153,15 @@ test("before a new trunk is saved its form says whose an address is already, tha
   const page = await portal.signIn("MOD Administrator", "/settings/trunks/new");
   // Whose the address is already, and what a choice leads to, is said before anything is saved.
   await networks(page).fill("127.0.0.5 ");
-  await page.getByText("127.0.0.5 overlaps with 127.0.0.0/8, which may send for “Sandbox loopback” too.").waitFor();
+  await page.getByText("127.0.0.5 overlaps with 127.0.0.0/8, which may send for “Sandbox loopback” too. A call from there to an address that is no trunk’s goes to this trunk, whose network is smaller.").waitFor();
+  await networks(page).fill("127.0.0.0/8 ");
+  await page.getByText("127.0.0.0/8 may send for “Sandbox loopback” too. A call from there to an address that is no trunk’s goes to “Sandbox loopback”, the older one.").waitFor();
   await page.getByRole("radio", { name: "TLS only" }).check();
   await page.getByText("No TLS port is open on this installation").waitFor();
   await show(page, "trunk-warnings");
   await page.getByRole("radio", { name: "UDP, TCP or TLS" }).check();
   await page.getByRole("button", { name: "Remove 127.0.0.5" }).press("Enter");
+  await page.getByRole("button", { name: "Remove 127.0.0.0/8" }).press("Enter");
   // A private key is named as one, and kept nowhere.
   await field(page, "Client certificates").fill("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
   await page.getByText("That was a private key").waitFor();
@@ -166,14 +171,12 @@ test("before a new trunk is saved its form says whose an address is already, tha
   await page.close();
 });
 
-test("a call of strangers is not recorded; everybody is recorded from then on, asked and with one click", async () => {
-  const from = "127.0.0.79";
-  const page = await portal.signIn("MOD Administrator", "/settings/trunks");
-  await page.getByRole("link", { name: "Sandbox loopback" }).waitFor();
+/** A trunk that records known people alone, and a call on it between two that nobody knows. */
+async function addTrunkOfStrangers(page: Page, name: string, from: string, [one, other]: readonly [string, string]) {
   const { trunks } = (await (await page.request.get(`${portal.url}/api/v1/trunks`)).json()) as { trunks: Trunk[] };
   const made = (await page.evaluate(
     async (body) => await (await fetch("/api/v1/trunks", { method: "POST", headers: { "content-type": "application/json" }, body })).json(),
-    JSON.stringify({ ...trunks.find(({ settings: { name } }) => name === "Sandbox loopback")!.settings, name: "Strangers", unknown: "ignore", sourceNetworks: [from] }),
+    JSON.stringify({ ...trunks.find(({ settings }) => settings.name === "Sandbox loopback")!.settings, name, unknown: "ignore", sourceNetworks: [from] }),
   )) as Trunk;
   await pause(2_000);
   const strangers = () =>
@@ -181,10 +184,53 @@ test("a call of strangers is not recorded; everybody is recorded from then on, a
       server: { host: "127.0.0.1", port: portal.sipPort, user: made.recordingUser },
       localAddress: from,
       parties: [
-        { name: "Somebody", aor: "sip:00441632960001@pbx.example" },
-        { name: "Somebody else", aor: "sip:00441632960002@pbx.example" },
+        { name: "Somebody", aor: `sip:${one}@pbx.example` },
+        { name: "Somebody else", aor: `sip:${other}@pbx.example` },
       ],
     });
+  return { made, strangers };
+}
+
+test("beside a call that was not recorded each of its people leads to a form with their address and name; added there, their next call is recorded", async () => {
+  const page = await portal.signIn("MOD Administrator", "/settings/trunks");
+  await page.getByRole("link", { name: "Sandbox loopback" }).waitFor();
+  const { made, strangers } = await addTrunkOfStrangers(page, "Front desk", "127.0.0.80", ["00441632960111", "00441632960112"]);
+  await expect(strangers()).rejects.toBeInstanceOf(CallRefused);
+  await page.goto(`${portal.url}/settings/trunks/${made.id}`);
+  const ways = page.getByRole("listitem").filter({ hasText: "Or add a person:" });
+  await ways.getByRole("link", { name: /^Add Somebody else, .*441632960112.*, as a person$/ }).waitFor({ timeout: 10_000 });
+  await show(page, "invitation-people");
+  let clicks = 0;
+  const click = async (target: ReturnType<Page["getByRole"]>) => {
+    clicks += 1;
+    await target.click();
+  };
+  await click(ways.getByRole("link", { name: /^Add Somebody, / }));
+  await page.getByText("Filled in from a call that was not recorded.").waitFor();
+  expect(await field(page, "Name").inputValue()).toBe("Somebody");
+  await page.getByRole("button", { name: /^Edit .*441632960111/ }).waitFor();
+  await show(page, "person-from-call");
+  await field(page, "User principal name").fill("somebody@contoso.example");
+  await click(page.getByRole("button", { name: "Create person" }));
+  await page.getByRole("heading", { level: 1, name: "People" }).waitFor();
+  expect(clicks, "clicks from the call that was not recorded to the person").toBe(2);
+  await pause(1_000);
+  await (await strangers()).bye();
+  // What was typed for one call is not in the form of another, nor in an empty one.
+  await page.goto(`${portal.url}/settings/people/new?address=%2B4930555&name=Pat`);
+  await field(page, "User principal name").fill("pat@contoso.example");
+  await page.goto(`${portal.url}/settings/people/new`);
+  expect([await field(page, "Name").inputValue(), await field(page, "User principal name").inputValue()]).toEqual(["", ""]);
+  await page.goto(`${portal.url}/settings/people/new?address=%2B4930555&name=Pat`);
+  expect([await field(page, "Name").inputValue(), await field(page, "User principal name").inputValue()]).toEqual(["Pat", "pat@contoso.example"]);
+  await page.close();
+});
+
+test("a call of strangers is not recorded; everybody is recorded from then on, asked and with one click", async () => {
+  const from = "127.0.0.79";
+  const page = await portal.signIn("MOD Administrator", "/settings/trunks");
+  await page.getByRole("link", { name: "Sandbox loopback" }).waitFor();
+  const { made, strangers } = await addTrunkOfStrangers(page, "Strangers", from, ["00441632960001", "00441632960002"]);
   await expect(strangers()).rejects.toBeInstanceOf(CallRefused);
   await page.goto(`${portal.url}/settings/invitations?trunk=${made.id}`);
   await page.getByRole("button", { name: "Record everybody" }).click({ timeout: 10_000 });

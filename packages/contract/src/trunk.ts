@@ -63,6 +63,7 @@ export type TrunkSettings = Static<typeof TrunkSettings>;
 export const Trunk = Type.Object(
   {
     id: TrunkId,
+    createdAt: Type.String({ format: "date-time", description: "When it was set up. Of trunks that name the same network, the oldest gets the calls to an address that is no trunk's." }),
     settings: TrunkSettings,
     recordingUser: Type.String({ description: "User part of the trunk's own recording address, `sip:<recordingUser>@<host>`. A client that calls this address is known as the trunk's, also where it is refused." }),
     addresses: Type.Array(Type.String(), { description: "Recording addresses to configure in the client, one for each transport that is open, `sips:` or with `;transport=`." }),
@@ -133,6 +134,16 @@ export type InvitationReason = (typeof invitationReasons)[number];
 export const invitationOutcomes = ["recorded", "ignored", "refused"] as const;
 export type InvitationOutcome = (typeof invitationOutcomes)[number];
 
+/** Somebody in a call whom the directory does not know. */
+export const UnknownParty = Type.Object(
+  {
+    address: Type.String({ description: "As the trunk's rules read it; a person who has it is known by it from then on." }),
+    name: orNull(Type.String(), "As the client told it; null where it told none."),
+  },
+  { title: "UnknownParty" },
+);
+export type UnknownParty = Static<typeof UnknownParty>;
+
 export const Invitation = Type.Object(
   {
     id: Type.String({ format: "uuid" }),
@@ -149,6 +160,7 @@ export const Invitation = Type.Object(
     explanation: Type.String({ description: "What was wrong, in words, and what to do." }),
     repeated: Type.Integer({ description: "How many more came from the same address with the same result within a minute." }),
     interactionIds: Type.Array(Type.String(), { description: "What came of it." }),
+    unknownParties: Type.Array(UnknownParty, { description: "Of a call that was not recorded: who in it is nobody that the directory knows, ten of them at most. Whoever is added as a person with the address is recorded from the next call on." }),
     hasTrace: Type.Boolean(),
   },
   { title: "Invitation" },

@@ -1,7 +1,7 @@
 /** Builds every room by hand, in order, and closes them in reverse. What a room needs from another is a function passed here. */
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { BackupFinding } from "@earwitness/contract/control";
 import { controlSocketPath } from "@earwitness/contract/places";
 import { formatVkey } from "@earwitness/verify";
@@ -460,7 +460,7 @@ function recordingTenant(snapshots: SnapshotKeeper, tenantId: string, trunkId: s
 
 async function readProvision(path: string): Promise<Provision> {
   try {
-    return parseProvision(await readFile(path, "utf8"), profileNames);
+    return parseProvision(await readFile(path, "utf8"), profileNames, dirname(path));
   } catch (error) {
     throw new Error(`EARWITNESS_PROVISION_FILE (${path}) cannot be applied. ${messageOf(error)}`, { cause: error });
   }

@@ -12,6 +12,7 @@ const authority = "-----BEGIN CERTIFICATE-----\nMIIB1DCCAXmgAwIBAgIUXASuVkiJZhMM
 
 interface Kept {
   readonly recordingUser: string;
+  readonly createdAt: string;
   settings: TrunkSettings;
   digest: Trunk["digest"];
 }
@@ -26,7 +27,7 @@ const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISO
 export const trunks = new Map<string, Kept>();
 const add = (recordingUser: string, settings: Partial<TrunkSettings>, digest: Trunk["digest"] = null): string => {
   const id = crypto.randomUUID();
-  trunks.set(id, { recordingUser, settings: { ...plain, ...settings }, digest });
+  trunks.set(id, { recordingUser, createdAt: daysAgo(90 - trunks.size), settings: { ...plain, ...settings }, digest });
   return id;
 };
 const berlin = add(
@@ -70,6 +71,7 @@ function invite(trunkId: string | null, address: string, kind: Kind, at: Date, m
     explanation: kind.explanation(address),
     repeated: 0,
     interactionIds: [],
+    unknownParties: kind === kinds.ignored ? [{ address: "+17325550143", name: "Grace Hopper" }, { address: "+442079460118", name: null }] : [],
     hasTrace: true,
     ...more,
   });
@@ -110,11 +112,12 @@ export function keptTrunk(id: string): Kept {
 }
 
 export function trunkOf(id: string): Trunk {
-  const { settings, recordingUser, digest } = keptTrunk(id);
+  const { settings, recordingUser, createdAt, digest } = keptTrunk(id);
   const last = invitations.find((one) => one.trunk?.id === id);
   const at = `${recordingUser}@rec.contoso.example`;
   return {
     id,
+    createdAt,
     settings,
     recordingUser,
     addresses: [`sips:${at}`, `sip:${at};transport=tcp`, `sip:${at};transport=udp`],

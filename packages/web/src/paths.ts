@@ -27,6 +27,12 @@ export interface InvitationsQuery {
   readonly limit: number;
 }
 
+/** What the address of a new person holds: what a call said of them. */
+export interface NewPersonSearch {
+  readonly address?: string | undefined;
+  readonly name?: string | undefined;
+}
+
 /** What the address of the audit trail holds; several values of one filter are separated by commas. */
 export interface AuditSearch {
   readonly name?: string | undefined;
@@ -54,7 +60,7 @@ export const pages = {
   trunk: (id: string, search: Pick<InvitationsSearch, "open"> = {}) => ({ to: "/settings/trunks/$id", params: { id }, search }) as const,
   invitations: (search: InvitationsSearch = {}) => ({ to: "/settings/invitations", search }) as const,
   people: (search: { q?: string } = {}) => ({ to: "/settings/people", search }) as const,
-  newPerson: () => ({ to: "/settings/people/new" }) as const,
+  newPerson: (search: NewPersonSearch = {}) => ({ to: "/settings/people/new", search }) as const,
   importPeople: () => ({ to: "/settings/people/import" }) as const,
   person: (id: string) => ({ to: "/settings/people/$id", params: { id } }) as const,
   groups: () => ({ to: "/settings/groups" }) as const,

@@ -5,7 +5,7 @@ import { Frame } from "./frame/frame.tsx";
 import { InteractionsPage } from "./pages/interactions.tsx";
 import { NotFoundPage } from "./pages/not-found.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
-import { pages, type AuditSearch, type InvitationsSearch, type ListSearch } from "./paths.ts";
+import { pages, type AuditSearch, type InvitationsSearch, type NewPersonSearch, type ListSearch } from "./paths.ts";
 import { createQueryClient, filterOf, interactionQuery, interactionsQuery, sessionQuery } from "./queries.ts";
 import { FaultPage } from "./pages/fault.tsx";
 import type * as Settings from "./settings/index.ts";
@@ -104,7 +104,7 @@ const settingsPages = [
   createRoute({ getParentRoute: () => settings, path: "/trunks/$id", validateSearch: (search: SearchInput): Pick<InvitationsSearch, "open"> => present({ open: text(search, "open") }), component: settingsPage("TrunkPage") }),
   createRoute({ getParentRoute: () => settings, path: "/invitations", validateSearch: (search: SearchInput): InvitationsSearch => present({ trunk: text(search, "trunk"), outcome: text(search, "outcome"), open: text(search, "open") }), component: settingsPage("InvitationsPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people", validateSearch: (search: SearchInput) => present({ q: text(search, "q") }), component: settingsPage("PeoplePage") }),
-  createRoute({ getParentRoute: () => settings, path: "/people/new", component: settingsPage("NewPersonPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/people/new", validateSearch: (search: SearchInput): NewPersonSearch => present({ address: text(search, "address"), name: text(search, "name") }), component: settingsPage("NewPersonPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people/import", component: settingsPage("ImportPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people/$id", component: settingsPage("PersonPage") }),
   createRoute({ getParentRoute: () => settings, path: "/groups", component: settingsPage("GroupsPage") }),

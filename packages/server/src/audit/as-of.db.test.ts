@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Group, Person, Problem, RecordAsOf, RecordKind, Trunk } from "@earwitness/contract";
 import { systemClock } from "#clock";
 import { withTenant } from "#db";
@@ -143,6 +147,23 @@ describe("a record as it stood", () => {
     expect(now.fields.find(({ field }) => field === "digest_password")).toEqual({ field: "digest_password", value: null, doubt: "secret", entry: null });
     expect(JSON.stringify(now)).not.toContain(password);
     expect((await asOf(tenant, "Trunk", made.id, new Date(0))).body).toMatchObject({ state: "not yet", fields: [] });
+  });
+
+  test("a trunk that a provision file made with a password is as it stands, user name and moment included, without the password", async () => {
+    const tenant = await newTenant();
+    const folder = await mkdtemp(join(tmpdir(), "earwitness-as-of-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const passwordFile = join(folder, "berlin");
+    await writeFile(passwordFile, "kP7wq2Zt9vRmX4hsLdYb3QeN\n");
+    const trunkId = randomUUID();
+    const recordingUser = `u${trunkId.slice(0, 8)}`;
+    await tenant.file("Contoso", [], [{ trunkId, name: "Berlin", sourceNetworks: ["198.51.100.88"], recordingUser, passwordFile }]);
+    const { digest } = (await call<Trunk>(tenant, "GET", `/trunks/${trunkId}`)).body;
+    expect(digest).toMatchObject({ username: recordingUser, realm: "earwitness" });
+    const { state, fields } = (await asOf(tenant, "Trunk", trunkId, await moment())).body;
+    expect(state).toBe("there");
+    expect(fields.find(({ field }) => field === "digest")).toMatchObject({ value: digest });
+    expect(JSON.stringify(fields)).not.toContain("kP7wq2Zt9");
   });
 
   test("what was deleted is what it was last", async () => {

@@ -1,4 +1,4 @@
-import type { CallType, Direction, Gap, InvitationReason, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause, VerificationMeans, VerificationResult } from "@earwitness/contract";
+import type { CallType, Direction, Gap, InvitationReason, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause, UnknownParty, VerificationMeans, VerificationResult } from "@earwitness/contract";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 
 /*
@@ -107,6 +107,7 @@ export interface TrunkInvitationsTable {
   explanation: string;
   repeated: Generated<number>;
   recording_id: string | null;
+  unknown_parties: JsonWithDefault<UnknownParty[]>;
   trace: ColumnType<Buffer | null, Uint8Array | null, Uint8Array | null>;
 }
 

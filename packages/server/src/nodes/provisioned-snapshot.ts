@@ -17,7 +17,8 @@ export async function snapshotOf({ tenants }: Provision, ruleVersion: string, en
           publicKey: Buffer.from(publicKey).toString("base64url"),
           publicKeyId,
           people: people.map((person) => ({ personId: person.personId, upn: person.upn, displayName: person.displayName, recorded: person.recorded, addresses: [...person.addresses], extensions: [...(person.extensions ?? [])] })),
-          trunks: trunks.map(({ trunkId, settings, recordingUser }) => ({ trunkId, ...settings, recordingUser, digest: null })),
+          // Made by one file they are of the same age.
+          trunks: trunks.toSorted((a, b) => (a.trunkId < b.trunkId ? -1 : 1)).map(({ trunkId, settings, recordingUser, digest }) => ({ trunkId, ...settings, recordingUser, digest })),
         };
       }),
     ),

@@ -2,7 +2,7 @@ import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
 import { TrunkSettings } from "@earwitness/contract";
 import { withSystem, type Db } from "#db";
-import { trunkSettings } from "#tenants";
+import { oldestFirst, trunkSettings } from "#tenants";
 import type { NodeIdentity } from "./identity.ts";
 
 /*
@@ -47,7 +47,7 @@ const Tenant = Type.Object({
   publicKey: Type.String({ description: "X25519, base64url" }),
   publicKeyId: Type.String(),
   people: Type.Array(Person),
-  trunks: Type.Array(Trunk),
+  trunks: Type.Array(Trunk, { description: "the oldest first: of those with the same network it is the first that gets calls to no trunk's address" }),
 });
 
 const Content = Type.Object({ ruleVersion: Type.String(), tenants: Type.Array(Tenant) });
@@ -69,7 +69,7 @@ export async function readSnapshot(db: Db, ruleVersion: string): Promise<Snapsho
     const people = await tx.selectFrom("people").selectAll().where("deleted_at", "is", null).orderBy("tenant_id").orderBy("person_id").execute();
     const addresses = await tx.selectFrom("person_addresses").selectAll().orderBy("tenant_id").orderBy("address").execute();
     const extensions = await tx.selectFrom("person_extensions").selectAll().orderBy("tenant_id").orderBy("extension").execute();
-    const trunks = await tx.selectFrom("trunks").selectAll().orderBy("tenant_id").orderBy("trunk_id").execute();
+    const trunks = await tx.selectFrom("trunks").selectAll().orderBy("tenant_id").orderBy(oldestFirst).orderBy("trunk_id").execute();
 
     const addressesOf = Map.groupBy(addresses, ({ tenant_id, person_id }) => `${tenant_id} ${person_id}`);
     const extensionsOf = Map.groupBy(extensions, ({ tenant_id, person_id }) => `${tenant_id} ${person_id}`);

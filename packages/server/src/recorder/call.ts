@@ -3,6 +3,7 @@
  * adapters turn theirs into these few facts.
  */
 
+import type { UnknownParty } from "@earwitness/contract";
 import type { SrtpKeys } from "@earwitness/media";
 
 /** One m-line of the offer, as the adapter understood it. */
@@ -107,7 +108,7 @@ export interface LocalPorts {
 export type OpenResult =
   | { readonly kind: "recording"; readonly call: RecordedCall; readonly ports: ReadonlyMap<string, LocalPorts> }
   /** Policy says that nothing of this call may be recorded. */
-  | { readonly kind: "ignored"; readonly reasons: readonly string[] }
+  | { readonly kind: "ignored"; readonly reasons: readonly string[]; readonly unknownParties: readonly UnknownParty[] }
   /** Cannot record now: the adapter answers so that the sender moves on (SIP: 503 with Retry-After). */
   | { readonly kind: "unavailable"; readonly reason: string; readonly retryAfterSeconds: number };
 

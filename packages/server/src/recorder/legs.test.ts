@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { mintId } from "#ids";
 import type { CallFacts, CallParty, Conversation } from "./call.ts";
 import type { InteractionState } from "./facts.ts";
-import { createLegFollower, decideCall, type LegFact, type LegFollower } from "./legs.ts";
+import { createLegFollower, decideCall, unknownParties, type LegFact, type LegFollower } from "./legs.ts";
 
 const start = Date.parse("2026-11-20T09:15:00.000Z");
 const at = (seconds: number) => new Date(start + seconds * 1000);
@@ -28,6 +28,25 @@ const facts = (...conversations: Conversation[]): CallFacts => ({ conversations 
 const tracks = (label: string) => ({ "1": 1, "2": 2, "3": 3 })[label] ?? null;
 const of = (legs: LegFollower, name: string): InteractionState => legs.interactions().findLast((state) => state.user.name === name)!;
 const kinds = (happened: LegFact[]) => happened.map((fact) => (fact.kind === "interaction.changed" ? `${fact.change} ${fact.interaction.user.name}` : fact.kind === "call.event" ? fact.event : fact.kind));
+
+describe("who of a call is unknown", () => {
+  const identify = (address: string) => people.get(address) ?? null;
+  test("is told once each, as the trunk's rules read the address, with the name that the sender gave, wherever it gave it", () => {
+    const outside = { address: "sip:0049301234567@pbx", writtenAddress: "sip:0049301234567@pbx" };
+    const call = facts(conversation([party("adele"), party("x", outside), party("+17325550142")]), conversation([party("x", { ...outside, name: "Pat" }), party("x", { ...outside, name: "Later" })]));
+    expect(unknownParties(call, { identify, addressOf: (written) => written.replace(/^sip:00(\d+)@.*$/, "+$1") })).toEqual([
+      { address: "+49301234567", name: "Pat" },
+      { address: "+17325550142", name: null },
+    ]);
+    expect(unknownParties(facts(conversation([party("adele"), party("bob")])), { identify })).toEqual([]);
+    expect(unknownParties(facts(), { identify })).toEqual([]);
+  });
+
+  test("of a large conference only the first ten", () => {
+    const call = facts(conversation(Array.from({ length: 30 }, (_, n) => party(`+4930${n + 100}`))));
+    expect(unknownParties(call, { identify }).map(({ address }) => address)).toEqual(Array.from({ length: 10 }, (_, n) => `+4930${n + 100}`));
+  });
+});
 
 describe("legs of a call", () => {
   test("CAP-15 CAP-17 CAP-26 a call between two recorded people gives two interactions with the same parties and opposite directions", () => {

@@ -5,7 +5,7 @@
  * What the sender says about times is used where it is plausible, because only it knows when the phone began to ring;
  * where it is not (missing, 1970, a clock minutes off), the time of arrival stands in.
  */
-import type { CallType, Direction, Party, ReleaseCause } from "@earwitness/contract";
+import type { CallType, Direction, Party, ReleaseCause, UnknownParty } from "@earwitness/contract";
 import { decide, type Decision, type PolicyTrunk } from "#policy";
 import type { CallFacts, CallParty, Conversation, EndCause } from "./call.ts";
 import type { CallEventHappened, InteractionChanged, InteractionState, SpeakerAssigned } from "./facts.ts";
@@ -74,6 +74,18 @@ export interface LegFollower {
 export function decideCall(trunk: PolicyTrunk, facts: CallFacts, { identify, addressOf }: Pick<LegContext, "identify" | "addressOf">): Decision {
   const addresses = new Set(withAddresses(facts, addressOf).conversations.flatMap((conversation) => conversation.parties.map((party) => party.address)));
   return decide(trunk, [...addresses].map((address) => ({ id: address, address, person: identify(address) })));
+}
+
+/** More is no call that somebody looks through for the person to add. */
+const mostUnknown = 10;
+
+/** Who of the call nobody knows, each address once, with the name that the sender gives them. */
+export function unknownParties(facts: CallFacts, { identify, addressOf }: Pick<LegContext, "identify" | "addressOf">): UnknownParty[] {
+  const found = new Map<string, UnknownParty>();
+  for (const { address, name } of withAddresses(facts, addressOf).conversations.flatMap(({ parties }) => parties)) {
+    if (identify(address) === null) found.set(address, { address, name: found.get(address)?.name ?? name });
+  }
+  return [...found.values()].slice(0, mostUnknown);
 }
 
 /** The facts with every party's address as the trunk's rules have it; it is what interactions and people are found by. */

@@ -13,7 +13,7 @@ import type { CallFacts, CallOffer, OpenResult, Recorder } from "./call.ts";
 import { continuableIds, type Continuations } from "./continuations.ts";
 import type { FactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
-import { decideCall, type KnownPerson } from "./legs.ts";
+import { decideCall, unknownParties, type KnownPerson } from "./legs.ts";
 import type { MediaEvent, MediaPool, RecordingSummary } from "./media.ts";
 import { createSession, type Session } from "./session.ts";
 
@@ -162,7 +162,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     if (!decision.record) {
       counters.ignored += 1;
       await notRecorded(offer, "ignored", decision.reasons, tenant.trunk.name);
-      return { kind: "ignored", reasons: decision.reasons };
+      return { kind: "ignored", reasons: decision.reasons, unknownParties: unknownParties(offer.facts, tenant) };
     }
 
     const startedAt = clock.now();

@@ -1,4 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parseProvision, ProvisionMistakes } from "./provision-file.ts";
 
 const tenantId = "47eaa099-2cb6-416d-86dc-283cf0480ff9";
@@ -10,9 +13,9 @@ const profiles = ["Global Admin", "Own Calls"];
 
 const parse = (file: unknown) => parseProvision(JSON.stringify(file), profiles);
 
-function mistakesOf(text: string): readonly string[] {
+function mistakesOf(text: string, folder?: string): readonly string[] {
   try {
-    parseProvision(text, profiles);
+    parseProvision(text, profiles, folder);
   } catch (error) {
     if (error instanceof ProvisionMistakes) return error.mistakes;
     throw error;
@@ -36,6 +39,7 @@ describe("parseProvision", () => {
           trunkId: trunk.trunkId,
           named: ["name", "sourceNetworks", "personDomains"],
           recordingUser: null,
+          digest: null,
           sandbox: false,
           settings: {
             name: "SBC",
@@ -65,6 +69,25 @@ describe("parseProvision", () => {
       "/tenants/0/trunks/0/numbers/rewrites/0/match: is not a regular expression in RE2 syntax: missing closing )",
       "/tenants/0/trunks/0/recordAll: says what unknown says; leave it out",
     ]);
+  });
+
+  test("a password lies in a file of its own: what is wrong with one is a mistake of the provision file, and no mistake tells it", () => {
+    const folder = mkdtempSync(join(tmpdir(), "earwitness-provision-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const password = "Kp7wq2Zt9vRmX4hsLdYb3QeN";
+    writeFileSync(join(folder, "sbc"), `${password}\n`);
+    writeFileSync(join(folder, "empty"), "");
+    const file = (...trunks: object[]) => JSON.stringify({ tenants: [{ ...contoso, trunks: trunks.map((more, at) => ({ ...trunk, trunkId: trunk.trunkId.replace("62", `6${at}`), name: `SBC ${at}`, ...more })) }] });
+    const read = parseProvision(file({ recordingUser: "sbc123456", passwordFile: "sbc" }, {}), profiles, folder);
+    expect(read.tenants[0]!.trunks.map(({ digest, named }) => [digest?.username ?? null, named.join()])).toEqual([["sbc123456", "name,sourceNetworks,personDomains"], [null, "name,sourceNetworks,personDomains"]]);
+    expect(JSON.stringify(read)).not.toContain(password);
+    const wrong = mistakesOf(file({ passwordFile: "sbc" }, { recordingUser: "sbc123456", passwordFile: "empty" }, { recordingUser: "sbc654321", passwordFile: "gone" }), folder);
+    expect(wrong).toEqual([
+      "/tenants/0/trunks/0/passwordFile: needs recordingUser beside it, which is the user name that belongs to the password",
+      `/tenants/0/trunks/1/passwordFile: ${folder}/empty is empty. Write the password into it, in one line`,
+      expect.stringContaining(`/tenants/0/trunks/2/passwordFile: ${folder}/gone is not there. Make it`),
+    ]);
+    expect(mistakesOf(file({ password }))).toEqual(["/tenants/0/trunks/0/password: is not known here. Write it into a file of its own and name that in passwordFile"]);
   });
 
   test("tells all mistakes of form at once, each with its place", () => {

@@ -2,6 +2,8 @@ import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
 import { TrunkSettings } from "@earwitness/contract";
 import { normalizeAddress } from "@earwitness/media";
+import { digestOf, type TrunkDigest } from "./digest.ts";
+import { readPasswordFile } from "./password-file.ts";
 import { checkTrunkSettings, plainMatching, plainNumbers } from "./trunk-settings.ts";
 
 const closed = { additionalProperties: false };
@@ -41,6 +43,7 @@ const TrunkEntry = Type.Object(
     numbers: Type.Optional(Type.Partial(settings.numbers)),
     matching: Type.Optional(settings.matching),
     recordingUser: Type.Optional(Type.String({ pattern: "^[a-z0-9]{6,32}$" })),
+    passwordFile: Type.Optional(Type.String({ minLength: 1, maxLength: 4_000 })),
     sandbox: Type.Optional(Type.Boolean()),
   },
   closed,
@@ -99,6 +102,8 @@ export interface ProvisionedTrunk {
   readonly named: readonly (keyof TrunkSettings)[];
   /** Null: one is made with the trunk. */
   readonly recordingUser: string | null;
+  /** What its clients are asked for. Null: the file does not say, and what there is stays. */
+  readonly digest: TrunkDigest | null;
   /** The sandbox places its calls over it. */
   readonly sandbox: boolean;
 }
@@ -113,8 +118,11 @@ export class ProvisionMistakes extends Error {
   }
 }
 
-/** Reads the text of the file. Throws `ProvisionMistakes` with all of them. `profiles` are the access profiles that there are. */
-export function parseProvision(text: string, profiles: readonly string[]): Provision {
+/**
+ * Reads the text of the file. Throws `ProvisionMistakes` with all of them. `profiles` are the access profiles that there are;
+ * `folder` is where the relative names of password files begin. Of a password nothing stays but its digests.
+ */
+export function parseProvision(text: string, profiles: readonly string[], folder = "."): Provision {
   let file: unknown;
   const unreadable: string[] = [];
   try {
@@ -128,12 +136,14 @@ export function parseProvision(text: string, profiles: readonly string[]): Provi
   }
   if (unreadable.length > 0) throw new ProvisionMistakes(unreadable);
   if (!Value.Check(ProvisionFile, file)) throw new ProvisionMistakes(formMistakes(file));
-  const provision = { tenants: file.tenants.map(complete) };
+  const passwords = readPasswords(file, folder);
+  const provision = { tenants: file.tenants.map((tenant) => complete(tenant, passwords.digests)) };
   const mistakes = [
     ...repetitions(provision),
     ...provision.tenants.flatMap((tenant, at) => profileMistakes(tenant, `/tenants/${at}`, profiles)),
     ...provision.tenants.flatMap((tenant, at) => trunkMistakes(tenant, `/tenants/${at}`)),
     ...file.tenants.flatMap(({ trunks = [] }, tenant) => trunks.flatMap(({ recordAll, unknown }, at) => (recordAll === undefined || unknown === undefined ? [] : `/tenants/${tenant}/trunks/${at}/recordAll: says what unknown says; leave it out`))),
+    ...passwords.mistakes,
     ...contested(provision),
   ];
   if (mistakes.length > 0) throw new ProvisionMistakes(mistakes);
@@ -143,14 +153,34 @@ export function parseProvision(text: string, profiles: readonly string[]): Provi
 function formMistakes(file: unknown): string[] {
   const told: string[] = [];
   for (const error of Value.Errors(ProvisionFile, file)) {
-    if (error.keyword === "boolean") told.push(`${error.instancePath}: is not known here`);
+    if (error.keyword === "boolean") told.push(`${error.instancePath}: is not known here${error.instancePath.endsWith("/password") ? ". Write it into a file of its own and name that in passwordFile" : ""}`);
     // Said in better words by the entries it contains.
     else if (error.keyword !== "additionalProperties" && error.keyword !== "anyOf") told.push(`${error.instancePath || "/"}: ${error.message}`);
   }
   return [...new Set(told)];
 }
 
-function complete(tenant: Static<typeof TenantEntry>): ProvisionedTenant {
+type Digests = ReadonlyMap<Static<typeof TrunkEntry>, TrunkDigest>;
+
+/** The files that trunks name, read once, now: a mistake in one is one of the provision file. */
+function readPasswords({ tenants }: Static<typeof ProvisionFile>, folder: string): { readonly digests: Digests; readonly mistakes: readonly string[] } {
+  const digests = new Map<Static<typeof TrunkEntry>, TrunkDigest>();
+  const mistakes: string[] = [];
+  for (const [tenant, { trunks = [] }] of tenants.entries()) {
+    for (const [at, trunk] of trunks.entries()) {
+      const { passwordFile, recordingUser } = trunk;
+      if (passwordFile === undefined) continue;
+      const wrong = (message: string): void => void mistakes.push(`/tenants/${tenant}/trunks/${at}/passwordFile: ${message}`);
+      if (recordingUser === undefined) wrong("needs recordingUser beside it, which is the user name that belongs to the password");
+      const read = readPasswordFile(folder, passwordFile);
+      if (!read.ok) wrong(read.message);
+      else if (recordingUser !== undefined) digests.set(trunk, digestOf(recordingUser, read.password));
+    }
+  }
+  return { digests, mistakes };
+}
+
+function complete(tenant: Static<typeof TenantEntry>, digests: Digests): ProvisionedTenant {
   return {
     tenantId: tenant.tenantId.toLowerCase(),
     slug: tenant.slug,
@@ -169,11 +199,11 @@ function complete(tenant: Static<typeof TenantEntry>): ProvisionedTenant {
       addresses: [...new Set((person.addresses ?? []).map(normalizeAddress))].sort(),
       extensions: person.extensions === undefined ? null : [...new Set(person.extensions)].sort(),
     })),
-    trunks: (tenant.trunks ?? []).map(completeTrunk),
+    trunks: (tenant.trunks ?? []).map((trunk) => completeTrunk(trunk, digests.get(trunk) ?? null)),
   };
 }
 
-function completeTrunk({ trunkId, recordingUser, recordAll, sandbox = false, ...said }: Static<typeof TrunkEntry>): ProvisionedTrunk {
+function completeTrunk({ trunkId, recordingUser, recordAll, passwordFile: _read, sandbox = false, ...said }: Static<typeof TrunkEntry>, digest: TrunkDigest | null): ProvisionedTrunk {
   const unknown = said.unknown ?? (recordAll === undefined ? undefined : recordAll ? "record" : "ignore");
   const named = { ...said, ...(unknown === undefined ? {} : { unknown }), personDomains: said.personDomains ?? [] };
   return {
@@ -192,6 +222,7 @@ function completeTrunk({ trunkId, recordingUser, recordAll, sandbox = false, ...
       unknown: unknown ?? "ignore",
     },
     recordingUser: recordingUser ?? null,
+    digest,
     sandbox,
   };
 }

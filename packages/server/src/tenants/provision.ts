@@ -1,6 +1,7 @@
 import { withTenant, type TenantTransaction } from "#db";
 import type { Action, Item } from "@earwitness/contract";
 import { append, provisionFile, type Actor } from "#evidence";
+import { digestColumns, isSameDigest, toldDigest } from "./digest.ts";
 import { newRecordingUser } from "./recording-user.ts";
 import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
 import { columnOf, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
@@ -109,16 +110,19 @@ async function takeFromOthers(tx: TenantTransaction, { personId, addresses, exte
 }
 
 /** A trunk that exists keeps what the file does not name: people may have set it in the portal since. */
-async function putTrunk(tx: TenantTransaction, { trunkId, settings, named, recordingUser }: ProvisionedTrunk, act: Act): Promise<boolean> {
+async function putTrunk(tx: TenantTransaction, { trunkId, settings, named, recordingUser, digest }: ProvisionedTrunk, act: Act): Promise<boolean> {
   const row = await tx.selectFrom("trunks").selectAll().where("trunk_id", "=", trunkId).executeTakeFirst();
   const user = recordingUser ?? (row === undefined ? newRecordingUser() : null);
   const all = { ...trunkColumns(settings), ...(user === null ? {} : { recording_user: user }) };
   const columns = new Set<string>([...named.map((name) => columnOf[name]), "recording_user"]);
   const wanted = row === undefined ? all : (Object.fromEntries(Object.entries(all).filter(([column]) => columns.has(column))) as Partial<typeof all>);
-  const change = difference(row && { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user }, wanted);
-  if (change === null) return false;
-  if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: user!, ...storedTrunk(all) }).execute();
-  else await tx.updateTable("trunks").set(storedTrunk(wanted)).where("trunk_id", "=", trunkId).execute();
+  const changed = difference(row && { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user }, wanted);
+  // That it was set, and when, is told; nothing of the password is.
+  const secret = digest === null || (row !== undefined && isSameDigest(row, digest)) ? null : digestColumns(digest, act.clock.now());
+  if (changed === null && secret === null) return false;
+  if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: user!, ...storedTrunk(all), ...secret }).execute();
+  else await tx.updateTable("trunks").set({ ...storedTrunk(wanted), ...secret }).where("trunk_id", "=", trunkId).execute();
+  const change = { ...changed, ...(secret === null ? {} : { digest: { from: row === undefined ? null : toldDigest(row), to: toldDigest(secret) } }) };
   await tell(tx, act, row === undefined ? "Add" : "Modify", "Trunk", trunkId, settings.name, change);
   return true;
 }

@@ -1,4 +1,7 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "#clock";
 import { withTenant } from "#db";
@@ -67,8 +70,8 @@ describe("provision", () => {
   const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "adelev@contoso.example", displayName: "Adele Vance", accessProfile: "Own Calls", addresses: ["+17325550101"] };
   const alex = { personId: "5d32fe61-985f-44e7-aa09-5ee82bb29976", upn: "alexw@contoso.example", displayName: "Alex Wilber", addresses: ["sip:alexw@contoso.example"] };
   const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["127.0.0.2/32", "2001:db8::/32"], personDomains: ["contoso.example"] };
-  const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string } = {}) =>
-    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }), ["Global Admin", "Own Calls"]);
+  const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string } = {}, folder?: string) =>
+    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }), ["Global Admin", "Own Calls"], folder);
 
   test("makes what is missing, each with its evidence; a second time nothing happens and nothing is written", async () => {
     expect(await provision(context, file())).toEqual({ changes: 4 });
@@ -103,6 +106,39 @@ describe("provision", () => {
     expect(await provision(context, file({ trunks: [named] }))).toEqual({ changes: 1 });
     expect(await provision(context, file({ trunks: [named] })), "a second time").toEqual({ changes: 0 });
     expect(await settings()).toEqual({ name: "SBC", enabled: true, transport: "any", unknown: "record", numbers: { internationalPrefix: null, ...numbers }, recording_user: "desk123456" });
+  });
+
+  test("a trunk's password is set from its file, told without a letter of it, brought back when it was changed, and changed with the file", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "earwitness-tenants-"));
+    const put = (password: string) => writeFile(join(folder, "sbc"), `${password}\n`);
+    const trunkId = randomUUID();
+    const provisioned = (more: object) => provision(context, file({ people: [], trunks: [{ ...trunk, trunkId, name: "With password", recordingUser: "secret1234", ...more }] }, folder));
+    const asked = () => withTenant(database.db, tenantId, (tx) => tx.selectFrom("trunks").select(["digest_username", "digest_ha1_sha256"]).where("trunk_id", "=", trunkId).executeTakeFirstOrThrow());
+    const sha256 = (password: string) => createHash("sha256").update(`secret1234:earwitness:${password}`).digest("hex");
+    try {
+      await put("firstfirstfirst");
+      expect(await provisioned({ passwordFile: "sbc" })).toEqual({ changes: expect.any(Number) });
+      expect(await asked()).toEqual({ digest_username: "secret1234", digest_ha1_sha256: sha256("firstfirstfirst") });
+      expect(await provisioned({ passwordFile: "sbc" }), "a second time").toEqual({ changes: 0 });
+      expect(await provisioned({}), "not named").toEqual({ changes: 0 });
+      expect(await asked()).toMatchObject({ digest_username: "secret1234" });
+      await put("secondsecondsecond");
+      expect(await provisioned({ passwordFile: "sbc" })).toEqual({ changes: 1 });
+      expect(await asked()).toMatchObject({ digest_ha1_sha256: sha256("secondsecondsecond") });
+      await withTenant(database.db, tenantId, (tx) => tx.updateTable("trunks").set({ digest_username: null, digest_realm: null, digest_ha1_md5: null, digest_ha1_sha256: null, digest_set_at: null }).where("trunk_id", "=", trunkId).execute());
+      expect(await provisioned({ passwordFile: "sbc" })).toEqual({ changes: 1 });
+      const told = (await evidenceOf(tenantId)).filter(({ subject }) => subject === trunkId);
+      const set = { username: "secret1234", realm: "earwitness", setAt: expect.any(String) };
+      expect(told.map(({ action, detail }) => [action, (detail as { change: { digest: unknown } }).change.digest])).toEqual([
+        ["Add", { from: null, to: set }],
+        ["Modify", { from: set, to: set }],
+        ["Modify", { from: null, to: set }],
+      ]);
+      for (const secret of ["first", "second", sha256("firstfirstfirst"), sha256("secondsecondsecond")]) expect(JSON.stringify(told)).not.toContain(secret);
+    } finally {
+      await rm(folder, { recursive: true });
+      await withTenant(database.db, tenantId, (tx) => tx.deleteFrom("trunks").where("trunk_id", "=", trunkId).execute());
+    }
   });
 
   test("CAP-75 gives people their extensions; a UPN of somebody else stops it in words", async () => {

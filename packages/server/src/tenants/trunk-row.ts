@@ -1,8 +1,11 @@
 import type { TrunkSettings } from "@earwitness/contract";
 import type { Database } from "#db";
-import type { Selectable } from "kysely";
+import { sql, type Selectable } from "kysely";
 
 type TrunkRow = Selectable<Database["trunks"]>;
+
+/** In the order in which trunks claim a network that several name; as exact as `createdAt` tells it, so that readers come to the same order. */
+export const oldestFirst = sql<Date>`date_trunc('milliseconds', created_at)`;
 
 export const columnOf = {
   name: "name",

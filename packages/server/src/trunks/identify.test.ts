@@ -60,7 +60,7 @@ describe("identify", () => {
   test("a call to a user that no trunk has is taken by its address, and says so: what was called, and by what it was taken", () => {
     const noted = (user: string, address = "10.20.1.1") => identify(known, from(address, { recordingUser: user }), now);
     expect(noted("srs")).toMatchObject({ kind: "trunk", trunk: { trunkId: "narrow" }, unknownAddress: "It called the user “srs”, which is no trunk's recording address; trunk “SBC narrow” was chosen because it allows 10.20.0.0/16. Enter the trunk's own recording address in the client." });
-    expect(noted("srs", "10.20.30.40")).toMatchObject({ unknownAddress: expect.stringContaining("it allows 10.20.30.40.") });
+    expect(noted("srs", "10.20.30.40")).toMatchObject({ unknownAddress: expect.stringContaining("it allows 10.20.30.40, a smaller network than trunk “SBC narrow” has.") });
     expect(noted(`\u202e${"x".repeat(500)}`)).toMatchObject({ unknownAddress: expect.stringContaining(`“\ufffd${"x".repeat(31)}…”`) });
     expect(noted("usernarrow")).not.toHaveProperty("unknownAddress");
     expect(identify(known, from("10.20.1.1"), now)).not.toHaveProperty("unknownAddress");
@@ -79,9 +79,18 @@ describe("identify", () => {
     expect(contestedNetworks(tenants({ contoso: [trunk("a", ["192.0.2.0/24"])], fabrikam: [trunk("b", ["::ffff:192.0.2.0/120"]), trunk("off", ["198.51.100.0/24"], { enabled: false })], northwind: [trunk("c", ["198.51.100.0/24"])] }))).toEqual(["192.0.2.0/24"]);
   });
 
-  test("of two alike trunks of one tenant it is always the same", () => {
-    const [a, b] = [trunk("a", ["10.0.0.0/8"]), trunk("b", ["10.0.0.0/8"])];
-    for (const trunks of [[a, b], [b, a]]) expect(who(tenants({ contoso: trunks }), from("10.1.1.1"))).toBe("a");
+  test("of alike trunks of one tenant the oldest takes what calls none of their addresses, and what is said names the others", () => {
+    const [a, b, c] = [trunk("a", ["10.0.0.0/8"]), trunk("b", ["10.0.0.0/8"]), trunk("c", ["10.0.0.0/8", "10.0.0.0/8"])];
+    const taken = (...trunks: KnownTrunk[]) => identify(tenants({ contoso: trunks, fabrikam: [trunk("other", ["0.0.0.0/0"])] }), from("10.1.1.1", { recordingUser: "srs" }), now);
+    const because = (words: string) => ({ unknownAddress: expect.stringContaining(`was chosen because it allows 10.0.0.0/8${words}. Enter`) });
+    for (const [first, second] of [[a, b], [b, a]] as const) {
+      expect(taken(first, second)).toMatchObject({ trunk: { trunkId: first.trunkId }, ...because(`, as trunk “${second.name}” does, and is the older one`) });
+      expect(who(tenants({ contoso: [first, second] }), from("10.1.1.1", { recordingUser: second.recordingUser })), "its own address is its own").toBe(second.trunkId);
+    }
+    expect(taken(c, b, a)).toMatchObject({ trunk: { trunkId: "c" }, ...because(", as 2 other trunks do, and is the oldest one") });
+    expect(taken({ ...a, enabled: false }, b), "one that is off gives way").toMatchObject({ trunk: { trunkId: "b" }, ...because("") });
+    expect(taken(c), "another tenant's wider network is nobody's business").toMatchObject(because(""));
+    expect(taken(trunk("older", ["0.0.0.0/0"]), a)).toMatchObject({ trunk: { trunkId: "a" }, ...because(", a smaller network than trunk “SBC older” has") });
   });
 
   test("a trunk's own address that is called from elsewhere is refused on that trunk's page, with the address and what is allowed", () => {

@@ -53,6 +53,7 @@ export type Identified =
 
 /** What identification looks at; the node's snapshot has it. */
 export interface KnownSenders {
+  /** Trunks the oldest first: of those that name the same network, the first one gets what calls none of their addresses. */
   readonly tenants: readonly { readonly tenantId: string; readonly sandbox: boolean; readonly trunks: readonly KnownTrunk[] }[];
 }
 
@@ -106,7 +107,8 @@ function indexOf(snapshot: KnownSenders): Index {
  * Whose trunk a request is. The address decides, and nothing that the sender says, but for one thing: whoever calls a
  * trunk's own recording address is held against that trunk alone, so that its page can say what was wrong. The most
  * specific network over all tenants wins; one that two tenants claim alike is nobody's, because recording a call for the
- * wrong one would be worse than not recording it.
+ * wrong one would be worse than not recording it. Of trunks of one tenant that claim it alike the oldest wins: a new one
+ * takes no calls away from those that there are.
  */
 export function identify(snapshot: KnownSenders, claim: Claim, now: Date = new Date()): Identified {
   const { networks, byRecordingUser, onlyTenantId } = indexOf(snapshot);
@@ -127,10 +129,11 @@ export function identify(snapshot: KnownSenders, claim: Claim, now: Date = new D
   if (new Set(claims.map(({ trunk }) => trunk.tenantId)).size > 1) {
     return refused("SOURCE_NOT_ALLOWED", `The call came from ${plainAddress(claim.remoteAddress)}. More than one tenant claims ${networkOf(claim.remoteAddress, best.bits)}: nobody is recorded from there until the operator has settled whose it is.`, null);
   }
-  const chosen = claims.toSorted((a, b) => (a.trunk.trunkId < b.trunk.trunkId ? -1 : 1))[0]!;
+  const chosen = claims[0]!;
   const admitted = admit(chosen, claim, now);
-  const noted = claim.recordingUser === null ? null : takenByAddress(chosen, claim.recordingUser, claim.remoteAddress, best.bits);
-  if (noted === null) return admitted;
+  if (claim.recordingUser === null) return admitted;
+  const wider = matches.slice(1).flatMap(({ claims }) => claims.filter(({ known, trunk }) => known.enabled && trunk.tenantId === chosen.trunk.tenantId));
+  const noted = takenByAddress(chosen, claim.recordingUser, networkOf(claim.remoteAddress, best.bits), claims.slice(1), wider);
   return admitted.kind === "trunk" ? { ...admitted, unknownAddress: noted } : { ...admitted, explanation: `${admitted.explanation} ${noted}` };
 }
 
@@ -164,10 +167,21 @@ const concerning = ({ trunk }: Candidate) => ({ tenantId: trunk.tenantId, trunkI
 const shortNetwork = (network: string): string => network.replace(/^(.*\.\d+)\/32$|^(.*:.*)\/128$/, "$1$2");
 
 /** The user part is the sender's word: shown as far as one of ours could be long, and without what no address may hold. */
-function takenByAddress({ known }: Candidate, user: string, address: string, bits: number): string {
+function takenByAddress(chosen: Candidate, user: string, network: string, alike: readonly Candidate[], wider: readonly Candidate[]): string {
   const shown = user.length > 32 ? `${user.slice(0, 32)}…` : user;
-  return `It called the user “${shown.replaceAll(/[^\x20-\x7e…]/g, "\ufffd")}”, which is no trunk's recording address; trunk “${known.name}” was chosen because it allows ${shortNetwork(networkOf(address, bits))}. Enter the trunk's own recording address in the client.`;
+  const same = otherThan(chosen, alike);
+  const larger = otherThan(chosen, wider);
+  const why =
+    same.length > 0
+      ? `, as ${named(same)} ${same.length === 1 ? "does, and is the older one" : "do, and is the oldest one"}`
+      : larger.length > 0
+        ? `, a smaller network than ${named(larger)} ${larger.length === 1 ? "has" : "have"}`
+        : "";
+  return `It called the user “${shown.replaceAll(/[^\x20-\x7e…]/g, "\ufffd")}”, which is no trunk's recording address; trunk “${chosen.known.name}” was chosen because it allows ${shortNetwork(network)}${why}. Enter the trunk's own recording address in the client.`;
 }
+
+const otherThan = (chosen: Candidate, all: readonly Candidate[]): Candidate[] => [...new Set(all)].filter((candidate) => candidate !== chosen);
+const named = (others: readonly Candidate[]): string => (others.length === 1 ? `trunk “${others[0]!.known.name}”` : `${others.length} other trunks`);
 
 const mostNamed = 5;
 

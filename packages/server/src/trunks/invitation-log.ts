@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { sql } from "kysely";
-import type { InvitationOutcome, InvitationReason } from "@earwitness/contract";
+import type { InvitationOutcome, InvitationReason, UnknownParty } from "@earwitness/contract";
 import type { Clock } from "#clock";
 import { isConnectionError, withTenant, type Db, type TenantTransaction } from "#db";
 import { messageOf } from "#errors";
@@ -35,6 +35,8 @@ export interface AnsweredInvitation {
   readonly reason: InvitationReason;
   readonly explanation: string;
   readonly recordingId: string | null;
+  /** Of a call that was not recorded: whom the directory does not know. The name is the sender's word. */
+  readonly unknownParties: readonly UnknownParty[];
   /** What was exchanged so far. */
   readonly trace: readonly TraceEntry[];
 }
@@ -301,6 +303,7 @@ async function writeRows(tx: TenantTransaction, nodeId: string, parts: readonly 
           explanation: column(invitation.explanation, 2_000),
           repeated,
           recording_id: invitation.recordingId,
+          unknown_parties: JSON.stringify(invitation.unknownParties.map(({ address, name }) => ({ address: column(address, 500), name: name === null ? null : column(name, 200) }))),
           trace,
         })),
       )

@@ -50,6 +50,7 @@ const invitation = (more: Partial<AnsweredInvitation> = {}): AnsweredInvitation 
   reason: "RECORDING",
   explanation: "The call is recorded.",
   recordingId: null,
+  unknownParties: [],
   trace: [message("INVITE sip:rec@host SIP/2.0\r\nCall-ID: call-1@sbc\r\n\r\n"), message("SIP/2.0 200 OK\r\n\r\n", { direction: "out" })],
   ...more,
 });
@@ -86,6 +87,7 @@ describe("the log of invitations", () => {
       explanation: "The call is recorded.",
       repeated: 0,
       interactionIds: [interactionId],
+      unknownParties: [],
       hasTrace: true,
     });
     handle.continue(message("BYE sip:rec@host SIP/2.0\r\n\r\n", { at: later(5_000) }));
@@ -141,6 +143,17 @@ describe("the log of invitations", () => {
     expect((await list("?trunk=none&limit=200"))[0]).toMatchObject({ trunk: null, at: later(1_599).toISOString() });
     const unknown = await stage.portal.app.inject({ url: `/api/v1/trunks/invitations?after=${randomUUID()}`, headers: { authorization: `Bearer ${key}` } });
     expect([unknown.statusCode, unknown.json().errors[0].where]).toEqual([400, "query.after"]);
+  });
+
+  test("who was unknown in a call that was not recorded stands beside it, with strange names made storable and long ones cut", async () => {
+    const log = openLog();
+    const ignored = { status: 603, outcome: "ignored", reason: "NOT_TO_BE_RECORDED" } as const;
+    log.answered(invitation({ ...ignored, explanation: "one", unknownParties: [{ address: "+49301234567", name: "Pat \u0000 \ud800" }, { address: "sip:front@pbx.example", name: null }] }));
+    log.answered(invitation({ ...ignored, explanation: "two", at: later(10), unknownParties: [{ address: `sip:${"a".repeat(600)}@x`, name: "n".repeat(300) }] }));
+    await log.flush();
+    const [two, one] = await list();
+    expect(one!.unknownParties).toEqual([{ address: "+49301234567", name: "Pat \ufffd \ufffd" }, { address: "sip:front@pbx.example", name: null }]);
+    expect(two!.unknownParties.map(({ address, name }) => [address.length, name!.length])).toEqual([[500, 200]]);
   });
 
   test("only those of which one thing or the other became are asked for, page by page", async () => {

@@ -23,7 +23,7 @@ export async function listInvitations(db: Db, tenantId: string, origin: Origin, 
     let query = tx
       .selectFrom("trunk_invitations as i")
       .leftJoin("trunks as t", (join) => join.onRef("t.tenant_id", "=", "i.tenant_id").onRef("t.trunk_id", "=", "i.trunk_id"))
-      .select(["i.invitation_id", "i.at", "i.trunk_id", "t.name as trunk_name", "i.node_id", "i.remote_address", "i.transport", "i.sip_call_id", "i.client", "i.status", "i.outcome", "i.reason", "i.explanation", "i.repeated", "i.recording_id"])
+      .select(["i.invitation_id", "i.at", "i.trunk_id", "t.name as trunk_name", "i.node_id", "i.remote_address", "i.transport", "i.sip_call_id", "i.client", "i.status", "i.outcome", "i.reason", "i.explanation", "i.repeated", "i.recording_id", "i.unknown_parties"])
       .select((eb) => eb("i.trace", "is not", null).as("has_trace"));
     if (trunk === "none") query = query.where("i.trunk_id", "is", null);
     else if (trunk !== undefined) query = query.where("i.trunk_id", "=", trunk);
@@ -50,6 +50,7 @@ export async function listInvitations(db: Db, tenantId: string, origin: Origin, 
       explanation: row.explanation,
       repeated: row.repeated,
       interactionIds: interactions.get(row.recording_id ?? "") ?? [],
+      unknownParties: row.unknown_parties.map(({ address, name }) => ({ address, name })),
       hasTrace: Boolean(row.has_trace),
     }));
   });

@@ -8,10 +8,10 @@ import { Refusal } from "#errors";
 import type { Action } from "@earwitness/contract";
 import { append, appendOnce, type Actor, type EvidenceEntry } from "#evidence";
 import { newUuid } from "#ids";
-import { checkTrunkSettings, networksOverlap, newRecordingUser, readNetwork, storedTrunk, trunkColumns, trunkSettings, type SettingsMistake } from "#tenants";
+import { checkTrunkSettings, digestColumns, digestOf, networksOverlap, newRecordingUser, readNetwork, storedTrunk, toldDigest, trunkColumns, trunkSettings, type SettingsMistake, type TrunkDigest } from "#tenants";
 import type { Selectable } from "kysely";
 import { certificateProblems } from "./client-certificate.ts";
-import { ha1Of, newPassword, realm } from "./digest.ts";
+import { newPassword } from "./new-password.ts";
 
 export interface TrunkStoreOptions {
   readonly db: Db;
@@ -91,10 +91,11 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
       const invitation = lastOf.get(row.trunk_id);
       return {
         id: row.trunk_id,
+        createdAt: row.created_at.toISOString(),
         settings: trunkSettings(row),
         recordingUser: row.recording_user,
         addresses: addressesOf(row.recording_user),
-        digest: digestOf(row),
+        digest: toldDigest(row),
         lastInvitation: invitation === undefined ? null : { at: invitation.at.toISOString(), outcome: invitation.outcome, explanation: invitation.explanation },
         certificateProblems: certificateProblems(row.certificates, clock.now()),
       };
@@ -121,22 +122,10 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
     await tell(tx, act, "Modify", row.trunk_id, { name: settings.name, change });
   }
 
-  async function writeDigest(tx: TenantTransaction, act: Act, row: Row, password: string | null): Promise<void> {
-    const setAt = clock.now();
-    const ha1 = password === null ? null : ha1Of(row.recording_user, password);
-    await tx
-      .updateTable("trunks")
-      .set({
-        digest_username: ha1 && row.recording_user,
-        digest_realm: ha1 && realm,
-        digest_ha1_md5: ha1 && ha1.md5,
-        digest_ha1_sha256: ha1 && ha1.sha256,
-        digest_set_at: ha1 && setAt,
-      })
-      .where("trunk_id", "=", row.trunk_id)
-      .execute();
-    const to = ha1 && { username: row.recording_user, realm, setAt: setAt.toISOString() };
-    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: digestOf(row), to } } });
+  async function writeDigest(tx: TenantTransaction, act: Act, row: Row, digest: TrunkDigest | null): Promise<void> {
+    const columns = digestColumns(digest, clock.now());
+    await tx.updateTable("trunks").set(columns).where("trunk_id", "=", row.trunk_id).execute();
+    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: toldDigest(row), to: toldDigest(columns) } } });
   }
 
   return {
@@ -192,15 +181,16 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
         const row = await locked(tx, trunkId);
         await tx.deleteFrom("trunk_invitations").where("trunk_id", "=", trunkId).execute();
         await tx.deleteFrom("trunks").where("trunk_id", "=", trunkId).execute();
-        await tell(tx, act, "Delete", trunkId, { name: row.name, was: { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user, digest: digestOf(row) } });
+        await tell(tx, act, "Delete", trunkId, { name: row.name, was: { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user, digest: toldDigest(row) } });
       }),
 
     setDigest: (act, trunkId) =>
       changing(act, async (tx) => {
         const row = await locked(tx, trunkId);
         const password = newPassword();
-        await writeDigest(tx, act, row, password);
-        return { username: row.recording_user, password, realm };
+        const digest = digestOf(row.recording_user, password);
+        await writeDigest(tx, act, row, digest);
+        return { username: digest.username, password, realm: digest.realm };
       }),
 
     removeDigest: (act, trunkId) =>
@@ -252,10 +242,6 @@ function nameTaken(error: unknown): Refusal | null {
   if (code !== "23505" || constraint !== "trunks_name_unique") return null;
   const message = "is the name of another trunk already";
   return new Refusal("TRUNK_NAME_TAKEN", 409, `This ${message}. Choose a name that tells them apart.`, [{ where: "body.name", message }]);
-}
-
-function digestOf(row: Row): Trunk["digest"] {
-  return row.digest_username === null ? null : { username: row.digest_username, realm: row.digest_realm!, setAt: row.digest_set_at!.toISOString() };
 }
 
 function difference<Columns extends Record<string, unknown>>(before: Columns | null, after: Columns): Record<string, { from: unknown; to: unknown }> {

@@ -5,6 +5,7 @@ import { ChevronRightRegular } from "@fluentui/react-icons/svg/chevron-right";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import { ShieldErrorRegular } from "@fluentui/react-icons/svg/shield-error";
 import { SubtractCircleRegular } from "@fluentui/react-icons/svg/subtract-circle";
+import { WarningRegular } from "@fluentui/react-icons/svg/warning";
 import type { Invitation, Trunk } from "@earwitness/contract";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -15,10 +16,12 @@ import { Pill } from "../frame/pill.tsx";
 import { pages } from "../paths.ts";
 import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
+import { AddPeople } from "./add-people.tsx";
 import { Ago } from "./ago.tsx";
 import { addressOf, offersAllow, offersEverybody } from "./allow.ts";
 import { isWithin } from "./network.ts";
 import { RecordEverybody } from "./record-everybody.tsx";
+import { sharedNetworks, sharedWords } from "./shared-networks.ts";
 import { Trace } from "./trace.tsx";
 import s from "./invitations.module.css";
 
@@ -106,8 +109,9 @@ interface RowProps {
 
 function Row({ invitation, showTrunk, trunks, mayAllow, mayRecord, isOpen, onOpen }: RowProps) {
   const text = useText();
-  const { id, outcome, trunk, interactionIds } = invitation;
+  const { id, outcome, trunk, interactionIds, unknownParties } = invitation;
   const concerned = trunks.find((one) => one.id === trunk?.id);
+  const people = unknownParties.length > 0 && concerned?.settings.unknown !== "record" ? <AddPeople parties={unknownParties} isAlternative={mayRecord} /> : null;
   return (
     <li className={s.row} data-outcome={outcome} data-open={isOpen || undefined}>
       <p className={s.outcome}>
@@ -143,7 +147,7 @@ function Row({ invitation, showTrunk, trunks, mayAllow, mayRecord, isOpen, onOpe
             <span>{text("invitations.noTrace")}</span>
           )}
         </p>
-        {mayRecord && concerned !== undefined && <RecordEverybody trunk={concerned} />}
+        {mayRecord && concerned !== undefined ? <RecordEverybody trunk={concerned} instead={people} /> : people}
         {mayAllow && <Allow invitation={invitation} trunks={trunks} />}
       </div>
       <p className={s.from}>
@@ -218,12 +222,28 @@ function Allow({ invitation, trunks }: { invitation: Invitation; trunks: readonl
         </Menu>
       )}
       <span>{concerned === undefined ? text("invitations.allow.why.one") : text("invitations.allow.why", { trunk: concerned.settings.name })}</span>
+      {concerned !== undefined && <AlsoAllowed address={address} trunk={concerned} trunks={trunks} />}
       {allow.isError && (
         <span role="alert" className={s.failed}>
           {words(problemOf(allow.error)).detail}
         </span>
       )}
     </div>
+  );
+}
+
+/** Another trunk has the address, or a network with it: said before it is allowed here too, as the trunk's form says it. */
+function AlsoAllowed({ address, trunk, trunks }: { address: string; trunk: Trunk; trunks: readonly Trunk[] }) {
+  const text = useText();
+  const [shared] = sharedNetworks({ settings: { ...trunk.settings, sourceNetworks: [address] }, known: trunk }, trunks);
+  if (shared === undefined) return null;
+  return (
+    <p className={s.shared}>
+      <WarningRegular aria-hidden="true" />
+      <span>
+        {sharedWords(text, text("trunk.named", { trunk: trunk.settings.name }), shared)} {text("trunk.networks.own")}
+      </span>
+    </p>
   );
 }
 

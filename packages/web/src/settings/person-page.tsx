@@ -1,11 +1,12 @@
 import { Checkbox, Input, Select, Switch } from "@fluentui/react-components";
 import type { Person, PersonSettings } from "@earwitness/contract";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { api, type Versioned } from "../api.ts";
 import { History } from "../audit/history.tsx";
 import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
+import { shortAddress } from "../party.ts";
 import { pages } from "../paths.ts";
 import { groupsQuery, personQuery } from "../queries.ts";
 import { useText } from "../text.ts";
@@ -14,6 +15,7 @@ import { DangerZone, DeleteRow } from "./danger-zone.tsx";
 import { EditForm } from "./edit-form.tsx";
 import { Field } from "./field.tsx";
 import { mistakesAt, placesAt } from "./mistakes.ts";
+import { newPerson } from "./new-person.ts";
 import { Page, PageWithout } from "./page.tsx";
 import { Section } from "./section.tsx";
 import { Tokens } from "./tokens.tsx";
@@ -23,16 +25,14 @@ import s from "./person-page.module.css";
 
 /** Built in; profiles that a tenant makes itself come later. */
 const accessProfiles = ["Global Admin", "Own Calls"];
-const nobodyYet: Versioned<PersonSettings> = {
-  value: { displayName: "", upn: "", givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [], extensions: [], groupIds: [] },
-  etag: null,
-};
 
 export function NewPersonPage() {
   const text = useText();
+  const said = useSearch({ from: "/signed-in/settings/people/new" });
+  const { address } = said;
   return (
-    <Page title={text("people.new")} back={<Back to={pages.people()} label={text("people.page")} />} lead={text("person.new.lead")}>
-      <Edit id={null} current={nobodyYet} />
+    <Page title={text("people.new")} back={<Back to={pages.people()} label={text("people.page")} />} lead={address === undefined ? text("person.new.lead") : text("person.new.called", { address: shortAddress(address) })}>
+      <Edit key={address} id={null} current={{ value: newPerson(said), etag: null }} begunWith={address} />
     </Page>
   );
 }
@@ -84,7 +84,15 @@ const fieldNames: Readonly<Record<keyof PersonSettings, MessageId>> = {
   groupIds: "groups.page",
 };
 
-function Edit({ id, current }: { id: string | null; current: Versioned<PersonSettings> }) {
+interface EditProps {
+  /** Null: not there yet. */
+  readonly id: string | null;
+  readonly current: Versioned<PersonSettings>;
+  /** The address of a call that a new person began with. */
+  readonly begunWith?: string | undefined;
+}
+
+function Edit({ id, current, begunWith }: EditProps) {
   const text = useText();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
@@ -93,6 +101,7 @@ function Edit({ id, current }: { id: string | null; current: Versioned<PersonSet
     kind: "person",
     id,
     current,
+    begunWith,
     names: fieldNames,
     send: (sent, etag) => (id === null ? api.createPerson(sent) : api.changePerson(id, sent, etag)),
     async onSaved() {

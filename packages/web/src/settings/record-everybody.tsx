@@ -3,7 +3,7 @@ import { CheckmarkCircleRegular } from "@fluentui/react-icons/svg/checkmark-circ
 import type { Trunk } from "@earwitness/contract";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { api, problemOf } from "../api.ts";
 import { useProblemWords } from "../frame/notice.tsx";
 import { pages } from "../paths.ts";
@@ -11,8 +11,8 @@ import { trunkQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import s from "./invitations.module.css";
 
-/** Beside a call that nobody wanted recorded: the trunk records everybody from now on, or its people are entered. Asked first, because it concerns every call. */
-export function RecordEverybody({ trunk }: { trunk: Trunk }) {
+/** Beside a call that nobody wanted recorded: the trunk records everybody from now on, or `instead`: its people are entered. Asked first, because it concerns every call. */
+export function RecordEverybody({ trunk, instead }: { trunk: Trunk; instead: ReactNode }) {
   const text = useText();
   const words = useProblemWords();
   const queryClient = useQueryClient();
@@ -43,9 +43,11 @@ export function RecordEverybody({ trunk }: { trunk: Trunk }) {
         <Button size="small" onClick={() => setIsAsked(true)}>
           {text("invitations.everybody")}
         </Button>
-        <Link {...pages.newPerson()} className={s.all}>
-          {text("invitations.person")}
-        </Link>
+        {instead ?? (
+          <Link {...pages.newPerson()} className={s.all}>
+            {text("invitations.person")}
+          </Link>
+        )}
       </div>
     );
   }

@@ -1,7 +1,6 @@
 import type { TrunkPage, TrunkSettings } from "@earwitness/contract";
 import type { Text } from "../text.ts";
-import { isSame, sharedNetworks } from "./shared-networks.ts";
-import { shortNetwork } from "./network.ts";
+import { sharedNetworks, sharedWords } from "./shared-networks.ts";
 
 /** What may be meant and has a consequence: said at its field before it is saved. */
 export interface TrunkWarnings {
@@ -15,17 +14,11 @@ const mostNamed = 3;
 
 /** `known`: all trunks and how the installation takes calls; undefined while that is not known. `id` null: the trunk is not there yet. */
 export function trunkWarnings(draft: TrunkSettings, id: string | null, known: TrunkPage | undefined, text: Text): TrunkWarnings {
-  const others = known?.trunks.filter((trunk) => trunk.id !== id) ?? [];
-  const shared = sharedNetworks(draft.sourceNetworks, others).slice(0, mostNamed);
+  const trunks = known?.trunks ?? [];
+  const shared = sharedNetworks({ settings: draft, known: trunks.find((trunk) => trunk.id === id) ?? null }, trunks).slice(0, mostNamed);
   const noTls = known?.takesTls === false ? text("trunk.addresses.noTls.ask") : undefined;
   return {
-    networks:
-      shared.length === 0
-        ? undefined
-        : shared
-            .map(({ network, other, trunk }) => text(isSame(network, other) ? "trunk.networks.same" : "trunk.networks.overlap", { network: shortNetwork(network), other: shortNetwork(other), trunk }))
-            .concat(text(shared.every(({ network, other }) => isSame(network, other)) ? "trunk.networks.whose.same" : "trunk.networks.whose"))
-            .join(" "),
+    networks: shared.length === 0 ? undefined : [...shared.map((one) => sharedWords(text, text("trunk.this"), one)), text("trunk.networks.own")].join(" "),
     transport: draft.transport === "tls" ? noTls : undefined,
     // Only TLS carries certificates.
     certificates: draft.certificates.length > 0 && draft.transport !== "tls" ? noTls : undefined,

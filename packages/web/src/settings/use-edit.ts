@@ -12,6 +12,8 @@ interface EditOptions<T, Whole> {
   /** Null: not there yet. */
   readonly id: string | null;
   readonly current: Versioned<T>;
+  /** What a new one was begun with, if with anything: its draft is not that of another. */
+  readonly begunWith?: string | undefined;
   /** How the fields are called in messages. */
   readonly names: Readonly<Record<keyof T & string, MessageId>>;
   readonly send: (sent: T, etag: string | null) => Promise<Versioned<Whole>>;
@@ -33,12 +35,12 @@ export interface Edit<T> {
   readonly discard: () => void;
 }
 
-export const draftOf = (kind: EditOptions<never, never>["kind"], id: string | null): string => `${kind}.${id ?? "new"}`;
+export const draftOf = (kind: EditOptions<never, never>["kind"], id: string | null, begunWith = ""): string => `${kind}.${id ?? "new"}${begunWith && `.${begunWith}`}`;
 
 /** Settings being edited: a draft, what is wrong with it, and its way to the server and back. */
-export function useEdit<T extends object, Whole extends { readonly id: string; readonly settings: T }>({ kind, id, current, names, send, onSaved }: EditOptions<T, Whole>): Edit<T> {
+export function useEdit<T extends object, Whole extends { readonly id: string; readonly settings: T }>({ kind, id, current, begunWith, names, send, onSaved }: EditOptions<T, Whole>): Edit<T> {
   const queryClient = useQueryClient();
-  const draft = useDraft(draftOf(kind, id), current);
+  const draft = useDraft(draftOf(kind, id, begunWith), current);
   const [wasTried, setWasTried] = useState(false);
   const save = useMutation({
     mutationFn: (sent: T) => send(sent, draft.base.etag),

@@ -96,7 +96,7 @@ describe("what the trunk's page is told of an INVITE", () => {
 
   test("nobody recorded is ignored; a recorder that cannot, a cancel, and a defect have their reasons", async () => {
     await using it = await createTestServer();
-    it.recorder.decide = async () => ({ kind: "ignored", reasons: ["nobody of them is recorded"] });
+    it.recorder.decide = async () => ({ kind: "ignored", reasons: ["nobody of them is recorded"], unknownParties: [{ address: "+49301234567", name: "Pat" }] });
     await (await it.call()).establish();
     it.recorder.decide = async () => ({ kind: "unavailable", reason: "spool full", retryAfterSeconds: 5 });
     await (await it.call()).establish();
@@ -118,6 +118,7 @@ describe("what the trunk's page is told of an INVITE", () => {
       ["refused", "INTERNAL", "The recorder failed at this INVITE; its log says more. (internal error)"],
       ["refused", "CANCELLED", "The client canceled the INVITE before it was answered."],
     ]);
+    expect(it.invitations.map(({ unknownParties }) => unknownParties.map(({ name }) => name))).toEqual([["Pat"], [], [], []]);
     expect(firstLines(it, 3).map((line) => line.split(" ").slice(0, 3).join(" "))).toEqual(["in INVITE sip:srs@127.0.0.1", "out SIP/2.0 100", "in CANCEL sip:srs@127.0.0.1", "out SIP/2.0 200", "out SIP/2.0 487"]);
   });
 

@@ -1,7 +1,7 @@
 /** What becomes of every INVITE outside a dialog, and the messages of the dialog it begins: told to the trunk's page, and to nobody else. */
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
-import type { InvitationReason } from "@earwitness/contract";
+import type { InvitationReason, UnknownParty } from "@earwitness/contract";
 import type { SipResponse } from "@earwitness/media";
 import type { Clock } from "#clock";
 import { messageOf } from "#errors";
@@ -19,6 +19,7 @@ export interface Why {
   readonly reason?: InvitationReason;
   readonly explanation?: string;
   readonly recordingId?: string;
+  readonly unknownParties?: readonly UnknownParty[];
 }
 
 export interface InvitationRecord {
@@ -122,6 +123,7 @@ export function createInvitationRecords({ log, clock, timers, invitations }: Inv
           reason,
           explanation: [why.explanation ?? explain(reason, response), ...(remark === undefined ? [] : [remark])].join(" "),
           recordingId: why.recordingId ?? null,
+          unknownParties: why.unknownParties ?? [],
           trace,
         });
       } catch (thrown) {

@@ -1,5 +1,5 @@
 import { SipHeaders } from "@earwitness/media";
-import type { InvitationReason } from "@earwitness/contract";
+import type { InvitationReason, UnknownParty } from "@earwitness/contract";
 import type { SipHeaderField, SipResponse } from "@earwitness/media";
 import type { Incoming } from "./incoming.ts";
 import type { Flow } from "./transport.ts";
@@ -36,6 +36,8 @@ export interface Answer {
   readonly body?: Uint8Array;
   /** Why, for the trunk's page; where it is left out, what the status usually means. */
   readonly reason?: InvitationReason;
+  /** Whom the directory does not know, where that is why. */
+  readonly unknownParties?: readonly UnknownParty[];
 }
 
 const nothing = new Uint8Array();

@@ -352,7 +352,7 @@ describe("several calls in one session (persistent recording)", () => {
     await using it = await createTestServer();
     const call = await it.call();
     await call.establish(siprecBody(undefined, callOf("first", ["ann", "bob"])));
-    it.recorder.decide = async () => ({ kind: "ignored", reasons: ["nobody here is recorded"] });
+    it.recorder.decide = async () => ({ kind: "ignored", reasons: ["nobody here is recorded"], unknownParties: [] });
     expect(portsOf(await call.establish(siprecBody(undefined, callOf("second", ["dan", "eve"]))))).toEqual([0, 0]);
     it.recorder.decide = async () => null;
     expect(portsOf(await call.establish(siprecBody(undefined, callOf("third", ["ann", "eve"]))))).toEqual([40_006, 40_008]);
@@ -386,7 +386,7 @@ describe("a call of which policy cannot decide yet", () => {
 
   /** Records what Bob is in, and nothing else. */
   async function onlyBobs(it: TestServer): Promise<void> {
-    it.recorder.decide = async ({ facts }) => (facts.conversations.some(({ parties: all }) => all.some(({ address }) => address === "sip:bob@bank.example")) ? null : { kind: "ignored", reasons: ["nobody here is recorded"] });
+    it.recorder.decide = async ({ facts }) => (facts.conversations.some(({ parties: all }) => all.some(({ address }) => address === "sip:bob@bank.example")) ? null : { kind: "ignored", reasons: ["nobody here is recorded"], unknownParties: [] });
   }
 
   test("its lines are inactive until the client says who it is; then we offer the ports by UPDATE, and it is recorded", async () => {

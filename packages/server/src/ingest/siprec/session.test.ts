@@ -181,7 +181,7 @@ describe("answers to an INVITE", () => {
 
   test("policy says no: 603 with the reasons, so that the client does not ask the next recorder", async () => {
     await using it = await createTestServer();
-    it.recorder.decide = async () => ({ kind: "ignored", reasons: ["nobody here is recorded"] });
+    it.recorder.decide = async () => ({ kind: "ignored", reasons: ["nobody here is recorded"], unknownParties: [] });
     const call = await it.call();
     const refused = await call.establish();
     expect(refused.status).toBe(603);

@@ -671,7 +671,7 @@ function unavailable(reason: string, retryAfterSeconds: number): Answer {
  */
 function refusalFor(result: Exclude<OpenResult, { kind: "recording" }>): Answer {
   if (result.kind === "unavailable") return unavailable(result.reason, result.retryAfterSeconds);
-  return { status: 603, reason: "NOT_TO_BE_RECORDED", headers: [warning(399, result.reasons.join(" ") || "not to be recorded")] };
+  return { status: 603, reason: "NOT_TO_BE_RECORDED", headers: [warning(399, result.reasons.join(" ") || "not to be recorded")], unknownParties: result.unknownParties };
 }
 
 /**
