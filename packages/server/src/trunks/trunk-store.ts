@@ -6,7 +6,7 @@ import type { Clock } from "#clock";
 import { asSystem, withTenant, type Database, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import type { Action } from "@earwitness/contract";
-import { append, appendOnce, type Actor, type EvidenceEntry } from "#evidence";
+import { append, appendOnce, fingerprintOf, type Actor, type EvidenceEntry } from "#evidence";
 import { newUuid } from "#ids";
 import { checkTrunkSettings, networksOverlap, newRecordingUser, readNetwork, storedTrunk, trunkColumns, trunkSettings, type SettingsMistake } from "#tenants";
 import type { Selectable } from "kysely";
@@ -136,7 +136,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
       .where("trunk_id", "=", row.trunk_id)
       .execute();
     const to = ha1 && { username: row.recording_user, realm, setAt: setAt.toISOString() };
-    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: digestOf(row), to } } });
+    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: digestOf(row), to } }, ...(ha1 === null ? {} : { fingerprint: fingerprintOf(ha1.md5, ha1.sha256) }) });
   }
 
   return {
