@@ -46,8 +46,8 @@ test("PLT-14 calls that ended, one that the recorder died in and one that runs: 
   await pause(2_000);
 
   const live = await fsck();
-  expect([live.code, live.out]).toEqual([0, expect.stringContaining("Everything that was checked agrees (rows, log, witness, media, manifests).")]);
-  expect(live.out).toMatch(/contoso: \d+ of \d+ rows, 3 recordings, /);
+  expect([live.code, live.out]).toEqual([0, expect.stringContaining("Everything that was checked agrees (rows, log, witness, media, manifests, settings).")]);
+  expect(live.out).toMatch(/contoso: \d+ of \d+ rows, 3 recordings, \d\d+ settings, /);
 
   const verified = await platform.settled(cutOff.callId, "Available");
   expect(verified.map(({ lastVerified }) => lastVerified)).toMatchObject(verified.map(() => ({ means: "fsck", result: "holds", by: { kind: "machine" } })));

@@ -28,9 +28,9 @@ const nice = 10;
 export function addFsck(program: Command, { server, dataDir, print }: { readonly server: ControlClient; readonly dataDir: string; readonly print: (line: string) => void }): void {
   program
     .command("fsck")
-    .description("Check the whole installation, while it runs or not: rows of evidence against the signed log, the log against its checkpoints and witnesses, every file of every recording against its manifest, second by second, and manifests against the database.")
+    .description("Check the whole installation, while it runs or not: rows of evidence against the signed log, the log against its checkpoints and witnesses, every file of every recording against its manifest, second by second, manifests against the database, and people, groups, trunks, keys, sessions and tenants against the rows that changed them.")
     .option("--tenant <slug>", "only this tenant")
-    .option("--only <parts>", "only these parts, separated by commas: rows, log, witness, media, manifests")
+    .option("--only <parts>", "only these parts, separated by commas: rows, log, witness, media, manifests, settings")
     .option("--continue", "go on with the check that was stopped or killed")
     .option("--key <vkey...>", "public keys of logs as they were given to you, or files with them; otherwise the private keys on this node say which are right", [])
     .option("--state <file>", "where it is kept how far the check is (default: fsck.json in the data directory)")
@@ -108,7 +108,7 @@ function* summary(report: CheckReport, meanings: typeof Meanings): Generator<str
   }
   if (report.unlisted > 0) yield `${report.unlisted} more were counted and are not listed.`;
   for (const { slug, size, counted, differs, notChecked } of report.tenants) {
-    yield `${slug}: ${counted.rows} of ${size} rows, ${counted.recordings} recordings, ${Math.round(counted.bytes / 1_000_000)} MB checked; ${differs === 0 ? "nothing differs" : `${differs} ${differs === 1 ? "difference" : "differences"}`}${notChecked === 0 ? "" : `, ${notChecked} not checked`}.`;
+    yield `${slug}: ${counted.rows} of ${size} rows, ${counted.recordings} recordings, ${counted.settings} settings, ${Math.round(counted.bytes / 1_000_000)} MB checked; ${differs === 0 ? "nothing differs" : `${differs} ${differs === 1 ? "difference" : "differences"}`}${notChecked === 0 ? "" : `, ${notChecked} not checked`}.`;
   }
   yield report.verdict === "agrees" ? `Everything that was checked agrees (${report.parts.join(", ")}).` : report.verdict === "differs" ? "NOT everything agrees." : "Nothing that was checked differs; not everything was checked.";
 }

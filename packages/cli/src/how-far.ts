@@ -19,6 +19,8 @@ const words: Readonly<Record<HowFar["step"], { readonly what: string; readonly u
   recordings: { what: "recordings against their manifests", unit: "recordings" },
   opened: { what: "log against interactions", unit: "rows" },
   interactions: { what: "interactions against the log", unit: "interactions" },
+  added: { what: "log against what is set up", unit: "rows" },
+  settings: { what: "what is set up against the log", unit: "things" },
   store: { what: "store against the database", unit: "files" },
 };
 

@@ -29,7 +29,7 @@ const doors: Record<string, readonly string[]> = {
   playback: ["db", "evidence", "vault", "access", "recorder", "interactions"],
   transparency: ["db", "evidence", "access"],
   export: ["db", "evidence", "vault", "access", "recorder", "interactions"],
-  fsck: ["db", "evidence", "vault", "recorder", "transparency"],
+  fsck: ["db", "evidence", "vault", "recorder", "audit", "transparency"],
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.

@@ -7,7 +7,7 @@ import { openCluster, restoreDatabase, verifyBackups, type ClusterBackups, type 
 import { systemClock } from "#clock";
 import { createDb, createEmbeddedPostgres, withTenant } from "#db";
 import { commandLine } from "#evidence";
-import { checkInstallation, createProgressFile, createSecondLook, Interrupted, meanings, parts, verdictOf, type CheckedInteraction, type CheckReport, type Finding, type HowFar, type Part, type Verdict } from "#fsck";
+import { checkInstallation, createProgressFile, createSecondLook, Interrupted, meanings, parts, verdictOf, type CheckedInteraction, type CheckedTenant, type CheckReport, type Finding, type HowFar, type Part, type Verdict } from "#fsck";
 import { keepVerification, type Finding as InteractionFinding } from "#interactions";
 import { createLog } from "#log";
 import { loadNodeIdentity } from "#nodes";
@@ -95,7 +95,11 @@ export async function fsck(request: FsckRequest): Promise<CheckReport> {
   const { dataDir, nodeId } = places;
   const vault = createVault({ store: createLocalStore(join(dataDir, "store")), keystore: createFileKeystore(join(dataDir, "keystore")), keyring: createFileKeyring(join(dataDir, "keys")) });
   try {
-    const all = await listTenants(db);
+    const heads = createFileLogHeads(join(dataDir, "log"));
+    const listed = await listTenants(db);
+    const all: CheckedTenant[] = [...listed];
+    // One whose row somebody deleted has a log that this node signed: it is checked by its id.
+    for (const tenantId of await heads.list()) if (!all.some((tenant) => tenant.tenantId === tenantId)) all.push({ tenantId, slug: tenantId });
     const tenants = all.filter(({ slug }) => request.tenant === null || slug === request.tenant);
     if (tenants.length === 0 && request.tenant !== null) throw new Error(`there is no tenant “${request.tenant}”; ${all.length === 0 ? "there is none yet" : `there are ${all.map(({ slug }) => slug).join(", ")}`}`);
     return await checkInstallation({
@@ -104,7 +108,7 @@ export async function fsck(request: FsckRequest): Promise<CheckReport> {
       nodeId,
       tenants,
       seeds: createFileLogSeeds(join(dataDir, "keys", "log")),
-      heads: createFileLogHeads(join(dataDir, "log")),
+      heads,
       witnesses: places.witnesses.map(({ url, vkey }) => ({ url, key: parseVkey(vkey) })),
       trusted: request.trusted,
       clock: systemClock,
@@ -115,7 +119,9 @@ export async function fsck(request: FsckRequest): Promise<CheckReport> {
       progressFile: createProgressFile(request.progressFile),
       found: request.found,
       howFar: request.howFar,
-      onChecked: (interactionId, checked) => withTenant(db, checked.tenantId, async (tx) => void (await keepVerification(tx, { actor: commandLine, occurredAt: checked.at }, findingOf(interactionId, checked)))),
+      onChecked: async (interactionId, checked) => {
+        if (listed.some(({ tenantId }) => tenantId === checked.tenantId)) await withTenant(db, checked.tenantId, (tx) => keepVerification(tx, { actor: commandLine, occurredAt: checked.at }, findingOf(interactionId, checked)));
+      },
       signal: request.signal,
     });
   } finally {

@@ -1,4 +1,4 @@
-/** An installation that is changed in one place after the other: a log, the recordings whose rows it holds, and their files. */
+/** An installation that is changed in one place after the other: a log, the recordings whose rows it holds, their files, and what is set up. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,12 +10,14 @@ import type { Finding } from "../../../packages/server/src/fsck/index.ts";
 import { createCompaction } from "../../../packages/server/src/recorder/index.ts";
 import { sealCall } from "../../../packages/server/src/recorder/test-sealed-call.ts";
 import { addTenant, createTestLogs, quietLog } from "../../../packages/server/src/testing/index.ts";
-import { addSealingTenant } from "../../../packages/server/src/testing/test-portal.ts";
+import { createTenant } from "../../../packages/server/src/tenants/index.ts";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault } from "../../../packages/server/src/vault/index.ts";
 import { fileChanges, type FileChange } from "./file-places.ts";
 import { fsckIn, fsckOn, nodeId, type Checked } from "./fsck-in-transaction.ts";
 import { logChanges } from "./log-places.ts";
 import { recordingChanges } from "./recording-places.ts";
+import { setUp } from "./set-up.ts";
+import { settingChanges } from "./setting-places.ts";
 import { entriesOf, setBack, type Change, type Changes, type Done, type Stage } from "./stage.ts";
 import { createRandom, type Random, type Tallies } from "./tally.ts";
 
@@ -39,7 +41,8 @@ export async function createTamperedInstallation({ db, superuserUrl, seed, rows 
   const logs = createTestLogs();
   const sequencer = logs.sequencer(db, { beatMs: 5 });
   const slug = `tampered-${seed}`;
-  const tenantId = await addSealingTenant({ db, vault }, slug);
+  const { tenantId } = await createTenant({ db, clock: systemClock, nodeId, ensureKey: (id) => vault.keyring.ensure(id) }, { slug, displayName: "Contoso" }, commandLine);
+  await setUp(db, tenantId, nodeId);
   const otherTenantId = await addTenant(db);
 
   const recordings: { recordingId: string; interactionId: string }[] = [];
@@ -150,7 +153,7 @@ export async function createTamperedInstallation({ db, superuserUrl, seed, rows 
 }
 
 const weigh = <One, Named>(changes: Changes<One>, name: (one: One) => Named): (Named & { readonly kind: string })[] => changes.flatMap(([kind, weight, change]) => Array.from({ length: weight }, () => ({ kind, ...name(change) })));
-const weighted: readonly ({ readonly kind: string } & ({ readonly row: Change } | { readonly file: FileChange }))[] = [...weigh(logChanges, (row) => ({ row })), ...weigh(recordingChanges, (row) => ({ row })), ...weigh(fileChanges, (file) => ({ file }))];
+const weighted: readonly ({ readonly kind: string } & ({ readonly row: Change } | { readonly file: FileChange }))[] = [...weigh(logChanges, (row) => ({ row })), ...weigh(recordingChanges, (row) => ({ row })), ...weigh(settingChanges, (row) => ({ row })), ...weigh(fileChanges, (file) => ({ file }))];
 
 const names = ["Adele Vance", "Megan Bowen", "ΑΒΓ", "Zoë 🎧", "O'Neil", ""];
 const entryOf = (random: Random) =>

@@ -1,7 +1,7 @@
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
-import { append, appendOnce, type Actor } from "#evidence";
+import { append, appendOnce, fingerprintOf, type Actor } from "#evidence";
 import { newUuid } from "#ids";
 import { profileNames } from "./permissions.ts";
 import { makePrincipal, type Principal } from "./principal.ts";
@@ -41,9 +41,10 @@ export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nod
       if (!profileNames.includes(profile)) throw new Refusal("UNKNOWN_PROFILE", 400, `There is no access profile “${profile}”; there are ${profileNames.join(", ")}.`);
       const apiKeyId = newUuid();
       const secret = newSecret();
+      const secretSha256 = digestOf(secret);
       await withTenant(db, tenantId, async (tx) => {
-        await tx.insertInto("api_keys").values({ tenant_id: tenantId, api_key_id: apiKeyId, name, access_profile: profile, secret_sha256: digestOf(secret) }).execute();
-        await append(tx, { actor: by, action: "Add", item: "API Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, change: { name: { from: null, to: name }, access_profile: { from: null, to: profile } } } });
+        await tx.insertInto("api_keys").values({ tenant_id: tenantId, api_key_id: apiKeyId, name, access_profile: profile, secret_sha256: secretSha256 }).execute();
+        await append(tx, { actor: by, action: "Add", item: "API Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, change: { name: { from: null, to: name }, access_profile: { from: null, to: profile } }, fingerprint: fingerprintOf(secretSha256) } });
       });
       return { apiKeyId, key: `ew_${bare(tenantId)}_${bare(apiKeyId)}_${secret}` };
     },

@@ -1,6 +1,6 @@
 import type { Clock } from "#clock";
 import { withTenant, type Db, type TenantTransaction } from "#db";
-import { append } from "#evidence";
+import { append, fingerprintOf } from "#evidence";
 import { newUuid } from "#ids";
 import { actorOf, makePrincipal, type Principal } from "./principal.ts";
 import { digestOf, isSecret, newSecret, secretForm } from "./secret.ts";
@@ -52,12 +52,13 @@ export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; no
       const expiresAt = new Date(now.getTime() + wholeMs);
       const sessionId = newUuid();
       const secret = newSecret();
+      const secretSha256 = digestOf(secret);
       return await withTenant(db, tenantId, async (tx) => {
         const person = await tx.selectFrom("people").select(["display_name", "access_profile"]).where("person_id", "=", personId).where("deleted_at", "is", null).executeTakeFirst();
         if (person === undefined) return null;
         const principal = makePrincipal({ kind: "person", id: personId, name: person.display_name, tenantId, profile: person.access_profile, personId });
-        await tx.insertInto("portal_sessions").values({ tenant_id: tenantId, session_id: sessionId, secret_sha256: digestOf(secret), person_id: personId, seen_at: now, expires_at: expiresAt }).execute();
-        await append(tx, { actor: actorOf(principal), action: "Login", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress });
+        await tx.insertInto("portal_sessions").values({ tenant_id: tenantId, session_id: sessionId, secret_sha256: secretSha256, person_id: personId, seen_at: now, expires_at: expiresAt }).execute();
+        await append(tx, { actor: actorOf(principal), action: "Login", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress, detail: { expiresAt: expiresAt.toISOString(), fingerprint: fingerprintOf(secretSha256) } });
         return { cookie: `${tenantId}.${sessionId}.${secret}`, expiresAt, principal };
       });
     },

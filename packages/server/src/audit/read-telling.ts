@@ -23,14 +23,14 @@ export async function readTelling(tx: TenantTransaction, item: RecordKind, subje
   return { item, subject, told, erasedAt: await newestErased(tx, item, at) };
 }
 
-/** When the newest of the rows was written, until then, that were erased and may have changed such a thing. */
-async function newestErased(tx: TenantTransaction, item: RecordKind, at: Date): Promise<Date | null> {
+/** When the newest of the rows was written, until then, that were erased and may have changed such a thing. `at` null: ever. */
+export async function newestErased(tx: TenantTransaction, item: RecordKind, at: Date | null): Promise<Date | null> {
   const kinds = item === "User" ? [item, "Group"] : [item];
   // What was erased before certificates said which kinds of things were changed may have been anything.
   const { rows } = await sql<{ newest: Date | null }>`
     select max(gone.recorded_at) as newest
       from evidence gone left join evidence certificate on certificate.tenant_id = gone.tenant_id and certificate.evidence_id = gone.erased_by
-     where gone.tenant_id = ${tx.tenantId} and gone.erased_by is not null and gone.recorded_at <= ${at}
+     where gone.tenant_id = ${tx.tenantId} and gone.erased_by is not null and gone.recorded_at <= coalesce(${at}::timestamptz, 'infinity')
        and (certificate.detail -> 'changed' is null
             or exists (select from unnest(${kinds}::text[]) as kind (name) where certificate.detail -> 'changed' -> kind.name @> to_jsonb(gone.tree_index)))`.execute(tx);
   return rows[0]?.newest ?? null;

@@ -7,6 +7,7 @@ export { startOfWalk, walkedLeaves, walkTree, type TileDifference, type TreeWalk
 export { addToCheckpoint, keepCheckpoint, listCheckpoints, newestCheckpoint, signedHead, waitingRows, type KeptCheckpoint } from "./checkpoints.ts";
 export { newEvidenceId, recordedAtOf } from "./evidence-id.ts";
 export { erase, type ErasedRow, type Erasing } from "./erase.ts";
+export { fingerprintOf } from "./fingerprint.ts";
 export { intactRows } from "./intact-rows.ts";
 export { createLogSigner, openHead, type LogHead, type LogSeeds, type LogSigner } from "./log-key.ts";
 export { readEntries, readHashes, readTiles } from "./log-tiles.ts";

@@ -10,6 +10,7 @@ import { nameOf, verdictOf, type Finding, type Part, type Verdict } from "./find
 import { interactionsAgainstLog } from "./interactions-against-log.ts";
 import { logAgainstCheckpoints } from "./log-against-checkpoints.ts";
 import { logAgainstInteractions } from "./log-against-interactions.ts";
+import { logAgainstSettings } from "./log-against-settings.ts";
 import { countCheckpoints } from "./counted-checkpoints.ts";
 import { findLog, type LogAsFound } from "./log-as-found.ts";
 import { checkpointsAgainstWitness } from "./checkpoints-against-witness.ts";
@@ -17,6 +18,8 @@ import { format, parseProgress, readWalk, writeWalk, type CheckProgress, type Po
 import type { ProgressFile } from "./progress-file.ts";
 import { recordings } from "./recordings.ts";
 import { rowsAgainstLog } from "./rows-against-log.ts";
+import { settingsAgainstLog } from "./settings-against-log.ts";
+import { settingItems } from "./settings-as-stored.ts";
 import { storeAgainstRows } from "./store-against-rows.ts";
 import { unreadable } from "./stored-value.ts";
 
@@ -81,6 +84,8 @@ const steps: readonly { readonly step: Step; readonly of: readonly Part[] }[] = 
   { step: "opened", of: ["manifests"] },
   { step: "interactions", of: ["manifests"] },
   { step: "store", of: ["media"] },
+  { step: "added", of: ["settings"] },
+  { step: "settings", of: ["settings"] },
 ];
 
 export async function checkInstallation(options: CheckOptions): Promise<CheckReport> {
@@ -137,7 +142,7 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
   async function checkTenant(tenant: CheckedTenant): Promise<void> {
     const { log, findings } = await options.twice(async () => await findReadableLog(tenant));
     const current = (progress.current ??= {
-      tenant: { tenantId: tenant.tenantId, slug: tenant.slug, size: log?.head.size ?? 0, root: toHex(log?.head.root ?? new Uint8Array(32)), startedAt: clock.now().toISOString(), counted: { rows: 0, recordings: 0, bytes: 0 }, tally: {} },
+      tenant: { tenantId: tenant.tenantId, slug: tenant.slug, size: log?.head.size ?? 0, root: toHex(log?.head.root ?? new Uint8Array(32)), startedAt: clock.now().toISOString(), counted: { rows: 0, recordings: 0, bytes: 0, settings: 0 }, tally: {} },
       position: startOf("rows"),
     });
     const of = current.tenant;
@@ -149,7 +154,7 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
       for await (const { position, findings: differing, done, of: all, counted, checked } of readablePortions(tenant, log, of, current.position, partsOfStep.find((part) => parts.has(part))!)) {
         add(of.tally, differing);
         current.position = position;
-        of.counted = { rows: of.counted.rows + (counted?.rows ?? 0), recordings: of.counted.recordings + (counted?.recordings ?? 0), bytes: of.counted.bytes + (counted?.bytes ?? 0) };
+        of.counted = { rows: of.counted.rows + (counted?.rows ?? 0), recordings: of.counted.recordings + (counted?.recordings ?? 0), bytes: of.counted.bytes + (counted?.bytes ?? 0), settings: of.counted.settings + (counted?.settings ?? 0) };
         howFar({ tenant: tenant.slug, step, done, of: all, counted: of.counted });
         for (const recording of checked ?? []) await tellChecked(tenant, of, recording);
         if (signal?.aborted === true) {
@@ -213,6 +218,12 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
       case "store":
         for await (const portion of storeAgainstRows(options, tenant, from.cursor)) yield at(portion, { step: "store", cursor: portion.cursor });
         return;
+      case "added":
+        for await (const portion of logAgainstSettings(options, tenant, of.size, from.cursor)) yield at(portion, { step: "added", cursor: portion.cursor });
+        return;
+      case "settings":
+        for await (const portion of settingsAgainstLog(options, tenant, from.cursor)) yield at(portion, { step: "settings", cursor: portion.cursor });
+        return;
     }
   }
 
@@ -225,9 +236,11 @@ export async function checkInstallation(options: CheckOptions): Promise<CheckRep
 
   /** Checking is an act too: who, when, how much, and what came of it. */
   async function writeDown({ tenantId, size, startedAt, counted, tally }: TenantProgress): Promise<void> {
-    await withTenant(options.db, tenantId, async (tx) =>
-      append(tx, { actor: commandLine, action: "Verify", item: "Log", subject: tenantId, occurredAt: clock.now(), nodeId: options.nodeId, detail: { name: "installation", parts: progress.parts, size, checkpoints: await countCheckpoints(tx, size), startedAt, ...counted, differs: countOf(tally, "differs"), notChecked: countOf(tally, "not checked"), findings: tally } }),
-    );
+    await withTenant(options.db, tenantId, async (tx) => {
+      // Where somebody deleted the tenant's own row, the database takes none that belongs to it.
+      if ((await tx.selectFrom("tenants").select("tenant_id").executeTakeFirst()) === undefined) return;
+      await append(tx, { actor: commandLine, action: "Verify", item: "Log", subject: tenantId, occurredAt: clock.now(), nodeId: options.nodeId, detail: { name: "installation", parts: progress.parts, size, checkpoints: await countCheckpoints(tx, size), startedAt, ...counted, differs: countOf(tally, "differs"), notChecked: countOf(tally, "not checked"), findings: tally } });
+    });
   }
 }
 
@@ -235,6 +248,7 @@ function startOf(step: Step): Position {
   switch (step) {
     case "rows":
     case "opened":
+    case "added":
       return { step, cursor: 0 };
     case "log":
       return { step, cursor: { walk: writeWalk(startOfWalk), agreed: 0, differing: 0 } };
@@ -244,6 +258,8 @@ function startOf(step: Step): Position {
     case "interactions":
     case "store":
       return { step, cursor: "" };
+    case "settings":
+      return { step, cursor: { item: settingItems[0], after: "" } };
   }
 }
 

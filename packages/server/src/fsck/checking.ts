@@ -35,7 +35,7 @@ export interface Portion<Cursor> {
   readonly findings: readonly Finding[];
   readonly done: number;
   readonly of: number;
-  readonly counted?: { readonly rows?: number; readonly recordings?: number; readonly bytes?: number };
+  readonly counted?: { readonly rows?: number; readonly recordings?: number; readonly bytes?: number; readonly settings?: number };
   /** Recordings that were checked whole, with their interactions. */
   readonly checked?: readonly CheckedRecording[];
 }

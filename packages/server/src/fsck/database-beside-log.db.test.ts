@@ -99,6 +99,8 @@ test("PLT-14 every column of a recording that manifest, log or a file's name tel
     [piece("to_ms = 1"), object, "the end 1"],
     [piece("stored_at = stored_at + interval '1 hour'"), object, "was stored at"],
     [opus("to_ms = 1"), object, "the end 1"],
+    [opus("stored_at = stored_at + interval '1 microsecond'"), object, "was stored at"],
+    [of("media_objects", "kind = 'manifest' and seq = 2")("stored_at = stored_at - interval '1 second'"), object, "was stored at"],
     [manifest("from_ms = 1"), object, "a time of the recording"],
     [manifest("stored_at = stored_at + interval '1 hour'"), object, "was stored at"],
     [peaks("sha256 = sha256('x')"), object, "the digest"],

@@ -1,7 +1,7 @@
 /** What a check of an installation has to say, in a closed set of kinds; each of them has what it means and what to do. docs/operate/fsck.md lists them all. */
 
 /** In the order in which they are checked. */
-export const parts = ["rows", "log", "witness", "media", "manifests"] as const;
+export const parts = ["rows", "log", "witness", "media", "manifests", "settings"] as const;
 export type Part = (typeof parts)[number];
 
 /** `differs`: two things that should agree do not. `not checked`: nobody can say. `note`: worth knowing, and in order. */
@@ -15,6 +15,8 @@ interface Meaning {
 
 const fromBackup = "Keep the database as it is for whoever investigates, and put back a backup from before the change (docs/operate/backup.md); then check again.";
 const storeBackup = "Put the file back from a copy of the store; then check again.";
+
+const settingBackup = "Where it lets somebody in (a key, a session, an access profile, a trunk), take that away first. " + fromBackup;
 
 export const meanings = {
   ROW_MISSING: { verdict: "differs", means: "The log holds a place for a row that the database does not have: it was deleted, or its place was changed.", todo: fromBackup },
@@ -80,6 +82,11 @@ export const meanings = {
   ID_NOT_OURS: { verdict: "differs", means: "A recording or an interaction has an id that Earwitness never gives: it was made up, or its id was changed. Nothing else of it was checked.", todo: fromBackup },
   VALUE_NOT_OURS: { verdict: "differs", means: "The database holds a value that Earwitness never writes and cannot even read: somebody else wrote it. What else is wrong there was not checked.", todo: fromBackup },
   RECORDING_MISSING: { verdict: "differs", means: "The log knows a finished recording that the database does not have, or not as finished.", todo: fromBackup },
+
+  SETTING_DIFFERS: { verdict: "differs", means: "A person, a group, a trunk, an API key, a session or the tenant is not what its last row of evidence says: somebody changed it past Earwitness.", todo: settingBackup },
+  SETTING_ADDED: { verdict: "differs", means: "A person, a group, a trunk, an API key, a session or the tenant is in the database, and no row of evidence says that it was added: somebody made it up.", todo: settingBackup },
+  SETTING_MISSING: { verdict: "differs", means: "The log says that a person, a group, a trunk, an API key, a session or the tenant was set up, and the database does not have it: its row was deleted.", todo: settingBackup },
+  SETTING_MAYBE_ERASED: { verdict: "not checked", means: "Something is set up otherwise than rows of evidence say, and rows that may have said more were erased; which of both it is, nobody can say any more.", todo: "Look at it in the portal. Nothing else, where the erasure is known." },
 } as const satisfies Readonly<Record<string, Meaning>>;
 
 export type FindingCode = keyof typeof meanings;

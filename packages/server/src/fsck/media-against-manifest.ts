@@ -9,7 +9,7 @@ import { objectsThatDiffer, objectThatDiffers, type ObjectDifference } from "./o
 import { readable, recordedBy, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
 import { sealedObject } from "./sealed-facts.ts";
 import type { Manifests } from "./sealed-manifest.ts";
-import { momentText } from "./stored-value.ts";
+import { fieldOf, momentText } from "./stored-value.ts";
 
 export interface MediaChecked {
   readonly findings: readonly Finding[];
@@ -83,10 +83,13 @@ export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: 
 function objectsAgainstRows({ objects, evidence }: StoredRecording): ObjectDifference[] {
   const stored = evidence.filter(({ row }) => row.action === "Piece Stored").map((told) => ({ told, object: sealedObject(told.row.detail) }));
   const finished = evidence.find(({ row }) => row.action === "Recording Finalized");
+  // A recording is compacted once. What an earlier version wrote does not say when to the millisecond.
+  const compacted = evidence.find(({ row }) => row.action === "Recording Compacted" && fieldOf(row.detail, "storedAt") === row.occurredAt);
   return objects.flatMap((row): ObjectDifference[] => {
     const piece = stored.find(({ object }) => object.objectName === row.object_name);
     const isOfEnd = row.kind === "peaks" || row.kind === "metadata" || (row.kind === "manifest" && row.seq === 1);
-    const by = piece?.told ?? (isOfEnd ? finished : undefined);
+    const isOfCopy = row.kind === "opus" || (row.kind === "manifest" && row.seq === 2);
+    const by = piece?.told ?? (isOfEnd ? finished : isOfCopy ? compacted : undefined);
     if (by === undefined) return [];
     const told = `row ${by.treeIndex ?? by.row.evidenceId}`;
     const at = momentText(row.stored_at);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { format, parseProgress, readWalk, writeWalk, type CheckProgress } from "./progress-of-check.ts";
 
-const tenant = { tenantId: "0193a1b2-0000-7000-8000-000000000000", slug: "contoso", size: 600, root: "ab".repeat(32), startedAt: "2026-11-20T10:00:00.000Z", counted: { rows: 1, recordings: 2, bytes: 3 }, tally: { ROW_MISSING: 2 } };
+const tenant = { tenantId: "0193a1b2-0000-7000-8000-000000000000", slug: "contoso", size: 600, root: "ab".repeat(32), startedAt: "2026-11-20T10:00:00.000Z", counted: { rows: 1, recordings: 2, bytes: 3, settings: 4 }, tally: { ROW_MISSING: 2 } };
 const walk = { size: 515, levels: [randomBytes(3 * 32), randomBytes(2 * 32)] };
 const good: CheckProgress = {
   format,

@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
 import { hashBytes, tileWidth } from "@earwitness/verify";
 import { meanings, parts } from "./finding.ts";
+import { settingItems } from "./settings-as-stored.ts";
 
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const moment = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$" });
@@ -23,11 +24,13 @@ const Position = Type.Union([
   Type.Object({ step: Type.Literal("opened"), cursor: count }, closed),
   Type.Object({ step: Type.Literal("interactions"), cursor: id }, closed),
   Type.Object({ step: Type.Literal("store"), cursor: Type.String({ maxLength: 900, pattern: "^[^\\u0000]*$" }) }, closed),
+  Type.Object({ step: Type.Literal("added"), cursor: count }, closed),
+  Type.Object({ step: Type.Literal("settings"), cursor: Type.Object({ item: Type.Enum([...settingItems]), after: Type.Union([uuid, Type.Literal("")]) }, closed) }, closed),
 ]);
 export type Position = Static<typeof Position>;
 export type Step = Position["step"];
 
-const Counted = Type.Object({ rows: count, recordings: count, bytes: count }, closed);
+const Counted = Type.Object({ rows: count, recordings: count, bytes: count, settings: count }, closed);
 const Tally = Type.Record(Type.String({ pattern: `^(${Object.keys(meanings).join("|")})$` }), count, closed);
 
 const OfTenant = Type.Object(
@@ -72,7 +75,7 @@ export function parseProgress(text: string): CheckProgress {
   if (!Value.Check(CheckProgress, value)) throw new Error("the file of what was checked so far is not one of this version; check from the beginning (without --continue)");
   const { current } = value;
   if (current?.position.step === "log") readWalk(current.position.cursor.walk, current.tenant.size);
-  if ((current?.position.step === "rows" || current?.position.step === "opened") && current.position.cursor > current.tenant.size) throw new Error("the file of what was checked so far says more than there was to check; check from the beginning (without --continue)");
+  if ((current?.position.step === "rows" || current?.position.step === "opened" || current?.position.step === "added") && current.position.cursor > current.tenant.size) throw new Error("the file of what was checked so far says more than there was to check; check from the beginning (without --continue)");
   return value;
 }
 

@@ -8,7 +8,7 @@ import { Refusal } from "#errors";
 import type { Action } from "@earwitness/contract";
 import { append, appendOnce, type Actor, type EvidenceEntry } from "#evidence";
 import { newUuid } from "#ids";
-import { checkTrunkSettings, digestColumns, digestOf, networksOverlap, newRecordingUser, readNetwork, storedTrunk, toldDigest, trunkColumns, trunkSettings, type SettingsMistake, type TrunkDigest } from "#tenants";
+import { checkTrunkSettings, digestColumns, digestOf, fingerprintTold, networksOverlap, newRecordingUser, readNetwork, storedTrunk, toldDigest, trunkColumns, trunkSettings, type SettingsMistake, type TrunkDigest } from "#tenants";
 import type { Selectable } from "kysely";
 import { certificateProblems } from "./client-certificate.ts";
 import { newPassword } from "./new-password.ts";
@@ -125,7 +125,7 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
   async function writeDigest(tx: TenantTransaction, act: Act, row: Row, digest: TrunkDigest | null): Promise<void> {
     const columns = digestColumns(digest, clock.now());
     await tx.updateTable("trunks").set(columns).where("trunk_id", "=", row.trunk_id).execute();
-    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: toldDigest(row), to: toldDigest(columns) } } });
+    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: toldDigest(row), to: toldDigest(columns) } }, ...fingerprintTold(digest) });
   }
 
   return {

@@ -1,6 +1,7 @@
 export { createVault } from "./create-vault.ts";
 export { makeDirectory, syncDirectory, temporaryPrefix, writeAll, writeFileDurably } from "./durable-file.ts";
 export { createOpeningKey, createSealingKey, deriveSubkey, NotAuthentic, nonceBytes, tagBytes, type DataKey, type MintedKey, type OpeningKey, type SealingKey, type StoredKey } from "./envelope.ts";
+export { publicKeyIdOf } from "./hpke.ts";
 export { createFileKeyring } from "./keyring-file.ts";
 export { readKeyFiles, type KeyFile } from "./key-files.ts";
 export { createKeystoreBackup, restoreKeystore, type KeystoreBackup, type RestoredKeys } from "./keystore-backup.ts";
