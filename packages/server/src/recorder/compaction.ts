@@ -39,15 +39,16 @@ export function createCompaction({ db, vault, nodeId, clock, tenantOf }: Compact
 
     await withTenant(db, tenantId, async (tx) => {
       if ((await readRecording(tx, recordingId)) === null) return; // another run was faster; its objects count, ours are never read
-      await writeObjects(tx, [{ recordingId, objects: [...objects, second], atMs: clock.now().getTime() }]);
+      const storedAt = clock.now();
+      await writeObjects(tx, [{ recordingId, objects: [...objects, second], atMs: storedAt.getTime() }]);
       await append(tx, {
         actor: { kind: "job", id: "compact_recording", name: "Compaction" },
         action: "Recording Compacted",
         item: "Call",
         subject: recordingId,
-        occurredAt: clock.now(),
+        occurredAt: storedAt,
         nodeId,
-        detail: { manifestSha256: createHash("sha256").update(manifest).digest("hex"), encoder: derivation.encoder, objects: objects.map(({ objectName: name, sha256 }) => ({ objectName: name, sha256 })) },
+        detail: { storedAt: storedAt.toISOString(), manifestSha256: createHash("sha256").update(manifest).digest("hex"), encoder: derivation.encoder, objects: objects.map(({ objectName: name, sha256 }) => ({ objectName: name, sha256 })) },
       });
     });
   };
