@@ -1,11 +1,11 @@
-/** What a superuser of the database can do to recordings and interactions: every column that something outside of its table tells. */
+/** What a superuser of the database can do to recordings and interactions: every column beside tenant and moment of birth, which their keys hold. */
 import { sql, type RawBuilder } from "kysely";
 import type { Finding, FindingCode } from "../../../packages/server/src/fsck/index.ts";
 import { flipped, otherJson, otherText, otherwhileMicroseconds } from "./changed-values.ts";
 import type { Random } from "./tally.ts";
 import type { Change, Changes } from "./stage.ts";
 
-type Kind = "text" | "whole" | "json" | "bytes" | "time" | "flag";
+type Kind = "text" | "uuid" | "whole" | "json" | "bytes" | "time" | "flag";
 
 interface Table {
   readonly name: string;
@@ -23,7 +23,11 @@ const objects: Table = { name: "media_objects", key: ["media_id", "kind", "seq"]
 const interactions: Table = {
   name: "interactions",
   key: ["interaction_id"],
-  columns: { interaction_id: "text", node_id: "text", trunk_id: "text", user_name: "text", user_upn: "text", user_address: "text", media_status: "text", started_at: "time", on_behalf_of: "json", transferred_by: "json", transferred_to: "json", participants: "json", has_gaps: "flag", party_text: "text", release_cause: "text" },
+  columns: {
+    interaction_id: "text", node_id: "text", trunk_id: "uuid", person_id: "uuid", user_name: "text", user_upn: "text", user_address: "text", media_status: "text", started_at: "time", answered_at: "time", released_at: "time",
+    direction: "text", call_type: "text", release_cause: "text", calling: "json", called: "json", answering: "json", on_behalf_of: "json", transferred_by: "json", transferred_to: "json", participants: "json",
+    sip_call_id: "text", sys_call_id: "text", chain_id: "text", has_gaps: "flag", sandbox: "flag", decision: "json", party_text: "text", updated_at: "time",
+  },
 };
 const parts: Table = { name: "interaction_media", key: ["interaction_id"], columns: { interaction_id: "text", media_id: "text", from_ms: "whole", to_ms: "whole" } };
 
@@ -32,21 +36,28 @@ const others: Readonly<Record<string, readonly string[]>> = {
   state: ["recording", "finalizing", "available", "failed", "deleted"],
   kind: ["piece", "opus", "peaks", "manifest", "metadata"],
   media_status: ["Recording", "Pending", "Available", "Failed", "Unavailable", "Deleted"],
+  direction: ["Incoming", "Outgoing", "None"],
   release_cause: ["Normal", "Failure", "Missed", "Abandoned", "Transferred"],
 };
+
+const nullable: ReadonlySet<string> = new Set(["user_upn", "sys_call_id", "chain_id"]);
+
+/** Their first eight digits are when they were born, by which their rows are kept. */
+const bornIds: ReadonlySet<string> = new Set(["media_id", "interaction_id"]);
 
 function otherValue(random: Random, column: string, kind: Kind, was: unknown): unknown {
   const set = others[column];
   if (set !== undefined) return random.pick(set.filter((one) => one !== was));
   switch (kind) {
     case "text":
-      if (column.endsWith("trunk_id")) return String(was).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
-      // The first eight digits are when it was born, by which its row is kept.
-      if (column.endsWith("_id") && column !== "node_id" && column !== "key_id") return `${String(was).slice(0, 8)}${otherText(random, String(was).slice(8))}`;
-      return was === null ? "" : otherText(random, String(was));
+      if (bornIds.has(column)) return `${String(was).slice(0, 8)}${otherText(random, String(was).slice(8))}`;
+      return was === null ? random.pick(["", "null"]) : random.below(8) === 0 && nullable.has(column) ? null : otherText(random, String(was));
+    case "uuid":
+      return was === null ? random.bytes(16).toString("hex") : String(was).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
     case "whole":
       return was === null ? random.below(1_000) : Number(was) + random.pick([-1, 1]) * (1 + random.below(10 ** (1 + random.below(6))));
     case "json":
+      if (was !== null && random.below(8) === 0) return null;
       return JSON.stringify(was === null ? random.pick([{}, [], 0, "x"]) : otherJson(random, was));
     case "bytes":
       return flipped(random, was as Buffer);
@@ -72,7 +83,7 @@ function valueChanged({ name, key, columns }: Table): Change {
     const column = random.pick(Object.keys(columns));
     const was = row[column];
     const kind = columns[column]!;
-    const value: RawBuilder<unknown> = kind === "time" ? sql`${sql.ref(column)} + ${otherwhileMicroseconds(random)}::interval` : kind === "json" ? sql`${otherValue(random, column, kind, was)}::jsonb` : sql`${otherValue(random, column, kind, was)}`;
+    const value: RawBuilder<unknown> = kind === "time" ? sql`coalesce(${sql.ref(column)}, now()) + ${otherwhileMicroseconds(random)}::interval` : kind === "json" ? sql`${otherValue(random, column, kind, was)}::jsonb` : sql`${otherValue(random, column, kind, was)}`;
     const { rows: changed } = await sql<Record<string, unknown>>`update ${table} set ${sql.ref(column)} = ${value} where tenant_id = ${tenantId} and ctid = ${row["at"]}::tid returning *`.execute(tx);
     return { what: `${column} of a row of ${name} (${idsOf(row).join(", ")}), which was ${JSON.stringify(was)} and is ${JSON.stringify(changed[0]?.[column])}`, names: namesOneOf([...idsOf(row), ...idsOf(changed[0] ?? {})]) };
   };
@@ -113,7 +124,7 @@ export const recordingChanges: Changes<Change> = [
   ["a value of a recording", 8, valueChanged(media)],
   ["a value of a track", 12, valueChanged(tracks)],
   ["a value of a file's row", 16, valueChanged(objects)],
-  ["a value of an interaction", 16, valueChanged(interactions)],
+  ["a value of an interaction", 24, valueChanged(interactions)],
   ["a value of a part", 4, valueChanged(parts)],
   ["a recording's row deleted", 2, rowDeleted(media)],
   ["a track deleted", 2, rowDeleted(tracks)],

@@ -7,8 +7,9 @@ import { systemClock } from "../../../packages/server/src/clock/index.ts";
 import { createDb, withTenant, type Db, type TenantTransaction } from "../../../packages/server/src/db/index.ts";
 import { appendMany, changeLogKey, commandLine, createLogSigner, erase } from "../../../packages/server/src/evidence/index.ts";
 import type { Finding } from "../../../packages/server/src/fsck/index.ts";
+import { newUuid } from "../../../packages/server/src/ids/index.ts";
 import { createCompaction } from "../../../packages/server/src/recorder/index.ts";
-import { sealCall } from "../../../packages/server/src/recorder/test-sealed-call.ts";
+import { sealCall, type SealedCallOptions } from "../../../packages/server/src/recorder/test-sealed-call.ts";
 import { addTenant, createTestLogs, quietLog } from "../../../packages/server/src/testing/index.ts";
 import { createTenant } from "../../../packages/server/src/tenants/index.ts";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault } from "../../../packages/server/src/vault/index.ts";
@@ -32,7 +33,7 @@ export interface TamperedInstallation {
 class RolledBack extends Error {}
 
 /** `rows`: of the log; more than a tile of them, so that the tree has two levels. */
-export async function createTamperedInstallation({ db, superuserUrl, seed, rows = 300, calls = 2 }: { readonly db: Db; readonly superuserUrl: string; readonly seed: number; readonly rows?: number; readonly calls?: number }): Promise<TamperedInstallation> {
+export async function createTamperedInstallation({ db, superuserUrl, seed, rows = 300, calls = 3 }: { readonly db: Db; readonly superuserUrl: string; readonly seed: number; readonly rows?: number; readonly calls?: number }): Promise<TamperedInstallation> {
   const random = createRandom(seed);
   const superuser = createDb({ url: superuserUrl, log: quietLog, poolSize: 2 });
   const dir = await mkdtemp(join(tmpdir(), "earwitness-tamper-"));
@@ -47,9 +48,9 @@ export async function createTamperedInstallation({ db, superuserUrl, seed, rows 
 
   const recordings: { recordingId: string; interactionId: string }[] = [];
   for (let n = 0; n < calls; n += 1) {
-    const made = await sealCall({ db, vault }, tenantId, { nodeId, seconds: 6, codecs: n % 2 === 0 ? ["PCMU", "G722"] : ["OPUS"] });
+    const made = await sealCall({ db, vault }, tenantId, { nodeId, seconds: 6, ...callOf(n) });
     const keys = await vault.keyring.ensure(tenantId);
-    if (n % 2 === 0) await createCompaction({ db, vault, nodeId, clock: systemClock, tenantOf: () => ({ tenantId, ...keys }) })({ tenantId, recordingId: made.recordingId });
+    if (n === 0) await createCompaction({ db, vault, nodeId, clock: systemClock, tenantOf: () => ({ tenantId, ...keys }) })({ tenantId, recordingId: made.recordingId });
     recordings.push(made);
   }
   const act = { actor: commandLine, occurredAt: new Date(), nodeId };
@@ -154,6 +155,12 @@ export async function createTamperedInstallation({ db, superuserUrl, seed, rows 
 
 const weigh = <One, Named>(changes: Changes<One>, name: (one: One) => Named): (Named & { readonly kind: string })[] => changes.flatMap(([kind, weight, change]) => Array.from({ length: weight }, () => ({ kind, ...name(change) })));
 const weighted: readonly ({ readonly kind: string } & ({ readonly row: Change } | { readonly file: FileChange }))[] = [...weigh(logChanges, (row) => ({ row })), ...weigh(recordingChanges, (row) => ({ row })), ...weigh(settingChanges, (row) => ({ row })), ...weigh(fileChanges, (file) => ({ file }))];
+
+/** One that is compacted, one that keeps what came, and then those that nobody answered. */
+function callOf(n: number): SealedCallOptions {
+  if (n === 0) return { codecs: ["PCMU", "G722"], interaction: { personId: newUuid(), sysCallId: "first@sbc.example", chainId: "c1" } };
+  return n === 1 ? { codecs: ["OPUS"] } : { codecs: [], interaction: { answeredAtMs: null, answering: null, releaseCause: "Abandoned" } };
+}
 
 const names = ["Adele Vance", "Megan Bowen", "ΑΒΓ", "Zoë 🎧", "O'Neil", ""];
 const entryOf = (random: Random) =>

@@ -229,6 +229,10 @@ describe("a record as it stood", () => {
     const status = async (then: Date) => (await asOf(tenant, "Call", subject, then)).body.fields.find(({ field }) => field === "media_status");
     expect([await status(at), await status(await moment())]).toMatchObject([{ value: "Recording", doubt: null }, { value: "Available", doubt: null }]);
     expect(doubtsOf((await asOf(tenant, "Call", subject, at)).body)).toMatchObject({ calling: "unwritten", released_at: "unwritten" });
+    const calling = { name: "Bill", address: "+17326524689", upn: null };
+    await withTenant(stage.db, tenant.tenantId, (tx) => append(tx, { ...entry("Interaction Changed", "Available"), detail: { calling, callType: "P2P_PSTN", personId: null } }));
+    const { fields } = (await asOf(tenant, "Call", subject, await moment())).body;
+    expect(fields.filter(({ field }) => ["calling", "call_type", "person_id"].includes(field)).map(({ field, value, doubt }) => [field, value, doubt])).toEqual([["call_type", "P2P_PSTN", null], ["calling", calling, null], ["person_id", null, null]]);
   });
 
   test("ACC-09 another tenant's things, odd questions and those without the right get nothing", async () => {

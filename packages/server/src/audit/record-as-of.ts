@@ -55,7 +55,7 @@ export function recordAsOf({ item, subject, told, erasedAt }: Telling, at: Date)
     }
   }
   for (const field of kind.secret) fields.push({ field, value: null, doubt: "secret", entry: null });
-  for (const field of kind.unwritten) fields.push({ field, value: null, doubt: "unwritten", entry: null });
+  for (const field of kind.unwritten) if (!known.has(field)) fields.push({ field, value: null, doubt: "unwritten", entry: null });
   const name = fields.find(({ field }) => field === "display_name" || field === "name")?.value;
   return { ...answer, name: typeof name === "string" ? name : null, fields };
 

@@ -22,7 +22,7 @@ interface Kind {
   /** What is let go of when it is deleted, and not there when it comes back. */
   readonly released: Readonly<Record<string, unknown>>;
   readonly secret: readonly string[];
-  /** What entries of it do not say. */
+  /** What entries of it, or those of an earlier version, do not say. */
   readonly unwritten: readonly string[];
   /** What the entry of its end says beside its own fields: of a group, who was in it. */
   readonly others: readonly string[];
@@ -40,7 +40,7 @@ export const kinds: Readonly<Record<RecordKind, Kind>> = {
 };
 
 /** What of its detail an entry of a call says as it is, under the names that the fields have. */
-const ofCall = { name: "name", startedAt: "started_at", recordingId: "recording_id", mediaStatus: "media_status", releaseCause: "release_cause", participants: "participants", transferredBy: "transferred_by", transferredTo: "transferred_to" } as const;
+const ofCall = { name: "name", startedAt: "started_at", recordingId: "recording_id", mediaStatus: "media_status", releaseCause: "release_cause", participants: "participants", transferredBy: "transferred_by", transferredTo: "transferred_to", direction: "direction", callType: "call_type", calling: "calling", called: "called", answering: "answering", personId: "person_id", decision: "decision", sipCallId: "sip_call_id", sysCallId: "sys_call_id", chainId: "chain_id" } as const;
 
 type Detail = Readonly<Record<string, unknown>>;
 

@@ -9,7 +9,8 @@ import { fieldOf, momentText, valueText } from "./stored-value.ts";
 export function fact(name: string, database: unknown, sealed: unknown, by = "the manifest"): string | null {
   if (sealed === undefined) return null;
   const [here, there] = [valueText(database), valueText(sealed)];
-  return here === there ? null : `${name}: the database says ${short(here)}, ${by} ${short(there)}`;
+  // The word null is not nothing.
+  return here === there && typeof database === typeof sealed ? null : `${name}: the database says ${short(here)}, ${by} ${short(there)}`;
 }
 
 const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);

@@ -1,46 +1,39 @@
-/** One person's part of a call, as the database tells it, against the manifest and the log's rows of it. docs/operate/fsck.md lists what neither of them tells. */
+/** One person's part of a call, as the database tells it, against the manifest. What the log's rows say of it beyond that: interaction-against-rows.ts. */
 import type { Manifest, ManifestInteraction } from "@earwitness/verify";
-import type { StoredRow } from "#evidence";
 import { partyText } from "#recorder";
-import { fact, finer, isDifferent } from "./facts-that-differ.ts";
-import { said, type InteractionRow, type PartRow } from "./recording-as-stored.ts";
+import { fact, isDifferent } from "./facts-that-differ.ts";
+import type { InteractionRow, PartRow } from "./recording-as-stored.ts";
 import { hasGaps, isHeard } from "./sealed-sound.ts";
 import type { SealedFacts } from "./sealed-facts.ts";
 import { fieldOf } from "./stored-value.ts";
+import type { ToldOfInteraction } from "./told-of-interaction.ts";
 
 export interface InteractionVouchers {
   readonly manifest: Manifest;
   readonly facts: SealedFacts;
-  /** The row that says that the recording was finished: who wrote it wrote the interaction. */
-  readonly finished: StoredRow | undefined;
-  /** The last row of the interaction; null where another may have followed that was erased. */
-  readonly last: StoredRow | null;
+  readonly told: ToldOfInteraction;
 }
 
-export function interactionThatDiffers(sealed: ManifestInteraction, row: InteractionRow, part: PartRow, { manifest, facts, finished, last }: InteractionVouchers): string[] {
+export function interactionThatDiffers(sealed: ManifestInteraction, row: InteractionRow, part: PartRow, { manifest, facts, told }: InteractionVouchers): string[] {
   const whole = facts.interactions.get(sealed.interactionId);
   const user = fieldOf(whole, "user");
   const people = fieldOf(whole, "participants");
   const isSound = isHeard(sealed, manifest);
   const answered = row.answered_at !== null;
-  const told = last === null ? "" : `row ${last.treeIndex ?? last.row.evidenceId}`;
-  const saidLast = (name: string): unknown => (last === null ? undefined : said(last, name));
+  // Rows of an earlier version say how it ended as it was before its sound was known, and those of this one as it was settled.
+  const cause = told.settled.has("releaseCause") ? undefined : told.changed.get("releaseCause");
   return [
-    row.times_whole ? null : finer,
     fact("part of the recording", [part.from_ms, part.to_ms], [sealed.fromMs, sealed.toMs]),
     fact("recorded person", [row.user_name, row.user_address], [sealed.user.name ?? sealed.user.address, sealed.user.address]),
     fact("the person's account", row.user_upn, fieldOf(user, "upn")),
     fact("people", row.participants, people),
     fact("what is searched for", row.party_text, searched(user, people)),
     fact("trunk", row.trunk_id, facts.trunkId),
-    fact("node", row.node_id, finished?.row.nodeId, "the row that says that it was finished"),
     fact("whether there is sound", row.media_status, isSound ? "Available" : answered ? "Failed" : "Unavailable"),
     isSound && !answered ? "answer: the database has no time of it, and there is sound" : null,
     fact("gaps", row.has_gaps, hasGaps(sealed, manifest)),
     fact("on behalf of", row.on_behalf_of, null, "a recorder always"),
-    fact("transferred by", row.transferred_by, saidLast("transferredBy"), told),
-    fact("transferred to", row.transferred_to, saidLast("transferredTo"), told),
-    isSound ? fact("how it ended", row.release_cause, causeOf(saidLast("releaseCause")), told) : null,
+    isSound && cause !== undefined && !cause.isMaybeOver ? fact("how it ended", row.release_cause, causeOf(cause.value), cause.by) : null,
   ].filter(isDifferent);
 }
 

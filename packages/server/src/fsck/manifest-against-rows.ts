@@ -1,16 +1,15 @@
 /** What was sealed of a call when it ended, against the log's row that says so and against what the database tells of it today. */
-import type { Manifest } from "@earwitness/verify";
 import { withTenant } from "#db";
 import { checkRows, type StoredRow } from "#evidence";
 import { mintedAt } from "#ids";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
-import { erasedPlaces, isSomethingErased } from "./erased-rows.ts";
+import { erasedTellings, isSomethingErased } from "./erased-rows.ts";
 import type { Finding } from "./finding.ts";
 import { factsThatDiffer } from "./facts-that-differ.ts";
-import { interactionThatDiffers } from "./interaction-that-differs.ts";
+import { partsThatDiffer } from "./parts-that-differ.ts";
 import { recordedBy, said, type StoredRecording } from "./recording-as-stored.ts";
-import type { SealedFacts } from "./sealed-facts.ts";
 import type { Manifests } from "./sealed-manifest.ts";
+import { nameOfRow } from "./told-of-interaction.ts";
 
 export async function manifestAgainstRows(checking: Checking, tenant: CheckedTenant, recording: StoredRecording, { first, derivations }: Manifests): Promise<Finding[]> {
   const { media, evidence } = recording;
@@ -28,18 +27,20 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
     const { differences } = await withTenant(checking.db, tenant.tenantId, (tx) => checkRows(tx, treeIndex, treeIndex + 1));
     if (differences.length > 0) findings.push(finding("MANIFEST_NOT_IN_LOG", where, `Row ${treeIndex} (${row.evidenceId}), which says that it was finished, is not the one that was committed to.`));
   }
-  for (const row of finished) if (said(row, "manifestSha256") !== known) findings.push(finding("MANIFEST_ALTERED", where, `The database has the digest ${known ?? "of none"} for its manifest, and ${placeOf(row)} says ${String(said(row, "manifestSha256"))}.`));
+  for (const row of finished) if (said(row, "manifestSha256") !== known) findings.push(finding("MANIFEST_ALTERED", where, `The database has the digest ${known ?? "of none"} for its manifest, and ${nameOfRow(row)} says ${String(said(row, "manifestSha256"))}.`));
 
   if (first.kind === "opened") {
     const { value: manifest, facts, sha256 } = first;
     if (sha256 !== known && !finished.some((row) => said(row, "manifestSha256") === sha256)) findings.push(finding("MANIFEST_ALTERED", where, `The manifest in the store has the digest ${sha256}, and the database ${known ?? "none"}.`));
     const differing = factsThatDiffer(recording, manifest, facts);
     if (differing.length > 0) findings.push(finding("FACTS_DIFFER", where, `${differing.join("; ")}.`));
-    findings.push(...partsThatDiffer(recording, manifest, facts, await erasedBefore(checking, tenant, recording, finished[0])));
   } else if (first.kind === "damaged key") findings.push(finding("KEY_ALTERED", where, `${first.why}.`));
   else if (first.kind === "damaged") findings.push(finding("MANIFEST_ALTERED", where, `The manifest cannot be read: ${first.why}.`));
   else if (isElsewhere && first.object !== null) findings.push(finding("LIES_ELSEWHERE", where, `Its manifest cannot be opened here: ${first.why}; node ${recordedBy(recording)} recorded it.`));
   else findings.push(finding(first.kind === "missing key" ? "KEY_MISSING" : "OBJECT_MISSING", `${where}, its manifest`, `${first.why}.`));
+
+  const sealed = first.kind === "opened" ? { manifest: first.value, facts: first.facts } : null;
+  findings.push(...partsThatDiffer(finding, recording, sealed, await erasedBefore(checking, tenant, recording, finished[0])));
 
   const compacted = evidence.filter(({ row }) => row.action === "Recording Compacted");
   const here = new Set<string>();
@@ -55,34 +56,11 @@ export async function manifestAgainstRows(checking: Checking, tenant: CheckedTen
     else if (one.kind === "damaged") findings.push(finding("DERIVATION_DIFFERS", at, `It cannot be read: ${one.why}.`));
   }
   const unread = derivations.some(({ kind }) => kind !== "opened");
-  for (const row of compacted) if (!unread && !here.has(String(said(row, "manifestSha256")))) findings.push(finding("DERIVATION_DIFFERS", where, `${placeOf(row)} says that a copy was made, whose manifest the database does not name.`));
+  for (const row of compacted) if (!unread && !here.has(String(said(row, "manifestSha256")))) findings.push(finding("DERIVATION_DIFFERS", where, `${nameOfRow(row)} says that a copy was made, whose manifest the database does not name.`));
   return findings;
-
-  function partsThatDiffer({ parts, strangeParts, interactions, told }: StoredRecording, manifest: Manifest, facts: SealedFacts, erased: readonly number[]): Finding[] {
-    const differing: Finding[] = strangeParts.map((id) => finding("INTERACTION_ADDED", `interaction ${JSON.stringify(id)} of ${where}`, "The database ties it to this recording, and it is no id of an interaction."));
-    for (const part of manifest.interactions) {
-      const row = interactions.get(part.interactionId);
-      const link = parts.find(({ interaction_id }) => interaction_id === part.interactionId);
-      const at = `interaction ${part.interactionId} of ${where}`;
-      if (link === undefined || row === undefined) {
-        differing.push(finding("INTERACTION_MISSING", at, link === undefined ? "The database does not tie it to its recording." : "The database has no such interaction."));
-        continue;
-      }
-      const newest = told.get(part.interactionId)?.findLast((one) => interactionActs.has(one.row.action)) ?? null;
-      const last = erased.some((place) => place > (newest?.treeIndex ?? Infinity)) ? null : newest;
-      const inWords = interactionThatDiffers(part, row, link, { manifest, facts, finished: finished[0], last });
-      if (inWords.length > 0) differing.push(finding("FACTS_DIFFER", at, `${inWords.join("; ")}.`));
-    }
-    for (const { interaction_id } of parts) if (!manifest.interactions.some(({ interactionId }) => interactionId === interaction_id)) differing.push(finding("INTERACTION_ADDED", `interaction ${interaction_id} of ${where}`, "The database ties it to this recording, whose manifest does not know it."));
-    return differing;
-  }
 }
-
-const interactionActs: ReadonlySet<string> = new Set(["Interaction Opened", "Interaction Changed", "Interaction Released"]);
-
-const placeOf = ({ treeIndex, row }: StoredRow): string => (treeIndex === null ? `row ${row.evidenceId}` : `row ${treeIndex}`);
 
 /** Between a recording's first row and the one that says that it was finished: an erased one of them may have said something of its interactions. */
 async function erasedBefore({ db }: Checking, { tenantId }: CheckedTenant, { evidence }: StoredRecording, finished: StoredRow | undefined): Promise<number[]> {
-  return await withTenant(db, tenantId, (tx) => erasedPlaces(tx, evidence[0]?.treeIndex ?? 0, finished?.treeIndex ?? Number.MAX_SAFE_INTEGER));
+  return await withTenant(db, tenantId, (tx) => erasedTellings(tx, evidence[0]?.treeIndex ?? 0, finished?.treeIndex ?? Number.MAX_SAFE_INTEGER));
 }

@@ -6,10 +6,11 @@ import { KeyMissing, NotAuthentic, ObjectMissing, type Vault } from "#vault";
 import { finder, type CheckedTenant, type Checking } from "./checking.ts";
 import type { Finding } from "./finding.ts";
 import { objectsThatDiffer, objectThatDiffers, type ObjectDifference } from "./objects-that-differ.ts";
-import { readable, recordedBy, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
+import { readable, recordedBy, said, type ObjectRow, type StoredRecording } from "./recording-as-stored.ts";
 import { sealedObject } from "./sealed-facts.ts";
 import type { Manifests } from "./sealed-manifest.ts";
-import { fieldOf, momentText } from "./stored-value.ts";
+import { momentText, valueText } from "./stored-value.ts";
+import { nameOfRow } from "./told-of-interaction.ts";
 
 export interface MediaChecked {
   readonly findings: readonly Finding[];
@@ -83,19 +84,18 @@ export async function mediaAgainstManifest({ vault, nodeId }: Checking, tenant: 
 function objectsAgainstRows({ objects, evidence }: StoredRecording): ObjectDifference[] {
   const stored = evidence.filter(({ row }) => row.action === "Piece Stored").map((told) => ({ told, object: sealedObject(told.row.detail) }));
   const finished = evidence.find(({ row }) => row.action === "Recording Finalized");
-  // A recording is compacted once. What an earlier version wrote does not say when to the millisecond.
-  const compacted = evidence.find(({ row }) => row.action === "Recording Compacted" && fieldOf(row.detail, "storedAt") === row.occurredAt);
+  const compacted = evidence.find(({ row }) => row.action === "Recording Compacted");
   return objects.flatMap((row): ObjectDifference[] => {
     const piece = stored.find(({ object }) => object.objectName === row.object_name);
-    const isOfEnd = row.kind === "peaks" || row.kind === "metadata" || (row.kind === "manifest" && row.seq === 1);
-    const isOfCopy = row.kind === "opus" || (row.kind === "manifest" && row.seq === 2);
-    const by = piece?.told ?? (isOfEnd ? finished : isOfCopy ? compacted : undefined);
+    const isOfCopy = row.kind === "opus" || (row.kind === "manifest" && row.seq > 1);
+    const by = piece?.told ?? (isOfCopy ? compacted : row.kind === "piece" ? undefined : finished);
     if (by === undefined) return [];
-    const told = `row ${by.treeIndex ?? by.row.evidenceId}`;
+    // Rows of an earlier version do not say when a copy was stored.
+    const told = isOfCopy ? said(by, "storedAt") : by.row.occurredAt;
     const at = momentText(row.stored_at);
     return [
-      ...(piece === undefined ? [] : objectThatDiffers(row, piece.object, told)),
-      ...(at === by.row.occurredAt && row.times_whole ? [] : [{ name: row.object_name, says: `The database says that ${row.object_name} was stored at ${at}, and ${told} at ${by.row.occurredAt}.` }]),
+      ...(piece === undefined ? [] : objectThatDiffers(row, piece.object, nameOfRow(by))),
+      ...(told === undefined || (at === told && row.times_whole) ? [] : [{ name: row.object_name, says: `The database says that ${row.object_name} was stored at ${at}, and ${nameOfRow(by)} at ${valueText(told)}.` }]),
     ];
   });
 }

@@ -84,7 +84,7 @@ function asNamed(rows: readonly ObjectRow[]): Pick<StoredRecording, "objects" | 
 async function interactionsOf(tx: TenantTransaction, parts: readonly PartRow[]): Promise<Map<string, InteractionRow>> {
   if (parts.length === 0) return new Map();
   const ids = parts.map(({ interaction_id }) => interaction_id);
-  const rows = await tx.selectFrom("interactions").selectAll().select(isWhole("started_at", "answered_at", "released_at").as("times_whole")).where("minted_at", "in", momentsOf(ids)).where("interaction_id", "in", ids).execute();
+  const rows = await tx.selectFrom("interactions").selectAll().select(isWhole("started_at", "answered_at", "released_at", "updated_at").as("times_whole")).where("minted_at", "in", momentsOf(ids)).where("interaction_id", "in", ids).execute();
   return new Map(rows.map((row) => [row.interaction_id, row]));
 }
 

@@ -28,6 +28,9 @@ export function valueText(value: unknown): string {
 /** A field of something that should be an object of JSON. */
 export const fieldOf = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
 
+/** All of its fields. */
+export const fieldsOf = (value: unknown): [name: string, value: unknown][] => (typeof value === "object" && value !== null ? Object.entries(value) : []);
+
 /**
  * What is found where a value of the database could not even be read; null where it was something else that failed, such as the
  * connection. Values that are known to be possible have findings of their own: this is for the next one.

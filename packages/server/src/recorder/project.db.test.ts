@@ -103,6 +103,22 @@ describe("facts become rows", () => {
     expect(await rows("media")).toMatchObject([{ state: "available", duration_ms: 60_000 }]);
   });
 
+  test("PLT-14 an interaction's rows and its recording's last one tell all that its row in the database has beyond the manifest", async () => {
+    const { opened, changed, finalized, interaction } = call();
+    const { projector } = open({ sandboxTrunks: new Set([interaction.trunkId]) });
+    projector.push(stored(opened, { ...(changed({}) as Extract<Fact, { kind: "interaction.changed" }>), change: "opened" }, changed({ answering: party, direction: "None" }), finalized));
+    await settled(projector);
+    const detailOf = async (action: string) => (await rows("evidence")).find((row) => row.action === action)?.detail;
+    const { personId, sipCallId, sysCallId, chainId, decision, calling, called, callType } = interaction;
+    expect(await detailOf("Interaction Opened")).toMatchObject({ personId, sipCallId, sysCallId, chainId, decision, calling, called, answering: null, direction: "Outgoing", callType });
+    const later = await detailOf("Interaction Changed");
+    expect(later).toMatchObject({ calling, called, answering: party, direction: "None", callType });
+    expect(later).not.toHaveProperty("decision");
+    expect(await detailOf("Recording Finalized")).toMatchObject({ interactions: [{ interactionId: interaction.interactionId, answeredAt: "2026-11-20T09:15:00.000Z", releasedAt: "2026-11-20T09:16:00.000Z", mediaStatus: "Available", releaseCause: "Normal", sandbox: true }] });
+    expect(JSON.stringify(await detailOf("Recording Finalized"))).not.toContain(party.address); // it outlives the erasure of the rows that name people
+    expect((await withTenant(database.db, tenantId, (tx) => tx.selectFrom("interactions").select("updated_at").executeTakeFirstOrThrow())).updated_at).toEqual(new Date(finalized.atMs));
+  });
+
   test("CAP-25 facts that were applied before a crash are not applied again by the next start", async () => {
     const { opened, changed, piece } = call();
     const facts = stored(opened, changed({}), piece);

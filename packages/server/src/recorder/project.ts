@@ -9,6 +9,7 @@ import { mintedAt } from "#ids";
 import type { Log } from "#log";
 import type { Fact } from "./facts.ts";
 import type { StoredFact } from "./fact-log.ts";
+import { toldAtEnd, toldOfChange } from "./told-of-interactions.ts";
 import { writeFacts } from "./write-facts.ts";
 
 export interface Projector {
@@ -69,7 +70,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       // Facts below the mark were applied by an earlier start, before it could say so.
       const facts = batch.filter(({ seq }) => seq > mark).map(({ fact }) => fact);
       await writeFacts(tx, facts, nodeId, options.sandboxTrunks);
-      await appendMany(tx, facts.map((fact) => evidenceOf(fact, nodeId)));
+      await appendMany(tx, facts.map((fact) => evidenceOf(fact, options)));
       const finished = facts.flatMap((fact) => (fact.kind === "recording.finalized" ? [fact.recordingId] : []));
       if (finished.length > 0) await options.finalizing(tx, finished);
       await moveMark(tx, nodeId, batch.at(-1)!.seq);
@@ -89,7 +90,7 @@ export function createProjector(options: ProjectorOptions): Projector {
       await withTenant(db, stored.fact.tenantId, async (tx) => {
         await lockMark(tx, nodeId);
         await moveMark(tx, nodeId, stored.seq);
-        await append(tx, { ...evidenceOf(stored.fact, nodeId), action: "Fact Rejected", detail: { seq: stored.seq, kind: stored.fact.kind, error: messageOf(error) } });
+        await append(tx, { ...evidenceOf(stored.fact, options), action: "Fact Rejected", detail: { seq: stored.seq, kind: stored.fact.kind, error: messageOf(error) } });
       });
     } catch (refused) {
       if (isConnectionError(refused)) throw refused;
@@ -192,16 +193,15 @@ async function moveMark(tx: TenantTransaction, nodeId: string, seq: number): Pro
 }
 
 /** The words of the audit trail for what a recorder does by itself. */
-function evidenceOf(fact: Fact, nodeId: string): EvidenceEntry {
+function evidenceOf(fact: Fact, { nodeId, sandboxTrunks }: Pick<ProjectorOptions, "nodeId" | "sandboxTrunks">): EvidenceEntry {
   const actor: Actor = { kind: "machine", id: nodeId, name: "Recorder" };
   const base = { actor, item: "Call", occurredAt: new Date(fact.atMs), nodeId } as const;
   switch (fact.kind) {
     case "recording.opened":
       return { ...base, action: "Recording Started", subject: fact.recordingId, remoteAddress: fact.remoteAddress, detail: { sipCallId: fact.sipCallId, trunk: fact.trunkName, keyId: fact.keyId, decision: fact.decision, ...(fact.continuesRecordingId === undefined ? {} : { continues: fact.continuesRecordingId }) } };
     case "interaction.changed": {
-      const { user, startedAtMs, mediaStatus, releaseCause, participants, transferredTo, transferredBy } = fact.interaction;
       const action = ({ opened: "Interaction Opened", changed: "Interaction Changed", released: "Interaction Released" } as const)[fact.change];
-      return { ...base, action, subject: fact.interaction.interactionId, detail: { name: user.name ?? user.address, startedAt: new Date(startedAtMs).toISOString(), recordingId: fact.recordingId, mediaStatus, releaseCause, participants, transferredBy, transferredTo } };
+      return { ...base, action, subject: fact.interaction.interactionId, detail: toldOfChange(fact) };
     }
     case "call.event":
       return { ...base, action: "Call Event", subject: fact.recordingId, detail: { event: fact.event, atMs: fact.mediaMs, participant: fact.participant } };
@@ -214,7 +214,7 @@ function evidenceOf(fact: Fact, nodeId: string): EvidenceEntry {
     case "recording.ended":
       return { ...base, action: "Recording Ended", subject: fact.recordingId, detail: { reason: fact.endReason } };
     case "recording.finalized":
-      return { ...base, action: "Recording Finalized", subject: fact.recordingId, detail: { manifestSha256: fact.manifestSha256, durationMs: fact.durationMs, recovered: fact.recovered, endReason: fact.endReason } };
+      return { ...base, action: "Recording Finalized", subject: fact.recordingId, detail: { manifestSha256: fact.manifestSha256, durationMs: fact.durationMs, recovered: fact.recovered, endReason: fact.endReason, interactions: fact.interactions.map((one) => toldAtEnd(one, sandboxTrunks)) } };
     case "call.not-recorded":
       return { ...base, action: "Not Recorded", subject: fact.sipCallId, remoteAddress: fact.remoteAddress, detail: { why: fact.why, reasons: fact.reasons, trunk: fact.trunkName, parties: fact.parties } };
   }

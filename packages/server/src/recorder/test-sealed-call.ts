@@ -21,6 +21,10 @@ export interface SealedCallOptions {
   /** The interaction's part of the recording; everything by default. */
   readonly part?: { readonly fromMs: number; readonly toMs: number };
   readonly callType?: InteractionState["callType"];
+  /** What else is known of the person's part. */
+  readonly interaction?: Partial<InteractionState>;
+  /** What became known later on, in a row of its own. */
+  readonly later?: Partial<InteractionState>;
   /** The node that recorded it; one of its own by default. */
   readonly nodeId?: string;
 }
@@ -32,7 +36,7 @@ const startedAtMs = Date.parse("2026-11-20T09:15:00.000Z");
 const pieceSeconds = 5;
 let seq = Date.now() * 1_000;
 
-export async function sealCall({ db, vault }: { readonly db: Db; readonly vault: Vault }, tenantId: string, { seconds = 8, codecs = ["PCMU", "G722"], part, callType = "P2P_PSTN", nodeId = `node-${newUuid().slice(0, 8)}` }: SealedCallOptions = {}): Promise<{ interactionId: string; recordingId: string }> {
+export async function sealCall({ db, vault }: { readonly db: Db; readonly vault: Vault }, tenantId: string, { seconds = 8, codecs = ["PCMU", "G722"], part, callType = "P2P_PSTN", interaction: more = {}, later, nodeId = `node-${newUuid().slice(0, 8)}` }: SealedCallOptions = {}): Promise<{ interactionId: string; recordingId: string }> {
   const recordingId = mintId(new Date(startedAtMs));
   const interactionId = mintId(new Date(startedAtMs));
   const trunkId = newUuid();
@@ -45,11 +49,12 @@ export async function sealCall({ db, vault }: { readonly db: Db; readonly vault:
   const of = { tenantId, recordingId, atMs: startedAtMs };
   const facts: Fact[] = [];
   const decision = { record: true, reasons: ["every call of this person"], ruleVersion: "1" };
-  const interaction: InteractionState = { interactionId, personId: null, trunkId, user: adele, mediaStatus: "Pending", startedAtMs, answeredAtMs: startedAtMs, releasedAtMs: startedAtMs + seconds * 1000, direction: "Outgoing", callType, releaseCause: "Normal", calling: adele, called: bill, answering: bill, transferredBy: null, transferredTo: null, participants: [adele, bill], sipCallId: "x@sbc.example", sysCallId: null, chainId: null, hasGaps: true, decision, ...span };
+  const interaction: InteractionState = { interactionId, personId: null, trunkId, user: adele, mediaStatus: "Pending", startedAtMs, answeredAtMs: startedAtMs, releasedAtMs: startedAtMs + seconds * 1000, direction: "Outgoing", callType, releaseCause: "Normal", calling: adele, called: bill, answering: bill, transferredBy: null, transferredTo: null, participants: [adele, bill], sipCallId: "x@sbc.example", sysCallId: null, chainId: null, hasGaps: true, decision, ...span, ...more };
   const body = (atMs: number, text: string): BodyReceived => ({ kind: "body.received", ...of, atMs, contentType: "application/sdp", bodyBase64: Buffer.from(text).toString("base64"), sha256: createHash("sha256").update(text).digest("hex") });
   facts.push({ kind: "recording.opened", ...of, sipCallId: "x@sbc.example", trunkId, trunkName: "SBC", remoteAddress: "192.0.2.1", keyId: key.keyId, decision }, body(startedAtMs, "v=0\r\ns=offer\r\n"), body(startedAtMs + 4_000, "v=0\r\ns=later\r\n"));
   codecs.forEach((_codec, at) => facts.push({ kind: "speaker.assigned", ...of, track: at + 1, sourceTrack: at + 1, label: String(at + 1), ...(at === 0 ? adele : { ...bill, address: at === 1 ? bill.address : `sip:p${at}@x.example` }), fromMs: 0 }));
   facts.push({ kind: "interaction.changed", ...of, change: "opened", interaction });
+  if (later !== undefined) facts.push({ kind: "interaction.changed", ...of, change: "changed", interaction: { ...interaction, ...later } });
 
   for (let from = 0; from < seconds; from += pieceSeconds) {
     const to = Math.min(seconds, from + pieceSeconds);

@@ -106,26 +106,28 @@ async function writeTracks(tx: TenantTransaction, finalized: readonly RecordingF
 interface InteractionOfRecording {
   readonly state: InteractionState;
   readonly recordingId: string;
+  /** When the fact happened that says so, as its row of evidence tells it. */
+  readonly atMs: number;
 }
 
 /** The state of each interaction after all facts; a finished recording has the last word on its own. */
 function lastWords(changed: readonly InteractionChanged[], finalized: readonly RecordingFinalized[]): InteractionOfRecording[] {
   const last = new Map<string, InteractionOfRecording>();
-  for (const { interaction, recordingId } of changed) last.set(interaction.interactionId, { state: interaction, recordingId });
-  for (const { interactions, recordingId } of finalized) for (const state of interactions) last.set(state.interactionId, { state, recordingId });
+  for (const { interaction, recordingId, atMs } of changed) last.set(interaction.interactionId, { state: interaction, recordingId, atMs });
+  for (const { interactions, recordingId, atMs } of finalized) for (const state of interactions) last.set(state.interactionId, { state, recordingId, atMs });
   return [...last.values()];
 }
 
 async function writeInteractions(tx: TenantTransaction, interactions: readonly InteractionOfRecording[], nodeId: string, sandboxTrunks: ReadonlySet<string>): Promise<void> {
   const keyOf = ({ state }: InteractionOfRecording) => ({ tenant_id: tx.tenantId, minted_at: mintedAt(state.interactionId), interaction_id: state.interactionId });
-  const rows = interactions.map((one) => ({ ...keyOf(one), ...rowOf(one.state, nodeId, sandboxTrunks.has(one.state.trunkId)) }));
+  const rows = interactions.map((one) => ({ ...keyOf(one), ...rowOf(one, nodeId, sandboxTrunks.has(one.state.trunkId)) }));
   const key = ["tenant_id", "minted_at", "interaction_id"] as const;
   await putRows(tx, "interactions", key, rows);
   const parts = interactions.map((one) => ({ ...keyOf(one), media_id: one.recordingId, from_ms: one.state.fromMs, to_ms: one.state.toMs }));
   await putRows(tx, "interaction_media", [...key, "media_id"], parts);
 }
 
-function rowOf(state: InteractionState, nodeId: string, sandbox: boolean) {
+function rowOf({ state, atMs }: InteractionOfRecording, nodeId: string, sandbox: boolean) {
   return {
     node_id: nodeId,
     trunk_id: state.trunkId,
@@ -153,7 +155,7 @@ function rowOf(state: InteractionState, nodeId: string, sandbox: boolean) {
     sandbox,
     decision: state.decision,
     party_text: partyText([state.user, ...state.participants]),
-    updated_at: new Date(),
+    updated_at: new Date(atMs),
   };
 }
 
