@@ -9,10 +9,14 @@ import { fieldOf, momentText, valueText } from "./stored-value.ts";
 export function fact(name: string, database: unknown, sealed: unknown, by = "the manifest"): string | null {
   if (sealed === undefined) return null;
   const [here, there] = [valueText(database), valueText(sealed)];
-  // The word null is not nothing.
-  return here === there && typeof database === typeof sealed ? null : `${name}: the database says ${short(here)}, ${by} ${short(there)}`;
+  if (here !== there) return `${name}: the database says ${short(here)}, ${by} ${short(there)}`;
+  // The text “null” is not nothing, and “[]” no list; a moment is what its text says.
+  if (isText(database) === isText(sealed)) return null;
+  return `${name}: the database says ${quoted(database)}, ${by} ${quoted(sealed)}`;
 }
 
+const isText = (value: unknown): boolean => typeof value === "string" || value instanceof Date;
+const quoted = (value: unknown): string => short(typeof value === "string" ? JSON.stringify(value) : valueText(value));
 const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
 
 export const finer = "times: the database has one that is finer than a millisecond, and a recorder writes none";

@@ -33,14 +33,11 @@ export function settingThatDiffers(stored: StoredSetting, word: LastWord | undef
     const last = word.said.get(field);
     if (last === undefined) continue;
     const said = Array.isArray(last.value) && setFields.has(field) ? last.value.filter((one) => field !== "group_ids" || !isGroupGone(one)).toSorted() : last.value;
-    differs(fact(nameOf(field), unlike(value, said), unlike(said, value), last.by.name), last.by);
+    differs(fact(nameOf(field), value, said, last.by.name), last.by);
   }
   if (!stored.timesWhole) differs(finer.replace("a recorder", "Earwitness"), word.latest);
   return found;
 }
-
-/** The text “null” is not nothing, and “[]” no list. */
-const unlike = (value: unknown, other: unknown): unknown => (typeof value === "string" && typeof other !== "string" && !(other instanceof Date) ? JSON.stringify(value) : value);
 
 const setFields: ReadonlySet<string> = new Set(["addresses", "extensions", "group_ids"]);
 const nameOf = (field: string): string => (field === "fingerprint" ? "fingerprint of the secret" : field === "public_key" ? "id of the public key" : field);

@@ -43,10 +43,11 @@ async function newTenant(): Promise<CheckedTenant> {
 
 const actOf = ({ tenantId }: CheckedTenant) => ({ tenantId, by: commandLine, mayGiveAccess: true });
 const person = (name: string, more: Partial<PersonSettings> = {}): PersonSettings => ({ displayName: name, upn: `${name}@contoso.example`, givenName: null, familyName: "Vance", accessProfile: "Own Calls", recorded: true, addresses: [`sip:${name}@contoso.example`], extensions: [], groupIds: [], ...more });
+const nextNetwork = (): string => `10.${1 + ((addresses += 1) >> 8)}.${addresses & 0xff}`;
 const trunk = (name: string): TrunkSettings => ({
   name,
   enabled: true,
-  sourceNetworks: [`10.1.${(addresses += 1)}.0/24`, `10.0.${addresses}.7/32`],
+  sourceNetworks: [`${nextNetwork()}.0/24`, `${nextNetwork()}.7/32`],
   transport: "any",
   media: "any",
   certificates: [],
