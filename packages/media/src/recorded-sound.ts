@@ -146,13 +146,17 @@ function createDecoders(rate: number, makeOpusDecoder: MakeOpusDecoder | null): 
     decoders.set(codec, decoder);
     const own = codec === opus ? opusPacketSamples(payload) || oddOpusSamples : codec === g722 ? payload.length * 2 : payload.length;
     const pcm = new Int16Array(Math.floor((own * rate) / codecRate));
-    try {
-      pcm.set(decoder(payload).subarray(0, pcm.length));
-    } catch {
-      pcm.fill(0);
-    }
+    pcm.set(decodedOrNothing(decoder, payload).subarray(0, pcm.length));
     lay(pcm, at, target);
   };
+}
+
+function decodedOrNothing(decode: Decode, payload: Uint8Array): Int16Array {
+  try {
+    return decode(payload);
+  } catch {
+    return new Int16Array(0);
+  }
 }
 
 async function* raised(blocks: AsyncIterable<Int16Array>, from: number, to: number): AsyncGenerator<Int16Array> {

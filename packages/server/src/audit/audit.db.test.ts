@@ -191,6 +191,19 @@ describe("from an entry to the thing, and back", () => {
     await write(entry({ actor: job, action: "Delete", item: "Call", subject: "64b0c1d2a1b2c3d4e5f60718", detail: { name: "Adele Vance", startedAt: "2026-11-20T10:00:00.000Z" } }));
     expect(await listed("actor=job&action=Delete&item=Call")).toMatchObject([{ description: "Call of Adele Vance at 2026-11-20 10:00:00 UTC was deleted by Deletion" }]);
   });
+
+  test("REC-36 ACC-23 what is done to recording profiles and access profiles stands under their own names, with what was changed", async () => {
+    await newTenant();
+    const acts = { Add: "added", Modify: "modified", View: "viewed", Disabled: "disabled", Delete: "deleted" } as const;
+    const change = { name: { from: "Brokers", to: "Traders" } };
+    for (const item of ["Recording Profile", "Access Profile"] as const) {
+      await write(...(Object.keys(acts) as (keyof typeof acts)[]).map((action) => entry({ action, item, subject: "p-1", detail: { name: "Traders", ...(action === "Modify" && { change }) } })));
+      const found = await listed(`item=${encodeURIComponent(item)}`);
+      expect(found.map(({ description }) => description).sort()).toEqual(Object.values(acts).map((word) => `${item} Traders was ${word} by Megan Bowen${word === "modified" ? ": name" : ""}`).sort());
+      expect(found.find(({ action }) => action === "Modify")!.change).toEqual([{ field: "name", from: "Brokers", to: "Traders" }]);
+      expect((await listed("action=Disabled")).map(({ item: of }) => of), "found by what was done").toContain(item);
+    }
+  });
 });
 
 describe("looking at the trail", () => {

@@ -23,8 +23,8 @@ export async function readTelling(tx: TenantTransaction, item: RecordKind, subje
   return { item, subject, told, erasedAt: await newestErased(tx, item, at) };
 }
 
-/** When the newest of the rows was written, until then, that were erased and may have changed such a thing. `at` null: ever. */
-export async function newestErased(tx: TenantTransaction, item: RecordKind, at: Date | null): Promise<Date | null> {
+/** When the newest of the rows was written, until then, that were erased and may have changed such a thing, or told of such a session. `at` null: ever. */
+export async function newestErased(tx: TenantTransaction, item: RecordKind | "Session", at: Date | null): Promise<Date | null> {
   const kinds = item === "User" ? [item, "Group"] : [item];
   // What was erased before certificates said which kinds of things were changed may have been anything.
   const { rows } = await sql<{ newest: Date | null }>`

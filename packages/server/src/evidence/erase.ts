@@ -12,11 +12,13 @@ export interface Erasing extends Pick<EvidenceEntry, "actor" | "occurredAt" | "n
 }
 
 const changes: ReadonlySet<string> = new Set(changingActions);
+/** Of a session its login and its end are all that is ever told. */
+const isTold = (action: string, item: string): boolean => changes.has(action) || item === "Session";
 
 /** What an `Erase` row holds of each row that it erased: enough to hold the empty one against. */
 export type ErasedRow = readonly [place: number, evidenceId: string, recordedAt: string];
 
-/** What an `Erase` row says of the rows that it erased beyond that: at which places what kind of thing was changed. Nothing of whom. */
+/** What an `Erase` row says of the rows that it erased beyond that: at which places what kind of thing was changed, or told of. Nothing of whom. */
 type Changed = Record<string, number[]>;
 
 /** So many rows are named by one `Erase` row; more make more of them. */
@@ -38,7 +40,7 @@ export async function erase(tx: TenantTransaction, { which, reason, ...act }: Er
     const some = erased.slice(at, at + rowsPerCertificate);
     const named: ErasedRow[] = some.map((row) => [row.tree_index!, row.evidence_id, row.recorded_at.toISOString()]);
     const changed: Changed = {};
-    for (const { action, item, tree_index } of some) if (changes.has(action)) (changed[item] ??= []).push(tree_index!);
+    for (const { action, item, tree_index } of some) if (isTold(action, item)) (changed[item] ??= []).push(tree_index!);
     const certificate = await append(tx, { ...act, action: "Erase", item: "Evidence", reason, detail: { rows: named, changed } });
     const emptied = await asEraser(tx, (eraser) =>
       sql`update evidence e

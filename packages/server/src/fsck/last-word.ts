@@ -1,9 +1,9 @@
 /** What rows of evidence say last of a person, a group, a trunk, a key, a session or the tenant: column by column, and whether it is there. */
-import { newestErased, stepOf, tellingKinds, type Step } from "#audit";
+import { stepOf, tellingKinds, type Step } from "#audit";
 import { sql } from "kysely";
 import type { TenantTransaction } from "#db";
-import { rowsOf, type StoredRow } from "#evidence";
-import type { SettingItem } from "./settings-as-stored.ts";
+import { intactRows, rowsOf, type StoredRow } from "#evidence";
+import { settingTables, type SettingItem } from "./settings-as-stored.ts";
 import { fieldOf } from "./stored-value.ts";
 
 /** The row that says something. */
@@ -32,14 +32,15 @@ const tellingActions: Readonly<Record<SettingItem, readonly string[]>> = {
 };
 const rowsAtATime = 500;
 
-/** Of each of these ids that a row names. */
+/** Of each of these ids that a row names. A row that is not the one that the log was given at its place says nothing. */
 export async function lastWords(tx: TenantTransaction, item: SettingItem, ids: readonly string[]): Promise<Map<string, LastWord>> {
   const words = new Map<string, LastWord>();
   if (ids.length === 0) return words;
-  const named = await tx.selectFrom("evidence").select("evidence_id").where("subject", "in", ids).where("item", "=", item).where("action", "in", tellingActions[item]).orderBy("tree_index").orderBy("recorded_at").orderBy("evidence_id").execute();
+  const named = await tx.selectFrom("evidence").select("evidence_id").where("subject", "=", sql<string>`any(${ids}::text[])`).where("item", "=", item).where("action", "in", tellingActions[item]).orderBy("tree_index").orderBy("recorded_at").orderBy("evidence_id").execute();
   for (let at = 0; at < named.length; at += rowsAtATime) {
     const rows = await rowsOf(tx, { evidenceIds: named.slice(at, at + rowsAtATime).map(({ evidence_id }) => evidence_id) });
-    for (const row of rows) hear(words, item, row);
+    const intact = await intactRows(tx, rows);
+    for (const row of rows) if (row.treeIndex === null || intact.has(row)) hear(words, item, row);
   }
   return words;
 }
@@ -51,7 +52,9 @@ function hear(words: Map<string, LastWord>, item: SettingItem, { row, treeIndex 
   word.latest = by;
   const say = (field: string, value: unknown): void => void word.said.set(field, { value, by });
   const { life, mentions } = item === "Session" ? sessionStep(row) : stepOf(item, row);
-  if (life === "begins") [word.began, word.ended] = [word.began ?? by, null];
+  // Where the row in the database went away as well, what came back was made anew.
+  const isAnew = word.ended !== null && !settingTables[item].isKept;
+  if (life === "begins") [word.began, word.ended] = [isAnew ? by : (word.began ?? by), null];
   for (const [field, { to }] of mentions) say(field, to);
   if (life === "ends") {
     word.ended = by;
@@ -71,11 +74,4 @@ function sessionStep(row: StoredRow["row"]): Pick<Step, "life" | "mentions"> {
   if (row.action === "Logout") return { life: null, mentions: new Map([["ended_at", { to: row.occurredAt }]]) };
   const expiresAt = fieldOf(row.detail, "expiresAt");
   return { life: "begins", mentions: new Map<string, { to: unknown }>([["person_id", { to: row.actor.id }], ["ended_at", { to: null }], ...(expiresAt === undefined ? [] : [["expires_at", { to: expiresAt }] as const])]) };
-}
-
-/** When the newest row was written that may have said more of such a thing, and was erased. */
-export async function newestErasedOf(tx: TenantTransaction, item: SettingItem): Promise<Date | null> {
-  if (item !== "Session") return await newestErased(tx, item, null);
-  const { rows } = await sql<{ newest: Date | null }>`select max(recorded_at) as newest from evidence where tenant_id = ${tx.tenantId} and erased_by is not null`.execute(tx);
-  return rows[0]?.newest ?? null;
 }

@@ -1,7 +1,7 @@
 /** All that the database has of one finished recording, read in one go. */
 import { sql, type Selectable } from "kysely";
 import { withTenant, type Database, type TenantTransaction } from "#db";
-import { rowsOf, type StoredRow } from "#evidence";
+import { intactRows, rowsOf, type StoredRow } from "#evidence";
 import { isId, mintedAt, momentsOf } from "#ids";
 import type { ReadableObject } from "#recorder";
 import type { CheckedTenant, Checking } from "./checking.ts";
@@ -61,7 +61,8 @@ export async function readRecording({ db }: Checking, { tenantId }: CheckedTenan
     const evidence = await rowsOf(tx, { subject: recordingId });
     const told: StoredRow[] = [];
     for (const { interaction_id } of parts) told.push(...(await rowsOf(tx, { subject: interaction_id })));
-    return { media, ...asNamed(objects), tracks, events, parts, strangeParts, interactions: await interactionsOf(tx, parts), evidence, told: Map.groupBy(told, ({ row }) => row.subject), startedBy: evidence.find(({ row }) => row.action === "Recording Started")?.row.nodeId ?? null };
+    const intact = await intactRows(tx, told); // of others something was made, and they vouch for nothing
+    return { media, ...asNamed(objects), tracks, events, parts, strangeParts, interactions: await interactionsOf(tx, parts), evidence, told: Map.groupBy(told.filter((row) => row.treeIndex === null || intact.has(row)), ({ row }) => row.subject), startedBy: evidence.find(({ row }) => row.action === "Recording Started")?.row.nodeId ?? null };
   });
 }
 

@@ -37,17 +37,16 @@ export async function* settingsAgainstLog({ db, twice }: Checking, tenant: Check
     // First what is there: a change that comes in between is then known to the rows alone, and gone at the second look.
     const stored = await settingTables[item].read(tx, ids);
     const words = await lastWords(tx, item, ids);
-    const isGroupGone = item === "User" ? await groupsGone(tx, stored.map(({ fields }) => fields["group_ids"]), [...words.values()].map(({ said }) => said.get("group_ids")?.value)) : () => false;
+    const isGroupGone = item === "User" ? await groupsGone(tx, [...words.values()].map(({ said }) => said.get("group_ids")?.value)) : () => false;
     const found = stored.flatMap((one) => settingThatDiffers(one, words.get(one.id), isGroupGone).map((differs) => ({ id: one.id, ...differs })));
     return await toldOf(tx, item, found, finding);
   }
 }
 
 /** A group that was deleted took nobody's row with it: whoever was in it has no row that says that they are not. */
-async function groupsGone(tx: TenantTransaction, stored: readonly unknown[], said: readonly unknown[]): Promise<(groupId: unknown) => boolean> {
-  const there = new Set(stored.flat());
-  const missing = new Set(said.flat().filter((id) => typeof id === "string" && !there.has(id)));
-  const words = await lastWords(tx, "Group", [...missing] as string[]);
+async function groupsGone(tx: TenantTransaction, said: readonly unknown[]): Promise<(groupId: unknown) => boolean> {
+  const named = new Set(said.flat().filter((id) => typeof id === "string"));
+  const words = await lastWords(tx, "Group", [...named]);
   const gone = new Set([...words].flatMap(([id, { ended }]) => (ended === null ? [] : [id])));
   return (id) => typeof id === "string" && gone.has(id);
 }

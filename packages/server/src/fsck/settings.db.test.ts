@@ -13,6 +13,7 @@ import { createPersonStore } from "../people/person-store.ts";
 import { sealCall, type SealedCallOptions } from "../recorder/test-sealed-call.ts";
 import { createTestInstallation, progressInMemory, told, type TestInstallation } from "../testing/test-installation.ts";
 import type { CheckedTenant } from "./checking.ts";
+import { lastWords } from "./last-word.ts";
 import type { CheckReport } from "./index.ts";
 import { createSecondLook } from "./second-look.ts";
 
@@ -201,10 +202,31 @@ describe("PLT-14 what people set up", () => {
     const erasing = (subject: string) => withTenant(stage.db, tenant.tenantId, (tx) => erase(tx, { actor: commandLine, occurredAt: new Date(), nodeId, which: { subject }, reason: "Article 17" }));
     await erasing(adele);
     expect(told(await check(tenant))).toEqual([`SETTING_MAYBE_ERASED person ${adele}`]);
+    expect(await changed(tenant, "portal_sessions", "update portal_sessions set expires_at = expires_at + interval '1 day' where tenant_id = $1 and ended_at is null", [tenant.tenantId]), "of no session was anything erased").toEqual(expect.arrayContaining([expect.stringMatching("^SETTING_DIFFERS session .*: expires_at: ")]));
     expect(await changed(tenant, "people_groups", "update people_groups set name = 'x' where group_id = $1", [traders])).toEqual(expect.arrayContaining([expect.stringMatching(`^SETTING_DIFFERS group ${traders}`)]));
     const chris = (await stores().people.create(act, person("chris"))).id;
     await stage.act(tenant, 1);
     expect(await changed(tenant, "people", "update people set recorded = false where person_id = $1", [chris])).toEqual(expect.arrayContaining([expect.stringMatching(`^SETTING_DIFFERS person ${chris}: recorded: `)]));
+  });
+
+  test("a row that was changed with what it tells of vouches for nothing", async () => {
+    const { tenant, adele } = await settled();
+    await stage.superuser.query("update people set access_profile = 'Global Admin' where person_id = $1", [adele]);
+    const rows = "update evidence set detail = replace(detail::text, 'Own Calls', 'Global Admin')::jsonb where subject = $1";
+    expect(await changed(tenant, "evidence", rows, [adele])).toEqual([expect.stringContaining(`person ${adele}: `)]);
+  });
+
+  test("a trunk that was deleted and brought back by the provision file is of then", async () => {
+    const { tenant } = await settled();
+    const trunkId = crypto.randomUUID();
+    const file = JSON.stringify({ tenants: [{ tenantId: tenant.tenantId, slug: tenant.slug, displayName: "Contoso", people: [], trunks: [{ trunkId, name: "Oslo", sourceNetworks: ["192.0.2.77"] }] }] });
+    const bring = () => provision(context(), parseProvision(file, profileNames));
+    await bring();
+    await stores().trunks.remove(actOf(tenant), trunkId);
+    await bring();
+    const [word] = (await withTenant(stage.db, tenant.tenantId, (tx) => lastWords(tx, "Trunk", [trunkId]))).values();
+    expect([word!.began, word!.ended]).toEqual([word!.latest, null]);
+    expect(words(await check(tenant))).toEqual([]);
   });
 
   test("values of any shape end no check", async () => {

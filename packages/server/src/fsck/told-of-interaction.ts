@@ -21,6 +21,8 @@ export interface ToldOfInteraction {
   readonly finished: StoredRow | undefined;
 }
 
+/** Told when it opens, and never again: no row that follows can have said otherwise. */
+const fixed: ReadonlySet<string> = new Set(["personId", "sipCallId", "sysCallId", "chainId", "decision"]);
 const interactionActs: ReadonlySet<string> = new Set(["Interaction Opened", "Interaction Changed", "Interaction Released"]);
 
 /** `rows`: about the interaction, in their order. A recorder writes none of them behind the end; `erased`: places of rows that may have been such. */
@@ -30,11 +32,11 @@ export function toldOfInteraction(interactionId: string, rows: readonly StoredRo
   for (const row of rows) {
     const place = row.treeIndex ?? Infinity;
     if (place > endsAt) continue;
-    // The database did not take what happened then; the end brought it, and nothing before it holds any more.
-    if (row.row.action === "Fact Rejected") changed.clear();
+    // The database did not take what happened then; the end brought it, and nothing that may change holds any more.
+    if (row.row.action === "Fact Rejected") for (const name of changed.keys()) if (!fixed.has(name)) changed.delete(name);
     if (!interactionActs.has(row.row.action)) continue;
     const isMaybeOver = erased.some((one) => one > place && one < endsAt);
-    for (const [name, value] of fieldsOf(row.row.detail)) changed.set(name, { value, by: nameOfRow(row), isMaybeOver });
+    for (const [name, value] of fieldsOf(row.row.detail)) changed.set(name, { value, by: nameOfRow(row), isMaybeOver: isMaybeOver && !fixed.has(name) });
   }
   const ends = finished === undefined ? undefined : said(finished, "interactions");
   const end: unknown = Array.isArray(ends) ? ends.find((one) => fieldOf(one, "interactionId") === interactionId) : undefined;

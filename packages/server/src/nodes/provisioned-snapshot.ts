@@ -17,7 +17,7 @@ export async function snapshotOf({ tenants }: Provision, ruleVersion: string, en
           publicKey: Buffer.from(publicKey).toString("base64url"),
           publicKeyId,
           people: people.map((person) => ({ personId: person.personId, upn: person.upn, displayName: person.displayName, recorded: person.recorded, addresses: [...person.addresses], extensions: [...(person.extensions ?? [])] })),
-          // Made by one file they are of the same age.
+          // Nobody knows yet which is older, so they stand by their ids; the database's own order follows with it.
           trunks: trunks.toSorted((a, b) => (a.trunkId < b.trunkId ? -1 : 1)).map(({ trunkId, settings, recordingUser, digest }) => ({ trunkId, ...settings, recordingUser, digest })),
         };
       }),

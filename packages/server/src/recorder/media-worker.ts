@@ -2,12 +2,12 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "#errors";
 import { createMediaWork } from "./media-work.ts";
+import { payloadPoolBytes } from "./receiver.ts";
 import { udpSockets } from "./udp-choice.ts";
 import type { Answers, Command, FromWorker, Request, ThreadOptions } from "./worker-protocol.ts";
 
 if (parentPort === null) throw new Error("media-worker.ts runs as a worker thread");
-// Payloads of all tracks lie side by side and are done with together: fewer and larger pieces of memory outside V8's heap (0011).
-Buffer.poolSize = 1024 * 1024;
+Buffer.poolSize = payloadPoolBytes;
 const port = parentPort;
 const say = (message: FromWorker): void => port.postMessage(message);
 const options = workerData as ThreadOptions;

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import type { Trunk } from "@earwitness/contract";
 import type { Database } from "#db";
-import { fingerprintOf } from "#evidence";
 import type { Selectable } from "kysely";
 
 export const realm = "earwitness";
@@ -35,9 +34,6 @@ export const digestColumns = (digest: TrunkDigest | null, setAt: Date): DigestCo
 export function toldDigest(row: DigestColumns): Trunk["digest"] {
   return row.digest_username === null ? null : { username: row.digest_username, realm: row.digest_realm!, setAt: row.digest_set_at!.toISOString() };
 }
-
-/** What a row of evidence tells of it besides: by this a hash that somebody else put there shows. */
-export const fingerprintTold = (digest: TrunkDigest | null): { fingerprint?: string } => (digest === null ? {} : { fingerprint: fingerprintOf(digest.ha1Md5, digest.ha1Sha256) });
 
 export const isSameDigest = (row: DigestColumns, digest: TrunkDigest): boolean =>
   row.digest_username === digest.username && row.digest_realm === digest.realm && row.digest_ha1_md5 === digest.ha1Md5 && row.digest_ha1_sha256 === digest.ha1Sha256;

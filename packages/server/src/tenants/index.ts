@@ -1,4 +1,4 @@
-export { digestColumns, digestOf, fingerprintTold, toldDigest, type TrunkDigest } from "./digest.ts";
+export { digestColumns, digestOf, toldDigest, type TrunkDigest } from "./digest.ts";
 export { expand, readExpression, type Expression } from "./expression.ts";
 export { networksOverlap, readNetwork } from "./network.ts";
 export { parseProvision, ProvisionMistakes, type Provision } from "./provision-file.ts";

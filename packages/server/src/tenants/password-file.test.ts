@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readPasswordFile } from "./password-file.ts";
 
@@ -54,4 +55,10 @@ test("a file that is not there, a folder, and one that may not be read are told 
   // Root reads everything.
   if (process.getuid?.() === 0) expect(readPasswordFile(folder, closed)).toMatchObject({ ok: true });
   else expect(message(closed)).toContain("may not be read by the account that Earwitness runs as");
+});
+
+test("a pipe or a device, which may never end, is not read", () => {
+  const pipe = join(folder, "pipe");
+  expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+  for (const path of [pipe, "/dev/zero"]) expect(readPasswordFile(folder, path)).toMatchObject({ ok: false, message: expect.stringContaining("is no file, but a device or a pipe") });
 });

@@ -14,7 +14,9 @@ export function readPasswordFile(folder: string, name: string): PasswordRead {
   const wrong = (message: string): PasswordRead => ({ ok: false, message: `${path} ${message}` });
   let text: string;
   try {
-    const { size } = statSync(path);
+    const file = statSync(path);
+    if (!file.isFile() && !file.isDirectory()) return wrong("is no file, but a device or a pipe. Name a file that holds the password alone, in one line"); // reading one may never end
+    const { size } = file;
     if (size > mostBytes) return wrong(`has ${size} bytes and is no password. Name a file that holds the password alone, in one line`);
     text = readFileSync(path, "utf8");
   } catch (error) {

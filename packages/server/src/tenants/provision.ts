@@ -1,7 +1,7 @@
 import { withTenant, type TenantTransaction } from "#db";
 import type { Action, Item } from "@earwitness/contract";
 import { append, provisionFile, type Actor } from "#evidence";
-import { digestColumns, fingerprintTold, isSameDigest, toldDigest } from "./digest.ts";
+import { digestColumns, isSameDigest, toldDigest } from "./digest.ts";
 import { newRecordingUser } from "./recording-user.ts";
 import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
 import { columnOf, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
@@ -117,14 +117,13 @@ async function putTrunk(tx: TenantTransaction, { trunkId, settings, named, recor
   const columns = new Set<string>([...named.map((name) => columnOf[name]), "recording_user"]);
   const wanted = row === undefined ? all : (Object.fromEntries(Object.entries(all).filter(([column]) => columns.has(column))) as Partial<typeof all>);
   const changed = difference(row && { ...trunkColumns(trunkSettings(row)), recording_user: row.recording_user }, wanted);
-  // That it was set, when, and a fingerprint of what it is checked by are told; nothing of the password is.
-  const newDigest = digest === null || (row !== undefined && isSameDigest(row, digest)) ? null : digest;
-  const secret = newDigest && digestColumns(newDigest, act.clock.now());
+  // That it was set, and when, is told; nothing of the password is, and no fingerprint: somebody chose it, so it could be guessed by one.
+  const secret = digest === null || (row !== undefined && isSameDigest(row, digest)) ? null : digestColumns(digest, act.clock.now());
   if (changed === null && secret === null) return false;
   if (row === undefined) await tx.insertInto("trunks").values({ tenant_id: tx.tenantId, trunk_id: trunkId, recording_user: user!, ...storedTrunk(all), ...secret }).execute();
   else await tx.updateTable("trunks").set({ ...storedTrunk(wanted), ...secret }).where("trunk_id", "=", trunkId).execute();
   const change = { ...changed, ...(secret === null ? {} : { digest: { from: row === undefined ? null : toldDigest(row), to: toldDigest(secret) } }) };
-  await tell(tx, act, row === undefined ? "Add" : "Modify", "Trunk", trunkId, settings.name, change, fingerprintTold(newDigest));
+  await tell(tx, act, row === undefined ? "Add" : "Modify", "Trunk", trunkId, settings.name, change);
   return true;
 }
 
@@ -134,6 +133,6 @@ function difference(row: Readonly<Record<string, unknown>> | undefined, wanted: 
   return different.length === 0 ? null : Object.fromEntries(different.map(([column, to]) => [column, { from: row?.[column] ?? null, to }]));
 }
 
-async function tell(tx: TenantTransaction, act: Act, action: Action, item: Item, subject: string, name: string, change: Record<string, unknown>, more: Record<string, unknown> = {}): Promise<void> {
-  await append(tx, { actor: act.by, action, item, subject, occurredAt: act.clock.now(), nodeId: act.nodeId, detail: { name, change, ...more } });
+async function tell(tx: TenantTransaction, act: Act, action: Action, item: Item, subject: string, name: string, change: Record<string, unknown>): Promise<void> {
+  await append(tx, { actor: act.by, action, item, subject, occurredAt: act.clock.now(), nodeId: act.nodeId, detail: { name, change } });
 }

@@ -6,9 +6,9 @@ import type { Clock } from "#clock";
 import { asSystem, withTenant, type Database, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import type { Action } from "@earwitness/contract";
-import { append, appendOnce, type Actor, type EvidenceEntry } from "#evidence";
+import { append, appendOnce, fingerprintOf, type Actor, type EvidenceEntry } from "#evidence";
 import { newUuid } from "#ids";
-import { checkTrunkSettings, digestColumns, digestOf, fingerprintTold, networksOverlap, newRecordingUser, readNetwork, storedTrunk, toldDigest, trunkColumns, trunkSettings, type SettingsMistake, type TrunkDigest } from "#tenants";
+import { checkTrunkSettings, digestColumns, digestOf, networksOverlap, newRecordingUser, readNetwork, storedTrunk, toldDigest, trunkColumns, trunkSettings, type SettingsMistake, type TrunkDigest } from "#tenants";
 import type { Selectable } from "kysely";
 import { certificateProblems } from "./client-certificate.ts";
 import { newPassword } from "./new-password.ts";
@@ -122,10 +122,11 @@ export function createTrunkStore({ db, clock, nodeId, addressesOf, announce }: T
     await tell(tx, act, "Modify", row.trunk_id, { name: settings.name, change });
   }
 
+  /** Its password was made here by chance: nobody can guess it by its fingerprint. */
   async function writeDigest(tx: TenantTransaction, act: Act, row: Row, digest: TrunkDigest | null): Promise<void> {
     const columns = digestColumns(digest, clock.now());
     await tx.updateTable("trunks").set(columns).where("trunk_id", "=", row.trunk_id).execute();
-    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: toldDigest(row), to: toldDigest(columns) } }, ...fingerprintTold(digest) });
+    await tell(tx, act, "Modify", row.trunk_id, { name: row.name, change: { digest: { from: toldDigest(row), to: toldDigest(columns) } }, ...(digest !== null && { fingerprint: fingerprintOf(digest.ha1Md5, digest.ha1Sha256) }) });
   }
 
   return {
