@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { changingActions, type RecordKind } from "@earwitness/contract";
 import type { TenantTransaction } from "#db";
-import { intactRows, rowsOf } from "#evidence";
+import { believableRows, rowsOf } from "#evidence";
 import { formatEntryId } from "./entry-id.ts";
 import type { Telling } from "./record-as-of.ts";
 import { stepOf } from "./record-kinds.ts";
@@ -14,11 +14,11 @@ export async function readTelling(tx: TenantTransaction, item: RecordKind, subje
   // A group that goes leaves its people: its own entry says who they were.
   const groups = item === "User" ? await tx.selectFrom("evidence").select("evidence_id").where("item", "=", "Group").where("action", "=", "Delete").where(sql<boolean>`detail -> 'was' -> 'people' ? ${subject}`).execute() : [];
   const rows = await rowsOf(tx, { evidenceIds: [...own, ...groups].map(({ evidence_id }) => evidence_id) });
-  const intact = await intactRows(tx, rows);
+  const believable = await believableRows(tx, rows);
   const told = rows.map((stored) => {
     const { evidenceId, recordedAt } = stored.row;
     const written = new Date(recordedAt);
-    return { ...stepOf(item, stored.row), entry: formatEntryId({ recordedAt: written, evidenceId }), at: written, intact: stored.treeIndex === null || intact.has(stored) };
+    return { ...stepOf(item, stored.row), entry: formatEntryId({ recordedAt: written, evidenceId }), at: written, intact: believable.has(stored) };
   });
   return { item, subject, told, erasedAt: await newestErased(tx, item, at) };
 }

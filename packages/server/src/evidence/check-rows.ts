@@ -2,7 +2,7 @@
 import { hashBytes, leafHash, rowCommitment, tileWidth, toHex, type Tile } from "@earwitness/verify";
 import type { TenantTransaction } from "#db";
 import type { ErasedRow } from "./erase.ts";
-import { intactRows } from "./intact-rows.ts";
+import { believableRows } from "./intact-rows.ts";
 import { readTiles } from "./log-tiles.ts";
 import { sha256 } from "./sha256.ts";
 import { rowsOf, type StoredRow } from "./stored-row.ts";
@@ -95,10 +95,8 @@ async function certificatesOf(tx: TenantTransaction, rows: readonly StoredRow[])
   const ids = [...new Set(rows.flatMap(({ erasedBy }) => (erasedBy === null ? [] : [erasedBy])))];
   if (ids.length === 0) return new Map();
   const found = await rowsOf(tx, { evidenceIds: ids });
-  const intact = await intactRows(tx, found);
-  // One that waits for its place is believed meanwhile; whoever asks is told that it waits.
-  const waits = ({ treeIndex, erasedBy, flaw }: StoredRow): boolean => treeIndex === null && erasedBy === null && flaw === null;
-  return new Map(found.filter((stored) => intact.has(stored) || waits(stored)).map((stored) => [stored.row.evidenceId, stored]));
+  // Of one that waits for its place, whoever asks is told that it waits.
+  return new Map([...(await believableRows(tx, found))].map((stored) => [stored.row.evidenceId, stored]));
 }
 
 /** The rules of the table (evidence_erased_whole) are held here too: whoever may change rows may drop rules. */

@@ -8,7 +8,7 @@ export { addToCheckpoint, keepCheckpoint, listCheckpoints, newestCheckpoint, sig
 export { newEvidenceId, recordedAtOf } from "./evidence-id.ts";
 export { erase, type ErasedRow, type Erasing } from "./erase.ts";
 export { fingerprintOf } from "./fingerprint.ts";
-export { intactRows } from "./intact-rows.ts";
+export { believableRows, intactRows } from "./intact-rows.ts";
 export { createLogSigner, openHead, type LogHead, type LogSeeds, type LogSigner } from "./log-key.ts";
 export { readEntries, readHashes, readTiles } from "./log-tiles.ts";
 export { unkeptTenants } from "./pending.ts";

@@ -19,3 +19,9 @@ export async function intactRows(tx: TenantTransaction, rows: readonly StoredRow
     }),
   );
 }
+
+/** Those that are intact, and those that wait for their place: nothing vouches for these yet, and they are believed meanwhile. */
+export async function believableRows(tx: TenantTransaction, rows: readonly StoredRow[]): Promise<ReadonlySet<StoredRow>> {
+  const intact = await intactRows(tx, rows);
+  return new Set(rows.filter((row) => intact.has(row) || (row.treeIndex === null && row.erasedBy === null && row.flaw === null)));
+}

@@ -2,7 +2,7 @@
 import { stepOf, tellingKinds, type Step } from "#audit";
 import { sql } from "kysely";
 import type { TenantTransaction } from "#db";
-import { intactRows, rowsOf, type StoredRow } from "#evidence";
+import { believableRows, rowsOf, type StoredRow } from "#evidence";
 import { settingTables, type SettingItem } from "./settings-as-stored.ts";
 import { fieldOf } from "./stored-value.ts";
 
@@ -39,8 +39,7 @@ export async function lastWords(tx: TenantTransaction, item: SettingItem, ids: r
   const named = await tx.selectFrom("evidence").select("evidence_id").where("subject", "=", sql<string>`any(${ids}::text[])`).where("item", "=", item).where("action", "in", tellingActions[item]).orderBy("tree_index").orderBy("recorded_at").orderBy("evidence_id").execute();
   for (let at = 0; at < named.length; at += rowsAtATime) {
     const rows = await rowsOf(tx, { evidenceIds: named.slice(at, at + rowsAtATime).map(({ evidence_id }) => evidence_id) });
-    const intact = await intactRows(tx, rows);
-    for (const row of rows) if (row.treeIndex === null || intact.has(row)) hear(words, item, row);
+    for (const row of await believableRows(tx, rows)) hear(words, item, row);
   }
   return words;
 }

@@ -1,20 +1,14 @@
 /** What the log says was begun and finished is there: no interaction and no recording went away without a row. */
-import { withTenant, type TenantTransaction } from "#db";
+import type { TenantTransaction } from "#db";
 import { isId, momentsOf } from "#ids";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
+import { logInPortions } from "./log-in-portions.ts";
 import { fieldOf, momentText } from "./stored-value.ts";
 
-const portionRows = 5_000;
-
-export async function* logAgainstInteractions({ db, twice }: Checking, tenant: CheckedTenant, size: number, from: number): AsyncGenerator<Portion<number>> {
+export async function* logAgainstInteractions(checking: Checking, tenant: CheckedTenant, size: number, from: number): AsyncGenerator<Portion<number>> {
   const finding = finder("manifests", tenant);
-  for (let at = from; at < size; ) {
-    const [start, end] = [at, Math.min(size, at + portionRows)];
-    const { findings } = await twice(async () => ({ findings: await withTenant(db, tenant.tenantId, (tx) => missing(tx, start, end)) }));
-    at = end;
-    yield { cursor: at, findings, done: at, of: size };
-  }
+  yield* logInPortions(checking, tenant, size, from, missing);
 
   async function missing(tx: TenantTransaction, start: number, end: number): Promise<Finding[]> {
     const rows = await tx

@@ -1,22 +1,17 @@
 /** What the log says was set up is there: nobody and nothing went away without a row. */
-import { withTenant, type TenantTransaction } from "#db";
+import type { TenantTransaction } from "#db";
 import { finder, type CheckedTenant, type Checking, type Portion } from "./checking.ts";
 import type { Finding } from "./finding.ts";
 import { lastWords } from "./last-word.ts";
+import { logInPortions } from "./log-in-portions.ts";
 import { settingItems, settingTables, type SettingItem } from "./settings-as-stored.ts";
 import { toldOf } from "./told-of-settings.ts";
 
-const portionRows = 5_000;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export async function* logAgainstSettings({ db, twice }: Checking, tenant: CheckedTenant, size: number, from: number): AsyncGenerator<Portion<number>> {
+export async function* logAgainstSettings(checking: Checking, tenant: CheckedTenant, size: number, from: number): AsyncGenerator<Portion<number>> {
   const finding = finder("settings", tenant);
-  for (let at = from; at < size; ) {
-    const [start, end] = [at, Math.min(size, at + portionRows)];
-    const { findings } = await twice(async () => ({ findings: await withTenant(db, tenant.tenantId, (tx) => missing(tx, start, end)) }));
-    at = end;
-    yield { cursor: at, findings, done: at, of: size };
-  }
+  yield* logInPortions(checking, tenant, size, from, missing);
 
   async function missing(tx: TenantTransaction, start: number, end: number): Promise<Finding[]> {
     const rows = await tx

@@ -1,12 +1,13 @@
 /** All that the database has of one finished recording, read in one go. */
-import { sql, type Selectable } from "kysely";
+import type { Selectable } from "kysely";
 import { withTenant, type Database, type TenantTransaction } from "#db";
-import { intactRows, rowsOf, type StoredRow } from "#evidence";
+import { believableRows, rowsOf, type StoredRow } from "#evidence";
 import { isId, mintedAt, momentsOf } from "#ids";
 import type { ReadableObject } from "#recorder";
 import type { CheckedTenant, Checking } from "./checking.ts";
 import { readObjectName } from "./own-object-name.ts";
 import { fieldOf } from "./stored-value.ts";
+import { isWhole } from "./whole-moments.ts";
 
 /** Whether its times are of whole milliseconds: Earwitness writes no others, and reads no more of them. */
 interface Timed {
@@ -44,8 +45,6 @@ export interface StoredRecording {
 
 export const recordedBy = ({ startedBy, media }: StoredRecording): string => startedBy ?? media.node_id;
 
-const isWhole = (...columns: readonly string[]) => sql<boolean>`(${sql.join(columns.map((column) => sql`(${sql.ref(column)} is null or ${sql.ref(column)} = date_trunc('milliseconds', ${sql.ref(column)}))`), sql` and `)})`;
-
 /** Null where it is gone meanwhile. */
 export async function readRecording({ db }: Checking, { tenantId }: CheckedTenant, recordingId: string): Promise<StoredRecording | null> {
   return await withTenant(db, tenantId, async (tx) => {
@@ -61,8 +60,8 @@ export async function readRecording({ db }: Checking, { tenantId }: CheckedTenan
     const evidence = await rowsOf(tx, { subject: recordingId });
     const told: StoredRow[] = [];
     for (const { interaction_id } of parts) told.push(...(await rowsOf(tx, { subject: interaction_id })));
-    const intact = await intactRows(tx, told); // of others something was made, and they vouch for nothing
-    return { media, ...asNamed(objects), tracks, events, parts, strangeParts, interactions: await interactionsOf(tx, parts), evidence, told: Map.groupBy(told.filter((row) => row.treeIndex === null || intact.has(row)), ({ row }) => row.subject), startedBy: evidence.find(({ row }) => row.action === "Recording Started")?.row.nodeId ?? null };
+    const believable = [...(await believableRows(tx, told))]; // the others vouch for nothing
+    return { media, ...asNamed(objects), tracks, events, parts, strangeParts, interactions: await interactionsOf(tx, parts), evidence, told: Map.groupBy(believable, ({ row }) => row.subject), startedBy: evidence.find(({ row }) => row.action === "Recording Started")?.row.nodeId ?? null };
   });
 }
 

@@ -4,6 +4,7 @@ import type { TenantTransaction } from "#db";
 import { fingerprintOf } from "#evidence";
 import { publicKeyIdOf } from "#vault";
 import { momentText } from "./stored-value.ts";
+import { isWhole } from "./whole-moments.ts";
 
 /** Items of the audit trail, in the order in which they are checked. */
 export const settingItems = ["Tenant", "User", "Group", "Trunk", "API Key", "Session"] as const;
@@ -31,7 +32,6 @@ interface Table {
   read(tx: TenantTransaction, ids: readonly string[]): Promise<StoredSetting[]>;
 }
 
-const whole = (column: string) => sql<boolean>`coalesce(${sql.ref(column)} = date_trunc('milliseconds', ${sql.ref(column)}), true)`;
 const plain = { hasRow: true, deletedAt: null, timesWhole: true };
 
 const trunkColumns = ["trunk_id", "name", "source_networks", "person_domains", "unknown", "enabled", "created_at", "transport", "media", "certificates", "numbers", "matching", "recording_user", "digest_username", "digest_realm", "digest_ha1_md5", "digest_ha1_sha256", "digest_set_at"] as const;
@@ -86,7 +86,7 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     id: "trunk_id",
     isKept: false,
     async read(tx, ids) {
-      const rows = await tx.selectFrom("trunks").select(trunkColumns).select(whole("digest_set_at").as("times_whole")).where("trunk_id", "in", ids).execute();
+      const rows = await tx.selectFrom("trunks").select(trunkColumns).select(isWhole("digest_set_at").as("times_whole")).where("trunk_id", "in", ids).execute();
       return rows.map(({ trunk_id, created_at, times_whole, digest_username: username, digest_realm, digest_ha1_md5: md5, digest_ha1_sha256: ha1, digest_set_at: setAt, ...fields }) => {
         const hasPassword = [username, digest_realm, md5, ha1, setAt].some((column) => column !== null);
         return {
@@ -105,7 +105,7 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     id: "api_key_id",
     isKept: true,
     async read(tx, ids) {
-      const rows = await tx.selectFrom("api_keys").selectAll().select(whole("revoked_at").as("times_whole")).where("api_key_id", "in", ids).execute();
+      const rows = await tx.selectFrom("api_keys").selectAll().select(isWhole("revoked_at").as("times_whole")).where("api_key_id", "in", ids).execute();
       return rows.map(({ api_key_id, name, access_profile, secret_sha256, created_at, revoked_at, times_whole }) => ({ ...plain, id: api_key_id, createdAt: created_at, timesWhole: times_whole, fields: { name, access_profile, revoked_at, fingerprint: fingerprintOf(secret_sha256) } }));
     },
   },
@@ -115,7 +115,7 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     id: "session_id",
     isKept: true,
     async read(tx, ids) {
-      const rows = await tx.selectFrom("portal_sessions").selectAll().select(sql<boolean>`${whole("expires_at")} and ${whole("ended_at")}`.as("times_whole")).where("session_id", "in", ids).execute();
+      const rows = await tx.selectFrom("portal_sessions").selectAll().select(isWhole("expires_at", "ended_at").as("times_whole")).where("session_id", "in", ids).execute();
       return rows.map(({ session_id, person_id, secret_sha256, created_at, expires_at, ended_at, times_whole }) => ({ ...plain, id: session_id, createdAt: created_at, timesWhole: times_whole, fields: { person_id, expires_at, ended_at, fingerprint: fingerprintOf(secret_sha256) } }));
     },
   },

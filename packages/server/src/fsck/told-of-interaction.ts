@@ -1,5 +1,6 @@
 /** What the log's rows say of an interaction, name by name: each name as the last row has it that says it. */
 import type { StoredRow } from "#evidence";
+import { toldOnce } from "#recorder";
 import { said } from "./recording-as-stored.ts";
 import { fieldOf, fieldsOf } from "./stored-value.ts";
 
@@ -21,8 +22,8 @@ export interface ToldOfInteraction {
   readonly finished: StoredRow | undefined;
 }
 
-/** Told when it opens, and never again: no row that follows can have said otherwise. */
-const fixed: ReadonlySet<string> = new Set(["personId", "sipCallId", "sysCallId", "chainId", "decision"]);
+/** No row that follows can have said otherwise. */
+const fixed: ReadonlySet<string> = new Set(toldOnce);
 const interactionActs: ReadonlySet<string> = new Set(["Interaction Opened", "Interaction Changed", "Interaction Released"]);
 
 /** `rows`: about the interaction, in their order. A recorder writes none of them behind the end; `erased`: places of rows that may have been such. */

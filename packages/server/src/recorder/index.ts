@@ -2,6 +2,7 @@ export { partyText, searchable } from "./party-text.ts";
 export { checkPieces, isKnownUnreadable, type PieceDifference, type PiecesChecked } from "./check-pieces.ts";
 export { objectPrefix } from "./object-prefix.ts";
 export { openRecordedSeconds, type RecordedSecond, type RecordedSeconds } from "./recorded-seconds.ts";
+export { toldOnce } from "./told-of-interactions.ts";
 export { openRecordingReader, type ReadableObject, type RecordingReader } from "./reader.ts";
 export type {
   CallFacts,

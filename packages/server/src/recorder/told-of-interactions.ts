@@ -5,15 +5,17 @@
  */
 import type { InteractionChanged, InteractionState } from "./facts.ts";
 
-/** How it is from this fact on; what never changes again is told when it opens. */
+/** What an interaction is from its beginning to its end: told when it opens, and never again. */
+export const toldOnce = ["personId", "sipCallId", "sysCallId", "chainId", "decision"] as const satisfies readonly (keyof InteractionState)[];
+
+/** How it is from this fact on. */
 export function toldOfChange({ change, interaction, recordingId }: InteractionChanged): Readonly<Record<string, unknown>> {
   const { user, startedAtMs, mediaStatus, releaseCause, direction, callType, calling, called, answering, participants, transferredBy, transferredTo } = interaction;
-  const { personId, sipCallId, sysCallId, chainId, decision } = interaction;
   return {
     name: user.name ?? user.address,
     startedAt: new Date(startedAtMs).toISOString(),
     recordingId,
-    ...(change === "opened" && { personId, sipCallId, sysCallId, chainId, decision }),
+    ...(change === "opened" && Object.fromEntries(toldOnce.map((name) => [name, interaction[name]]))),
     direction,
     callType,
     calling,
