@@ -17,12 +17,11 @@ import { buildRtp, encodeG711 } from "@earwitness/media";
 import { mintId } from "../packages/server/src/ids/index.ts";
 import { createJournal } from "../packages/server/src/recorder/journal.ts";
 import { createLiveRecording, type LiveRecording } from "../packages/server/src/recorder/live-recording.ts";
-import { openReceiver, payloadPoolBytes } from "../packages/server/src/recorder/receiver.ts";
+import { openReceiver } from "../packages/server/src/recorder/receiver.ts";
 import type { UdpListener } from "../packages/server/src/recorder/udp.ts";
 
 const { values } = parseArgs({ options: { calls: { type: "string", default: "500" }, seconds: { type: "string", default: "30" }, rounds: { type: "string", default: "3" }, burst: { type: "string", default: "5" } } });
 const [calls, seconds, rounds, burst] = [Number(values.calls), Number(values.seconds), Number(values.rounds), Number(values.burst)];
-Buffer.poolSize = payloadPoolBytes; // as in a media worker
 const pieceMs = 8_000;
 const beatMs = 200;
 const warmSeconds = 8;

@@ -52,11 +52,11 @@ const ENCODE: Readonly<Record<G711Codec, { readonly shift: number; readonly mask
 /** The byte that means silence: the smallest positive value. */
 export const G711_SILENCE: Readonly<Record<G711Codec, number>> = { PCMU: 0xff, PCMA: 0xd5 };
 
-/** Decodes all of `source` into `target` from `targetOffset`; what does not fit is left out. Answers the number of samples. */
-export function decodeG711Into(codec: G711Codec, source: Uint8Array, target: Int16Array, targetOffset = 0): number {
+/** Decodes `source` from `from` to `to` into `target` from `targetOffset`; what does not fit is left out. Answers the number of samples. */
+export function decodeG711Into(codec: G711Codec, source: Uint8Array, target: Int16Array, targetOffset = 0, from = 0, to = source.length): number {
   const table = DECODE[codec];
-  const count = Math.max(0, Math.min(source.length, target.length - targetOffset));
-  for (let at = 0; at < count; at += 1) target[targetOffset + at] = table[source[at] as number] as number;
+  const count = Math.max(0, Math.min(to - from, target.length - targetOffset));
+  for (let at = 0; at < count; at += 1) target[targetOffset + at] = table[source[from + at] as number] as number;
   return count;
 }
 

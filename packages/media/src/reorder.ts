@@ -5,6 +5,8 @@ export interface ReorderOptions<T> {
   readonly depthMs?: number;
   /** More than this many packets are never held back. */
   readonly maxPackets?: number;
+  /** Makes of a pushed item one that may be held back; it is only lent to `push` otherwise. */
+  readonly keep?: (item: T) => T;
   /**
    * Called for each packet, in order: `missing` packets just before it never came; `restarted` when its number has nothing
    * to do with those before.
@@ -34,7 +36,7 @@ const MAX_BEHIND = 100;
 /** Remembers which of the last packets were released, to tell a late one from a duplicate. Power of two above MAX_BEHIND. */
 const MEMORY = 128;
 
-export function createReorder<T>({ depthMs = 200, maxPackets = 50, release }: ReorderOptions<T>): Reorder<T> {
+export function createReorder<T>({ depthMs = 200, maxPackets = 50, keep = (item) => item, release }: ReorderOptions<T>): Reorder<T> {
   /** Next number in order; -1 before the first packet. */
   let next = -1;
   const held = new Map<number, { readonly item: T; readonly arrivalMs: number }>();
@@ -114,7 +116,7 @@ export function createReorder<T>({ depthMs = 200, maxPackets = 50, release }: Re
         return "duplicate";
       }
       if (held.size === 0) waitingSinceMs = arrivalMs;
-      held.set(sequence, { item, arrivalMs });
+      held.set(sequence, { item: keep(item), arrivalMs });
       drain(arrivalMs);
       if (held.size > maxPackets) giveUpHole();
       return held.has(sequence) ? "held" : "released";

@@ -11,6 +11,8 @@ export interface Codec {
   readonly clockRateHz: number;
   /** How many samples, at `sampleRate`, a payload holds. */
   samplesIn(payload: Uint8Array): number;
+  /** The same where its length says it; else null. */
+  readonly samplesPerByte: number | null;
   /** Largest payload that is still a packet of this codec; anything longer is not speech but an attack or a mistake. */
   readonly maxPayloadBytes: number;
 }
@@ -27,21 +29,23 @@ export const comfortNoise = -2;
 /** Whether an entry of this number is sound. */
 export const isSound = (id: number): boolean => id > lostEntry && id < keyPressEntry;
 
-const oneBytePerSample = (payload: Uint8Array): number => payload.length;
+const byLength = (samplesPerByte: number): Pick<Codec, "samplesIn" | "samplesPerByte"> => ({ samplesPerByte, samplesIn: (payload) => payload.length * samplesPerByte });
 /** A packet that says nonsense of its length is kept, and heard as 20 ms of silence. */
 const opusSamples = (payload: Uint8Array): number => opusPacketSamples(payload) || (OPUS_RATE_HZ * 20) / 1000;
 
 const codecs: readonly Codec[] = [
-  { id: 1, name: "PCMU", sampleRate: 8_000, clockRateHz: 8_000, samplesIn: oneBytePerSample, maxPayloadBytes: 1_600 },
-  { id: 2, name: "PCMA", sampleRate: 8_000, clockRateHz: 8_000, samplesIn: oneBytePerSample, maxPayloadBytes: 1_600 },
-  { id: 3, name: "G722", sampleRate: 16_000, clockRateHz: 8_000, samplesIn: (payload) => payload.length * 2, maxPayloadBytes: 1_600 },
-  { id: 4, name: "OPUS", sampleRate: OPUS_RATE_HZ, clockRateHz: OPUS_RATE_HZ, samplesIn: opusSamples, maxPayloadBytes: 7_662 },
+  { id: 1, name: "PCMU", sampleRate: 8_000, clockRateHz: 8_000, ...byLength(1), maxPayloadBytes: 1_600 },
+  { id: 2, name: "PCMA", sampleRate: 8_000, clockRateHz: 8_000, ...byLength(1), maxPayloadBytes: 1_600 },
+  { id: 3, name: "G722", sampleRate: 16_000, clockRateHz: 8_000, ...byLength(2), maxPayloadBytes: 1_600 },
+  { id: 4, name: "OPUS", sampleRate: OPUS_RATE_HZ, clockRateHz: OPUS_RATE_HZ, samplesIn: opusSamples, samplesPerByte: null, maxPayloadBytes: 7_662 },
 ];
 
 const byId = new Map(codecs.map((codec) => [codec.id, codec]));
 const byName = new Map<string, Codec>(codecs.map((codec) => [codec.name, codec]));
 
 export const codecById = (id: number): Codec | undefined => byId.get(id);
+/** Of G.711, whose every byte is a sample by itself. */
+export const isG711 = (codec: Codec): codec is Codec & { readonly name: "PCMU" | "PCMA" } => codec.name === "PCMU" || codec.name === "PCMA";
 
 export function codecByName(name: string): Codec {
   const codec = byName.get(name);

@@ -75,6 +75,17 @@ describe("late packets", () => {
     expect(purity(await heard(call, summary), 440)).toBeGreaterThan(0.999);
   });
 
+  test("that came just before its second is sealed is in the journal too, as no piece has it yet", async () => {
+    const call = await open();
+    const long = (index: number) => ({ sequence: index, timestamp: index * 480, payload: encodeG711("PCMU", tone(440, index * 480, 480)) }); // 60 ms
+    for (let index = 0; index < 64; index += 1) if (index !== 12) call.send(index * 60, long(index));
+    call.send(3_950, long(12)); // of 720 ms; the beat at 4,000 seals its second, and frames hold what is older
+    call.pass(4_050);
+    const summary = await call.crash();
+    expect(summary.tracks[0]).toMatchObject({ packets: 64, packetsLost: 0, gaps: [expect.objectContaining({ reason: "recorder_restart" })] });
+    expect(purity((await heard(call, summary)).subarray(0, 30_000), 440)).toBeGreaterThan(0.999);
+  });
+
   test("that has no place by its number, nor by its timestamp, is counted and nothing else", async () => {
     const call = await open();
     speak(call, 0, 50);

@@ -8,14 +8,15 @@ import { createSealingKey, type writeFileDurably } from "#vault";
 import type { StreamOffer } from "./call.ts";
 import { rateOfTrack } from "./codecs.ts";
 import type { Journal } from "./journal.ts";
-import { createLiveTrack, type LiveTrack } from "./live-track.ts";
+import { createLiveTrack, type Frame, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
-import { encodePacketLog, type LogEntry } from "./packet-log.ts";
+import { decodePacketLog } from "./packet-log.ts";
 import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
 import { createLevelMeter } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
 import type { RefusedSpan } from "./refusals.ts";
 import { encodeState, type RecordingState, type TrackState } from "./recording-state.ts";
+import type { SecondLog } from "./second-log.ts";
 import { settleSecond } from "./settle.ts";
 import { createSlabs } from "./slabs.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
@@ -114,37 +115,44 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     journal.append({ sealing, header, body: encodeState(state()), second: null });
   }
 
-  function journalFrame(track: Track, entries: readonly LogEntry[]): void {
-    const first = entries.reduce((least, entry) => Math.min(least, entry.atSample), Infinity);
-    const last = entries.reduce((most, entry) => Math.max(most, entry.atSample), 0);
-    const second = Math.floor(last / track.sampleRate);
+  function journalFrame(track: Track, { firstSample, lastSample, log }: Frame): void {
+    const second = Math.floor(lastSample / track.sampleRate);
     const ms = (samples: number): number => Math.floor((samples * 1000) / track.sampleRate);
-    const header = { kind: "packets", recordingId, tenantId, keyId: key.keyId, track: track.number, startedAtMs, fromMs: ms(first), toMs: ms(last) } as const;
-    const base = Math.floor(first / track.sampleRate) * track.sampleRate;
-    journal.append({ sealing, header, body: encodePacketLog(entries, base), second });
+    const header = { kind: "packets", recordingId, tenantId, keyId: key.keyId, track: track.number, startedAtMs, fromMs: ms(firstSample), toMs: ms(lastSample) } as const;
+    journal.append({ sealing, header, body: log, second });
   }
 
   /** Frames of what has waited long enough at this media time; Infinity: of everything. */
   function journalAll(now: number): void {
     for (const track of tracks.values()) {
       track.live.drain(now);
-      const entries = track.live.takeFrame(now - frameMs);
-      if (entries !== null) journalFrame(track, entries);
+      const frame = track.live.takeFrame(now - frameMs);
+      if (frame !== null) journalFrame(track, frame);
     }
   }
 
   /** Everything before this second is now in chunks; later packets for it are too late. */
   function settle(before: number): void {
     for (const track of tracks.values()) {
-      for (const { second, entries } of track.live.takeSeconds(before)) {
-        const settled = settleSecond(entries, track.sampleRate);
-        const chunk = sealer.sealSecond(track.number, second, settled, track.sampleRate);
+      if (track.live.hasUnframed(before)) journalFrame(track, track.live.takeFrame(Infinity)!); // came late: a piece is not written yet when it is sealed
+      for (const log of track.live.takeSeconds(before)) {
+        const chunk = settleLog(track, log);
+        log.letGo();
         chunks.push(chunk);
         track.tree.append(chunkLeaf(chunk));
-        track.analysis.add(second, settled);
       }
     }
     sealedBefore = before;
+  }
+
+  function settleLog({ number, sampleRate, analysis }: Track, { second, bytes, isPlain }: SecondLog): SealedChunk {
+    if (isPlain) {
+      analysis.addLog(second, bytes);
+      return sealer.sealLog(number, second, bytes);
+    }
+    const settled = settleSecond(decodePacketLog(bytes, second * sampleRate), sampleRate);
+    analysis.add(second, settled);
+    return sealer.sealSecond(number, second, settled, sampleRate);
   }
 
   function sealPiece(toSecond: number, final: boolean): void {
@@ -192,9 +200,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function receive(track: Track, stream: StreamOffer): Promise<Receiver> {
     if (closing !== null) throw new Error(`recording ${recordingId} has ended`);
-    return options.openReceiver(stream, (packet, codec, payload, arrivalMs, clockRateHz) => {
+    return options.openReceiver(stream, (packet, codec, bytes, from, length, arrivalMs, clockRateHz) => {
       lastPacketMs = arrivalMs;
-      track.live.receive(packet, codec, payload, arrivalMs, clockRateHz);
+      track.live.receive(packet, codec, bytes, from, length, arrivalMs, clockRateHz);
     });
   }
 

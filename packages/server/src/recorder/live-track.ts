@@ -1,13 +1,16 @@
 /**
  * One stream of a running recording: packets come in, in any order; out go frames for the journal and, second by second,
  * what a piece will hold. For each packet it does what cannot wait (order, place, keep); the rest is done per second.
+ * What comes is lent for the call: a packet in order is copied once, to where its second is sealed from.
  */
 import type { Gap } from "@earwitness/contract";
 import { createLatePlaces, createReorder, createTimeline, type LatePlaces, type Reorder } from "@earwitness/media";
-import { comfortNoise, isSound, keyPressEntry, lostEntry } from "./codecs.ts";
-import { createLivePresses, type PressPacket } from "./live-presses.ts";
+import { codecById, comfortNoise, isSound, keyPressEntry, lostEntry } from "./codecs.ts";
+import { createLivePresses } from "./live-presses.ts";
 import { lost, samplesOf, type LogEntry } from "./packet-log.ts";
+import type { LevelMeter } from "./pcm.ts";
 import { createQuiet } from "./quiet.ts";
+import { SecondLog } from "./second-log.ts";
 
 export interface ArrivedPacket {
   readonly sequence: number;
@@ -17,14 +20,16 @@ export interface ArrivedPacket {
 }
 
 export interface LiveTrack {
-  /** Media time of arrival. The payload is kept. `clockRateHz`: what the packet's timestamp counts in. */
-  receive(packet: ArrivedPacket, codec: number, payload: Uint8Array, arrivalMs: number, clockRateHz: number): void;
-  /** Entries that are not yet in the journal, if the oldest has waited since before `olderThanMs` (media time). */
-  takeFrame(olderThanMs: number): readonly LogEntry[] | null;
+  /** Media time of arrival. The payload are `length` bytes from `from` on. `clockRateHz`: what the packet's timestamp counts in. */
+  receive(packet: ArrivedPacket, codec: number, bytes: Uint8Array, from: number, length: number, arrivalMs: number, clockRateHz: number): void;
+  /** What is not yet in the journal, if the oldest has waited since before `olderThanMs` (media time). Its log is lent until the next call, of any track. */
+  takeFrame(olderThanMs: number): Frame | null;
+  /** Whether something of the seconds before this one is not yet in the journal. */
+  hasUnframed(before: number): boolean;
   /** Gives up packets that have been waited for long enough; all of them at the end of the call. */
   drain(nowMs: number): void;
-  /** Takes the seconds before this one; nothing may be added to them from now on. */
-  takeSeconds(before: number): { second: number; entries: LogEntry[] }[];
+  /** Takes the seconds before this one, in order; nothing may be added to them from now on. */
+  takeSeconds(before: number): SecondLog[];
   /** Loudest sample since the last call, 0…1. */
   takeLevel(): number;
   readonly packets: number;
@@ -39,26 +44,50 @@ export interface LiveTrack {
   readonly quiet: readonly { readonly fromMs: number; readonly toMs: number | null }[];
 }
 
+/** Of the entries of one frame. */
+export interface Frame {
+  readonly firstSample: number;
+  readonly lastSample: number;
+  /** A packet log that counts from the second of the first sample on. */
+  readonly log: Buffer;
+}
+
 const maxAheadSeconds = 10;
 /** So many packets that overtook each other at the beginning still find their place. */
 const maxBeforeFirst = 100;
 
+/** A packet on its way to its place. One is used for all that come in order; those that have to wait are copied. */
 interface Waiting {
-  readonly sequence: number;
+  sequence: number;
   /** In samples of the track, and like a clock that began anywhere. */
-  readonly timestamp: number;
-  readonly marker: boolean;
-  readonly codec: number;
-  readonly payload: Uint8Array;
-  readonly press: PressPacket | null;
+  timestamp: number;
+  /** As it came, in `clockRateHz`. */
+  rtpTimestamp: number;
+  clockRateHz: number;
+  marker: boolean;
+  codec: number;
+  /** The payload: so many bytes from `from` on. */
+  bytes: Uint8Array;
+  from: number;
+  length: number;
 }
 
-export function createLiveTrack(options: { readonly sampleRate: number; readonly firstSecond: number; readonly level: (codec: number, payload: Uint8Array) => number }): LiveTrack {
+const payloadOf = ({ bytes, from, length }: Waiting): Uint8Array => bytes.subarray(from, from + length);
+const copyOf = (packet: Waiting): Waiting => ({ ...packet, bytes: Uint8Array.from(payloadOf(packet)), from: 0 });
+
+const none = new Uint8Array(0);
+/** The frame that was taken last; one for all tracks of the thread. */
+let lent = Buffer.allocUnsafeSlow(16 * 1024);
+
+export function createLiveTrack(options: { readonly sampleRate: number; readonly firstSecond: number; readonly level: LevelMeter }): LiveTrack {
   const { sampleRate } = options;
   const timeline = createTimeline({ sampleRate });
-  const presses = createLivePresses({ sampleRate, sealedBefore: () => sealedBefore, keep });
+  const presses = createLivePresses({ sampleRate, sealedBefore: () => sealedBefore, keep: keepEntry });
   const quiet = createQuiet(sampleRate);
-  const seconds = new Map<number, LogEntry[]>();
+  const seconds = new Map<number, SecondLog>();
+  /** The one that was added to last. */
+  let current: SecondLog | null = null;
+  const arrived: Waiting = { sequence: 0, timestamp: 0, rtpTimestamp: 0, clockRateHz: 0, marker: false, codec: 0, bytes: none, from: 0, length: 0 };
   const tooLate: { fromSample: number; toSample: number; reason: "late" | "loss" }[] = [];
   let reorder: Reorder<Waiting> = newReorder(-1);
   let latePlaces: LatePlaces = createLatePlaces();
@@ -73,8 +102,8 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
   let owed = 0;
   /** The last that came was comfort noise. */
   let isNoisy = false;
-  let pending: LogEntry[] = [];
-  let pendingSinceMs = 0;
+  /** What is in no frame yet: where its first and its last entry lie, and since when it waits. */
+  const unframed = { firstSample: Infinity, lastSample: 0, sinceMs: 0 };
   let sealedBefore = options.firstSecond;
   let packets = 0;
   let missing = 0;
@@ -84,12 +113,14 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
 
   function newReorder(ofSource: number): Reorder<Waiting> {
     return createReorder<Waiting>({
+      keep: copyOf,
       release(packet, arrivalMs, missed, restarted) {
         if (isSound(packet.codec) || packet.codec === comfortNoise) place(ofSource, packet, arrivalMs, missed, restarted);
-        else if (packet.press !== null) {
+        else if (packet.codec === keyPressEntry) {
           hasPresses = true;
+          const { rtpTimestamp, marker, clockRateHz } = packet;
           const atSample = newest.samples === 0 ? null : newest.atSample + ((packet.timestamp - newest.timestamp) | 0);
-          const fromSample = presses.receive(packet.press, arrivalMs, packet.press.clockRateHz === clock ? atSample : null, arrivalSample(arrivalMs));
+          const fromSample = presses.receive({ rtpTimestamp, marker, clockRateHz, payload: payloadOf(packet) }, arrivalMs, clockRateHz === clock ? atSample : null, arrivalSample(arrivalMs));
           if (missed > 0) owed += presses.speechAmong(missed, timeline.endSample === null || newest.samples === 0 ? 0 : (fromSample - timeline.endSample) / newest.samples);
         } else owed += missed;
       },
@@ -101,7 +132,7 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
 
   function place(ofSource: number, packet: Waiting, arrivalMs: number, missed: number, restarted: boolean): void {
     const hasSound = isSound(packet.codec);
-    const samples = hasSound ? samplesOf({ atSample: 0, codec: packet.codec, payload: packet.payload }, sampleRate) : 0;
+    const samples = hasSound ? samplesIn(packet) : 0;
     const before = timeline.endSample;
     const gone = (hasPresses ? presses.speechAfter(missed) : missed) + owed;
     owed = 0;
@@ -123,17 +154,32 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     if (!hasSound) quiet.open(fromSample);
     else if (isNoisy) quiet.close();
     isNoisy = !hasSound;
-    if (hasSound) keep({ atSample: fromSample, codec: packet.codec, payload: packet.payload }, arrivalMs);
+    if (hasSound) keep(fromSample, packet.codec, packet.bytes, packet.from, packet.length, arrivalMs);
   }
 
-  function keep(entry: LogEntry, arrivalMs: number): void {
-    const second = Math.floor(entry.atSample / sampleRate);
-    if (second < sealedBefore) return missedItsSecond(entry);
-    const entries = seconds.get(second);
-    if (entries === undefined) seconds.set(second, [entry]);
-    else entries.push(entry);
-    if (pending.length === 0) pendingSinceMs = arrivalMs;
-    pending.push(entry);
+  /** Samples of the track that a packet of sound holds. */
+  function samplesIn(packet: Waiting): number {
+    const codec = codecById(packet.codec);
+    if (codec === undefined) return 0;
+    const samples = codec.samplesPerByte === null ? codec.samplesIn(payloadOf(packet)) : packet.length * codec.samplesPerByte;
+    return codec.sampleRate === sampleRate ? samples : Math.floor((samples * sampleRate) / codec.sampleRate);
+  }
+
+  function keep(atSample: number, codec: number, bytes: Uint8Array, from: number, length: number, arrivalMs: number): void {
+    const second = Math.floor(atSample / sampleRate);
+    if (second < sealedBefore) return missedItsSecond({ atSample, codec, payload: bytes.subarray(from, from + length) });
+    if (current?.second !== second) {
+      current = seconds.get(second) ?? new SecondLog(second, sampleRate);
+      seconds.set(second, current);
+    }
+    current.add(atSample, codec, bytes, from, length);
+    if (unframed.firstSample === Infinity) unframed.sinceMs = arrivalMs;
+    if (atSample < unframed.firstSample) unframed.firstSample = atSample;
+    if (atSample > unframed.lastSample) unframed.lastSample = atSample;
+  }
+
+  function keepEntry({ atSample, codec, payload }: LogEntry, arrivalMs: number): void {
+    keep(atSample, codec, payload, 0, payload.length, arrivalMs);
   }
 
   /** In order, but read when its second was sealed: nothing else would say that it is missing. */
@@ -150,16 +196,14 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
   function keepLoss(from: number, to: number, arrivalMs: number): void {
     for (let at = from; at < to; ) {
       const until = Math.min(to, (Math.floor(at / sampleRate) + 1) * sampleRate);
-      keep(lost(at, until - at), arrivalMs);
+      keepEntry(lost(at, until - at), arrivalMs);
       at = until;
     }
   }
 
   /** It was waited for and given up; the sequence says where it belongs. */
   function receiveLate(packet: Waiting, arrivalMs: number): void {
-    const { sequence, codec, payload } = packet;
-    const samples = samplesOf({ atSample: 0, codec, payload }, sampleRate);
-    const atSample = latePlaces.take(sequence, samples, newest.atSample + ((packet.timestamp - newest.timestamp) | 0));
+    const atSample = latePlaces.take(packet.sequence, samplesIn(packet), newest.atSample + ((packet.timestamp - newest.timestamp) | 0));
     if (atSample === null) {
       refused += 1;
       return;
@@ -171,11 +215,11 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     }
     packets += 1;
     if (firstSample !== null && atSample >= firstSample) missing -= 1;
-    keep({ atSample, codec, payload }, arrivalMs);
+    keep(atSample, packet.codec, packet.bytes, packet.from, packet.length, arrivalMs);
   }
 
   return {
-    receive({ sequence, timestamp: rtpTimestamp, ssrc: source, marker }, codec, payload, arrivalMs, clockRateHz) {
+    receive({ sequence, timestamp, ssrc: source, marker }, codec, bytes, from, length, arrivalMs, clockRateHz) {
       const counts = isSound(codec) ? clockRateHz : clock || clockRateHz;
       if (source !== ssrc || counts !== clock) {
         // Another source numbers its packets afresh, and another clock its time: nothing of the old one's is waited for any more.
@@ -192,33 +236,45 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
       }
       // Wraps as the packet's own does, where the track's rate is a multiple of the clock's; else once in a day it is placed by its arrival.
       const factor = sampleRate / clockRateHz;
-      const timestamp = (Number.isInteger(factor) ? Math.imul(rtpTimestamp, factor) : Math.floor(rtpTimestamp * factor)) >>> 0;
-      const press = codec === keyPressEntry ? { rtpTimestamp, marker, clockRateHz, payload } : null;
-      const packet: Waiting = { sequence, timestamp, marker, codec, payload, press };
-      const became = reorder.push(sequence, packet, arrivalMs);
+      arrived.timestamp = (Number.isInteger(factor) ? Math.imul(timestamp, factor) : Math.floor(timestamp * factor)) >>> 0;
+      arrived.rtpTimestamp = timestamp;
+      arrived.clockRateHz = clockRateHz;
+      arrived.sequence = sequence;
+      arrived.marker = marker;
+      arrived.codec = codec;
+      arrived.bytes = bytes;
+      arrived.from = from;
+      arrived.length = length;
+      const became = reorder.push(sequence, arrived, arrivalMs);
       if (became === "duplicate" || !isSound(codec)) return;
-      if (became === "late") return receiveLate(packet, arrivalMs);
+      if (became === "late") return receiveLate(arrived, arrivalMs);
       packets += 1;
-      level = Math.max(level, options.level(codec, payload));
+      level = Math.max(level, options.level(codec, bytes, from, length));
     },
     takeFrame(olderThanMs) {
-      if (pending.length === 0 || pendingSinceMs > olderThanMs) return null;
-      const frame = pending;
-      pending = [];
-      return frame;
+      const { firstSample, lastSample, sinceMs } = unframed;
+      if (firstSample === Infinity || sinceMs > olderThanMs) return null;
+      unframed.firstSample = Infinity;
+      unframed.lastSample = 0;
+      const waiting = [...seconds.values()].filter((log) => log.hasUnframed);
+      const length = waiting.reduce((sum, log) => sum + log.unframedBytes, 0);
+      if (length > lent.length) lent = Buffer.allocUnsafeSlow(2 * length);
+      const baseSample = Math.floor(firstSample / sampleRate) * sampleRate;
+      let end = 0;
+      for (const log of waiting) end = log.copyUnframed(lent, end, baseSample);
+      return { firstSample, lastSample, log: lent.subarray(0, end) };
     },
+    hasUnframed: (before) => Math.floor(unframed.firstSample / sampleRate) < before,
     drain(nowMs) {
       reorder.drain(nowMs);
       if (hasPresses) presses.drain(nowMs);
     },
     takeSeconds(before) {
       sealedBefore = Math.max(sealedBefore, before);
-      const taken: { second: number; entries: LogEntry[] }[] = [];
-      for (const [second, entries] of seconds) {
-        if (second >= before) continue;
-        seconds.delete(second);
-        taken.push({ second, entries });
-      }
+      const taken: SecondLog[] = [];
+      for (const log of seconds.values()) if (log.second < before) taken.push(log);
+      for (const { second } of taken) seconds.delete(second);
+      if (current !== null && current.second < before) current = null;
       return taken.sort((a, b) => a.second - b.second);
     },
     takeLevel() {

@@ -2,12 +2,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "#errors";
 import { createMediaWork } from "./media-work.ts";
-import { payloadPoolBytes } from "./receiver.ts";
 import { udpSockets } from "./udp-choice.ts";
 import type { Answers, Command, FromWorker, Request, ThreadOptions } from "./worker-protocol.ts";
 
 if (parentPort === null) throw new Error("media-worker.ts runs as a worker thread");
-Buffer.poolSize = payloadPoolBytes;
 const port = parentPort;
 const say = (message: FromWorker): void => port.postMessage(message);
 const options = workerData as ThreadOptions;

@@ -1,7 +1,7 @@
 /**
- * Packets as they came from the wire, in the order of their place in time: the plaintext of a journal frame and of a
- * one-second chunk of a piece. Nothing is decoded, joined or filled, so silence suppression, mixed codecs and loss stay
- * what they were; loss is an entry of its own.
+ * Packets as they came from the wire: in the order of their place in time the plaintext of a one-second chunk of a piece, in that
+ * of their arrival the plaintext of a journal frame. Nothing is decoded, joined or filled, so silence suppression, mixed codecs
+ * and loss stay what they were; loss is an entry of its own.
  *
  *   entry = offset in samples u32 | codec u8 | length u16 | payload        (lost: codec 0, payload = samples u32)
  *
@@ -16,7 +16,7 @@ export interface LogEntry {
   readonly payload: Uint8Array;
 }
 
-const entryHead = 7;
+export const entryHead = 7;
 
 export function lost(atSample: number, samples: number): LogEntry {
   const payload = Buffer.alloc(4);
@@ -76,13 +76,27 @@ export function encodePacketLog(entries: readonly LogEntry[], baseSample: number
   const bytes = lent.subarray(0, length);
   let at = 0;
   for (const entry of ordered) {
-    bytes.writeUInt32BE(entry.atSample - baseSample, at);
-    bytes.writeUInt8(entry.codec, at + 4);
-    bytes.writeUInt16BE(entry.payload.length, at + 5);
+    writeEntryHead(bytes, at, entry.atSample - baseSample, entry.codec, entry.payload.length);
     bytes.set(entry.payload, at + entryHead);
     at += entryHead + entry.payload.length;
   }
   return bytes;
+}
+
+/** No checks: once for each packet that comes. */
+export function writeEntryHead(bytes: Uint8Array, at: number, offset: number, codec: number, length: number): void {
+  bytes[at] = offset >>> 24;
+  bytes[at + 1] = offset >>> 16;
+  bytes[at + 2] = offset >>> 8;
+  bytes[at + 3] = offset;
+  bytes[at + 4] = codec;
+  bytes[at + 5] = length >>> 8;
+  bytes[at + 6] = length;
+}
+
+/** Lets offsets of a whole log count from so many samples earlier. */
+export function moveEntries(bytes: Buffer, samples: number): void {
+  for (let at = 0; at < bytes.length; at += entryHead + bytes.readUInt16BE(at + 5)) bytes.writeUInt32BE(bytes.readUInt32BE(at) + samples, at);
 }
 
 export const byPlace = (a: LogEntry, b: LogEntry): number => a.atSample - b.atSample;

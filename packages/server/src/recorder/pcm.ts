@@ -1,7 +1,7 @@
 /** Sound of packet-log entries. */
 import { Decoder } from "@evan/opus";
 import { createG722Decoder, createResampler, decodeG711, decodeG711Into } from "@earwitness/media";
-import { codecById, isOpusRate, isSound, type Codec } from "./codecs.ts";
+import { codecById, isG711, isOpusRate, isSound, type Codec } from "./codecs.ts";
 import { samplesOf, type LogEntry } from "./packet-log.ts";
 
 /** What G.722 and Opus make of a packet depends on those before: after this much of them, nobody hears or measures where one began. */
@@ -62,13 +62,10 @@ export function copyInto(pcm: Int16Array, atSample: number, target: Int16Array, 
   if (count > 0) target.set(pcm.subarray(skip, skip + count), atSample + skip - targetAt);
 }
 
-const isG711 = (codec: Codec): codec is Codec & { readonly name: "PCMU" | "PCMA" } => codec.name === "PCMU" || codec.name === "PCMA";
-
 /** G.711 remembers nothing: only what is wanted is decoded. */
 function g711Into(name: "PCMU" | "PCMA", entry: LogEntry, target: Int16Array, targetAt: number): void {
   const skip = Math.max(0, targetAt - entry.atSample);
-  const count = Math.min(entry.payload.length - skip, targetAt + target.length - (entry.atSample + skip));
-  if (count > 0) decodeG711Into(name, entry.payload.subarray(skip, skip + count), target, entry.atSample + skip - targetAt);
+  decodeG711Into(name, entry.payload, target, entry.atSample + skip - targetAt, skip);
 }
 
 function createStage(codec: Codec, sampleRate: number): Stage {
@@ -89,17 +86,19 @@ function createStage(codec: Codec, sampleRate: number): Stage {
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 const loudness = new Map((["PCMU", "PCMA"] as const).map((name) => [name as string, decodeG711(name, everyByte).map((sample) => Math.abs(sample))] as const));
 
-/** Loudest sample of each payload in turn, 0…1, looking at every fourth: for the moving level in the portal, once per packet, at the lowest rate. */
-export function createLevelMeter(): (codecId: number, payload: Uint8Array) => number {
+/** Loudest sample of a payload, 0…1, looking at every fourth: for the moving level in the portal, once per packet, at the lowest rate. */
+export type LevelMeter = (codecId: number, bytes: Uint8Array, from: number, length: number) => number;
+
+export function createLevelMeter(): LevelMeter {
   const decoder = createTrackDecoder(8_000);
-  return (codecId, payload) => {
+  return (codecId, bytes, from, length) => {
     const codec = codecById(codecId);
     const table = codec === undefined ? undefined : loudness.get(codec.name);
     let loudest = 0;
     if (table !== undefined) {
-      for (let i = 0; i < payload.length; i += 4) loudest = Math.max(loudest, table[payload[i]!]!);
+      for (let i = from; i < from + length; i += 4) loudest = Math.max(loudest, table[bytes[i]!]!);
     } else {
-      const pcm = decoder.decode({ atSample: 0, codec: codecId, payload }) ?? new Int16Array(0);
+      const pcm = decoder.decode({ atSample: 0, codec: codecId, payload: bytes.subarray(from, from + length) }) ?? new Int16Array(0);
       for (let i = 0; i < pcm.length; i += 4) loudest = Math.max(loudest, Math.abs(pcm[i]!));
     }
     return loudest / 32_768;

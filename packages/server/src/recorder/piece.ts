@@ -63,6 +63,8 @@ export interface PieceIdentity {
 
 export interface PieceSealer {
   sealSecond(track: number, second: number, entries: readonly LogEntry[], sampleRate: number): SealedChunk;
+  /** The same of a packet log that counts from the second's first sample and is settled. */
+  sealLog(track: number, second: number, plaintext: Uint8Array): SealedChunk;
   /** The bytes of a piece file. */
   sealPiece(piece: { seq: number; fromSecond: number; toSecond: number; final: boolean; chunks: readonly SealedChunk[]; state: RecordingState }): Buffer[];
 }
@@ -73,13 +75,15 @@ const putAnywhere: Slabs["put"] = (...parts) => Buffer.concat(parts);
 export function createPieceSealer(key: MintedKey, identity: PieceIdentity, put: Slabs["put"] = putAnywhere): PieceSealer {
   const sealing = createSealingKey(key, "vault");
   const salts = deriveSubkey(key, "salt");
+  function sealLog(track: number, second: number, plaintext: Uint8Array): SealedChunk {
+    const position = chunkPosition(identity, track, second);
+    const { nonce, body, tag } = sealing.sealInParts(plaintext, position);
+    const ciphertext = put(body, tag);
+    return { track, second, nonce, ciphertext, saltedDigest: saltedDigest(salts, position, second, plaintext), ciphertextDigest: sha256(ciphertext) };
+  }
   return {
-    sealSecond(track, second, entries, sampleRate) {
-      const plaintext = encodePacketLog(entries, second * sampleRate);
-      const { nonce, body, tag } = sealing.sealInParts(plaintext, chunkPosition(identity, track, second));
-      const ciphertext = put(body, tag);
-      return { track, second, nonce, ciphertext, saltedDigest: saltedDigest(salts, identity, track, second, plaintext), ciphertextDigest: sha256(ciphertext) };
-    },
+    sealLog,
+    sealSecond: (track, second, entries, sampleRate) => sealLog(track, second, encodePacketLog(entries, second * sampleRate)),
     sealPiece({ seq, fromSecond, toSecond, final, chunks, state }) {
       let offset = 0;
       const index = chunks.map((chunk): ChunkIndex => {
@@ -210,7 +214,7 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
     state,
     readSecond: async (chunk, sampleRate) => decodePacketLog(await open(chunk), chunk.second * sampleRate),
     decodeSecond: (chunk, bytes, sampleRate) => decodePacketLog(unseal(chunk, bytes), chunk.second * sampleRate),
-    openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(salts, identity, chunk.track, chunk.second) }),
+    openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(salts, chunkPosition(identity, chunk.track, chunk.second)) }),
   };
 }
 
@@ -227,10 +231,10 @@ function chunkPosition(identity: PieceIdentity, track: number, second: number): 
 }
 
 /** HMAC instead of a stored salt: nobody without the key can try out what was said. */
-const chunkSalt = (salts: KeyObject, identity: PieceIdentity, track: number, second: number): Buffer => createHmac("sha256", salts).update(chunkPosition(identity, track, second)).digest();
+const chunkSalt = (salts: KeyObject, position: Uint8Array): Buffer => createHmac("sha256", salts).update(position).digest();
 
-function saltedDigest(salts: KeyObject, identity: PieceIdentity, track: number, second: number, plaintext: Uint8Array): Buffer {
-  return createHash("sha256").update(saltedPrefix(chunkSalt(salts, identity, track, second), second)).update(plaintext).digest();
+function saltedDigest(salts: KeyObject, position: Uint8Array, second: number, plaintext: Uint8Array): Buffer {
+  return createHash("sha256").update(saltedPrefix(chunkSalt(salts, position), second)).update(plaintext).digest();
 }
 
 export const sha256 = (bytes: Uint8Array): Buffer => hash("sha256", bytes, "buffer");

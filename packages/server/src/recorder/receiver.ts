@@ -24,8 +24,8 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-/** `packet` is used again for the next one. */
-export type PacketListener = (packet: ArrivedPacket, codec: number, payload: Buffer, arrivalMs: number, clockRateHz: number) => void;
+/** `packet` and `bytes` are lent for the call: who keeps, copies. The payload are `length` bytes from `from` on. */
+export type PacketListener = (packet: ArrivedPacket, codec: number, bytes: Uint8Array, from: number, length: number, arrivalMs: number, clockRateHz: number) => void;
 
 /** What comes under a payload type of the offer. */
 interface Accepted {
@@ -41,7 +41,7 @@ interface Accepted {
 interface Held {
   readonly packet: ArrivedPacket;
   readonly accepted: Accepted;
-  readonly payload: Buffer;
+  readonly payload: Uint8Array;
   readonly arrivalMs: number;
 }
 
@@ -50,19 +50,13 @@ const reportMs = 5_000;
 /** A pinned sender that has been silent for so long may go on from another port of the same host (it restarted, or its NAT forgot it). */
 const repinMs = 2_000;
 
-const nothing = Buffer.alloc(0);
+const nothing = new Uint8Array(0);
 /** Four bytes an event; some send several in one packet (RFC 4733 §2.5.1.5), of which the first counts. */
 const pressBytes = { minPayloadBytes: 4, maxPayloadBytes: 64 };
 /** A level and the filter of the noise. */
 const noiseBytes = { minPayloadBytes: 1, maxPayloadBytes: 64 };
 /** Of comfort noise, which many send without having offered it (RFC 3551, table 4). */
 const staticNoiseType = 13;
-
-/**
- * What `Buffer.poolSize` should be in a thread that receives: payloads of all tracks lie side by side and are done with together, so that
- * they are fewer and larger pieces of memory outside V8's heap (decision 0011).
- */
-export const payloadPoolBytes = 1024 * 1024;
 
 export async function openReceiver(options: {
   readonly bindAddress: string;
@@ -110,38 +104,39 @@ export async function openReceiver(options: {
     return true;
   }
 
-  /** The RTP packet in the clear, or null when it was counted as refused. */
-  function unprotect(bytes: Buffer, address: string, port: number, arrivalMs: number): Buffer | null {
-    if (srtp === null) return bytes;
+  /** Leaves the RTP packet in the clear and answers its length, or -1 when it was counted as refused. */
+  function unprotect(bytes: Buffer, address: string, port: number, arrivalMs: number): number {
+    if (srtp === null) return bytes.length;
     // A copy of a good packet that comes from elsewhere must not make a replay of the good one.
     if (!mayBePinned(address, port, arrivalMs)) {
       dropped += 1;
-      return null;
+      return -1;
     }
     const verdict = srtp.unprotect(bytes);
-    if (verdict.ok) return bytes.subarray(0, verdict.length);
+    if (verdict.ok) return verdict.length;
     refused.add(verdict.why === "replay" ? null : arrivalMs);
-    return null;
+    return -1;
   }
 
   /** Some senders put both on one port without a word; then what has a payload type of the offer is RTP all the same (RFC 5761 §4 binds only who multiplexes). */
   const isReport = (bytes: Buffer): boolean => isRtcp(bytes) && (muxed || !types.has(bytes[1]! & 0x7f));
 
-  function onRtp(arrived: Buffer, address: string, port: number, waitedMs = 0): void {
-    if (isReport(arrived)) return onRtcp(arrived, address, port, waitedMs);
+  function onRtp(bytes: Buffer, address: string, port: number, waitedMs = 0): void {
+    if (isReport(bytes)) return onRtcp(bytes, address, port, waitedMs);
     const arrivalMs = now() - waitedMs;
-    const bytes = unprotect(arrived, address, port, arrivalMs);
-    if (bytes === null) return;
-    if (!readRtp(bytes, 0, bytes.length, fields)) {
+    const length = unprotect(bytes, address, port, arrivalMs);
+    if (length < 0) return;
+    if (!readRtp(bytes, 0, length, fields)) {
       dropped += 1;
       return;
     }
+    const { payloadOffset, payloadLength } = fields;
     const accepted = types.get(fields.payloadType);
     // Looked at before pinning: a stray packet of another protocol must not become the stream's source.
-    if (accepted === undefined || fields.payloadLength < accepted.minPayloadBytes || fields.payloadLength > accepted.maxPayloadBytes) {
+    if (accepted === undefined || payloadLength < accepted.minPayloadBytes || payloadLength > accepted.maxPayloadBytes) {
       // Nobody can read it; but among the speech it takes a sequence number, which is then not lost.
       if (pinned?.address !== address || pinned.port !== port || source !== fields.ssrc) dropped += 1;
-      else take(fields, unreadable, nothing, arrivalMs);
+      else take(fields, unreadable, nothing, 0, 0, arrivalMs);
       return;
     }
     if (!isPinned(address, port, arrivalMs)) {
@@ -153,21 +148,22 @@ export async function openReceiver(options: {
         sources.heard(arrivalMs);
         isDoubted = sources.isDoubted;
       }
-      take(fields, accepted, keep(bytes), arrivalMs);
+      take(fields, accepted, bytes, payloadOffset, payloadLength, arrivalMs);
       return;
     }
     const { sequence, timestamp, ssrc, marker } = fields;
-    takeAll(sources.other(ssrc, arrivalMs, lastPacketAt, { packet: { sequence, timestamp, ssrc, marker }, accepted, payload: keep(bytes), arrivalMs }));
+    const payload = Uint8Array.from(bytes.subarray(payloadOffset, payloadOffset + payloadLength)); // held is kept, and what came is only lent (udp.ts)
+    takeAll(sources.other(ssrc, arrivalMs, lastPacketAt, { packet: { sequence, timestamp, ssrc, marker }, accepted, payload, arrivalMs }));
   }
 
   function takeAll(packets: readonly Held[]): void {
     source = sources.current;
     isDoubted = sources.isDoubted;
-    for (const { packet, accepted, payload, arrivalMs } of packets) take(packet, accepted, payload, arrivalMs);
+    for (const { packet, accepted, payload, arrivalMs } of packets) take(packet, accepted, payload, 0, payload.length, arrivalMs);
   }
 
   /** The packet is the stream's. */
-  function take(packet: ArrivedPacket, { entry, clockRateHz }: Accepted, payload: Buffer, arrivalMs: number): void {
+  function take(packet: ArrivedPacket, { entry, clockRateHz }: Accepted, bytes: Uint8Array, from: number, length: number, arrivalMs: number): void {
     lastPacketAt = arrivalMs;
     const isSpeech = isSound(entry);
     if (isSpeech) clockOfSpeech = clockRateHz!;
@@ -176,14 +172,7 @@ export async function openReceiver(options: {
       reportDueAt ||= nextReport();
     }
     reception.statistics.receive(packet.sequence, isSpeech ? packet.timestamp : null, arrivalMs);
-    options.onPacket(packet, entry, payload, arrivalMs, clockRateHz ?? clockOfSpeech);
-  }
-
-  /** The packet is only lent (udp.ts), the payload is kept: here and nowhere sooner, so that a flood of foreign packets is not copied. */
-  function keep(bytes: Buffer): Buffer {
-    const payload = Buffer.allocUnsafe(fields.payloadLength);
-    bytes.copy(payload, 0, fields.payloadOffset, fields.payloadOffset + fields.payloadLength);
-    return payload;
+    options.onPacket(packet, entry, bytes, from, length, arrivalMs, clockRateHz ?? clockOfSpeech);
   }
 
   function onRtcp(arrived: Buffer, address: string, port: number, waitedMs = 0): void {

@@ -3,10 +3,10 @@
  * runs, so that the end of a call costs nothing; fed by recovery from pieces with the same result.
  */
 import type { Gap } from "@earwitness/contract";
-import { createSpeechDetector, isOpusPacket } from "@earwitness/media";
-import { codecById, keyPressEntry, lostEntry } from "./codecs.ts";
+import { createSpeechDetector, decodeG711Into, isOpusPacket } from "@earwitness/media";
+import { codecById, isG711, keyPressEntry, lostEntry } from "./codecs.ts";
 import { mergeGaps } from "./merge-gaps.ts";
-import { keyOf, readPress, samplesOf, type LoggedPress, type LogEntry } from "./packet-log.ts";
+import { entryHead, keyOf, readPress, samplesOf, type LoggedPress, type LogEntry } from "./packet-log.ts";
 import { copyInto, createTrackDecoder } from "./pcm.ts";
 import type { TrackState } from "./recording-state.ts";
 import type { KeyPress, TrackSummary } from "./media.ts";
@@ -14,6 +14,8 @@ import type { KeyPress, TrackSummary } from "./media.ts";
 export interface TrackAnalysis {
   /** The settled entries of one second; seconds come in rising order and may be left out. */
   add(second: number, entries: readonly LogEntry[]): void;
+  /** The same of a settled packet log that counts from the second's first sample; of speech in G.711 without an object for each packet. */
+  addLog(second: number, log: Buffer): void;
   readonly endMs: number;
   /** `untilMs`: end of the recording, where an open sending span ends. */
   summary(state: TrackState, untilMs: number): Omit<TrackSummary, "merkleRoot" | "chunks">;
@@ -33,7 +35,10 @@ const heard = new Int16Array(heardRate);
 export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
   const speech = createSpeechDetector({ sampleRate: heardRate });
   const factor = sampleRate / heardRate;
+  const noMediaSamples = (noMediaMs * sampleRate) / 1000;
   const codecs = new Set<string>();
+  /** Of the last packet. */
+  let codec = "";
   let first = -1;
   let end = 0;
   let packets = 0;
@@ -56,58 +61,96 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
     if (known === undefined || known.durationMs < press.durationMs) presses.set(name, press);
   }
 
-  function noteSound(entry: LogEntry, to: number): void {
-    const codec = codecById(entry.codec);
-    if (codec !== undefined) codecs.add(codec.name);
+  function noteSound(name: string | undefined, from: number, to: number): void {
+    if (name !== undefined && name !== codec) codecs.add((codec = name));
     packets += 1;
-    packetSamples = to - entry.atSample;
-    if (first < 0) first = entry.atSample;
-    end = Math.max(end, to);
-    if (codec?.name !== "OPUS" || isOpusPacket(entry.payload)) return;
-    undecodable += 1;
-    join(unheard, { from: entry.atSample, to }, 0);
+    packetSamples = to - from;
+    if (first < 0) first = from;
+    if (to > end) end = to;
   }
 
-  /** Adds the second's sound to speech and peaks. */
-  function hear(second: number, entries: readonly LogEntry[]): void {
-    const from = second * heardRate;
-    const pcm = heard.fill(0);
-    if (carried !== null) copyInto(carried.pcm, carried.atSample, pcm, from);
-    carried = null;
-    for (const told of entries) {
-      const entry = factor === 1 ? told : { ...told, atSample: Math.floor(told.atSample / factor) };
-      const runsOver = entry.codec !== lostEntry && entry.atSample + samplesOf(entry, heardRate) > from + heardRate;
-      if (!runsOver) decoder.decodeInto(entry, pcm, from);
-      else {
-        const sound = decoder.decode(entry);
-        if (sound === null) continue;
-        copyInto(sound, entry.atSample, pcm, from);
-        carried = { atSample: entry.atSample, pcm: sound };
+  function note(entry: LogEntry): void {
+    const from = entry.atSample;
+    const to = from + samplesOf(entry, sampleRate);
+    if (entry.codec === keyPressEntry) {
+      const press = readPress(entry);
+      notePress(press);
+      join(wire, press.fromSample, Math.max(to, press.fromSample + (press.durationMs * sampleRate) / 1000), noMediaSamples);
+      return;
+    }
+    if (entry.codec === lostEntry) {
+      lostSamples += to - from;
+      join(losses, from, to, 0);
+    } else {
+      const name = codecById(entry.codec)?.name;
+      noteSound(name, from, to);
+      if (name === "OPUS" && !isOpusPacket(entry.payload)) {
+        undecodable += 1;
+        join(unheard, from, to, 0);
       }
     }
+    join(wire, from, to, noMediaSamples);
+  }
+
+  /** The second's sound, which `hear` adds to and `heardAll` gives to speech and peaks. */
+  function beginSecond(from: number): void {
+    heard.fill(0);
+    if (carried !== null) copyInto(carried.pcm, carried.atSample, heard, from);
+    carried = null;
+  }
+
+  function hear(told: LogEntry, from: number): void {
+    const entry = factor === 1 ? told : { ...told, atSample: Math.floor(told.atSample / factor) };
+    const runsOver = entry.codec !== lostEntry && entry.atSample + samplesOf(entry, heardRate) > from + heardRate;
+    if (!runsOver) decoder.decodeInto(entry, heard, from);
+    else {
+      const sound = decoder.decode(entry);
+      if (sound === null) return;
+      copyInto(sound, entry.atSample, heard, from);
+      carried = { atSample: entry.atSample, pcm: sound };
+    }
+  }
+
+  function heardAll(from: number): void {
     if (first < 0) return;
     // Of the first and the last second only what is really there.
     const soundFrom = Math.max(from, Math.floor(first / factor));
-    speech.push(pcm.subarray(soundFrom - from, Math.max(0, Math.ceil(end / factor) - from)), soundFrom);
+    speech.push(heard.subarray(soundFrom - from, Math.max(0, Math.ceil(end / factor) - from)), soundFrom);
   }
 
   return {
     add(second, entries) {
+      const from = second * heardRate;
+      beginSecond(from);
       for (const entry of entries) {
-        const to = entry.atSample + samplesOf(entry, sampleRate);
-        if (entry.codec === keyPressEntry) {
-          const press = readPress(entry);
-          notePress(press);
-          join(wire, { from: press.fromSample, to: Math.max(to, press.fromSample + (press.durationMs * sampleRate) / 1000) }, (noMediaMs * sampleRate) / 1000);
-          continue;
-        }
-        if (entry.codec === lostEntry) {
-          lostSamples += to - entry.atSample;
-          join(losses, { from: entry.atSample, to }, 0);
-        } else noteSound(entry, to);
-        join(wire, { from: entry.atSample, to }, (noMediaMs * sampleRate) / 1000);
+        note(entry);
+        hear(entry, from);
       }
-      hear(second, entries);
+      heardAll(from);
+    },
+    addLog(second, log) {
+      const from = second * heardRate;
+      const baseSample = second * sampleRate;
+      beginSecond(from);
+      for (let at = 0; at < log.length; ) {
+        const offset = log.readUInt32BE(at);
+        const id = log[at + 4]!;
+        const payloadAt = at + entryHead;
+        const next = payloadAt + log.readUInt16BE(at + 5);
+        const known = codecById(id);
+        if (factor === 1 && known !== undefined && isG711(known) && offset + next - payloadAt <= heardRate) {
+          const to = baseSample + offset + next - payloadAt;
+          noteSound(known.name, baseSample + offset, to);
+          join(wire, baseSample + offset, to, noMediaSamples);
+          decodeG711Into(known.name, log, heard, offset, payloadAt, next);
+        } else {
+          const entry = { atSample: baseSample + offset, codec: id, payload: log.subarray(payloadAt, next) };
+          note(entry);
+          hear(entry, from);
+        }
+        at = next;
+      }
+      heardAll(from);
     },
     get endMs() {
       return Math.ceil(ms(end));
@@ -160,10 +203,10 @@ function keyPressesOf(presses: Iterable<LoggedPress>, ms: (samples: number) => n
 }
 
 /** Appends the span, or lengthens the last one when it follows within `reach`. */
-function join(spans: Span[], span: Span, reach: number): void {
+function join(spans: Span[], from: number, to: number, reach: number): void {
   const last = spans.at(-1);
-  if (last !== undefined && span.from <= last.to + reach) last.to = Math.max(last.to, span.to);
-  else spans.push(span);
+  if (last !== undefined && from <= last.to + reach) last.to = Math.max(last.to, to);
+  else spans.push({ from, to });
 }
 
 const isLong = (span: Span): boolean => span.to - span.from > noMediaMs;
