@@ -35,8 +35,12 @@ export interface TokenIssuerOptions {
 const json = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 const same = (a: string, b: string): boolean => timingSafeEqual(createHash("sha256").update(a).digest(), createHash("sha256").update(b).digest());
 
+/** One pair of keys for all issuers of a process: making one costs a tenth of a second, and they protect nothing. */
+let pair: ReturnType<typeof makePair> | null = null;
+const makePair = () => promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+
 export async function createTokenIssuer({ origin, tenantId, domains, apps, livesS, now }: TokenIssuerOptions): Promise<TokenIssuer> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+  const { privateKey, publicKey } = await (pair ??= makePair());
   const kid = randomBytes(8).toString("hex");
   const seconds = (): number => Math.floor(now().getTime() / 1_000);
 

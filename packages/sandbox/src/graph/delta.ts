@@ -31,7 +31,7 @@ export interface Delta {
   expire(): void;
 }
 
-export function createDelta({ graphUrl, directory, tokens, now }: { graphUrl: string; directory: GraphDirectory; tokens: OpaqueTokens; now: () => Date }): Delta {
+export function createDelta({ graphUrl, directory, tokens, mostOnPage, now }: { graphUrl: string; directory: GraphDirectory; tokens: OpaqueTokens; mostOnPage: number; now: () => Date }): Delta {
   let generation = 0;
 
   function begin(kind: Place["kind"], query: URLSearchParams): Place {
@@ -39,7 +39,7 @@ export function createDelta({ graphUrl, directory, tokens, now }: { graphUrl: st
     const filter = query.get("$filter");
     const select = kind === "users" ? selectOf(query, "user", userProperties, userProperties) : selectOf(query, "group", [...groupProperties, "members"], [...groupProperties, "members"]);
     return {
-      kind, select, since: 0, until: directory.sequence(), ids: filter === null ? null : idsIn(filter), top: topOf(query), after: "", afterMember: "", issuedAtMs: now().getTime(), generation,
+      kind, select, since: 0, until: directory.sequence(), ids: filter === null ? null : idsIn(filter), top: Math.min(topOf(query), mostOnPage), after: "", afterMember: "", issuedAtMs: now().getTime(), generation,
     };
   }
 

@@ -23,6 +23,7 @@ export interface Stage {
   readonly tokens: OpaqueTokens;
   readonly delta: Delta;
   readonly throttle: Throttle;
+  readonly mostOnPage: number;
 }
 
 interface Context extends Stage {
@@ -138,11 +139,11 @@ function listMembers(given: Context, [id = "", cast]: readonly string[], nested:
 }
 
 /** One page of a list, which is in order of id: the token in the nextLink says after whom it goes on. */
-function pageOf<T extends { readonly id: string }>({ graphUrl, tokens, asked }: Context, what: string, all: readonly T[], show: (object: T) => object): Reply {
+function pageOf<T extends { readonly id: string }>({ graphUrl, tokens, mostOnPage, asked }: Context, what: string, all: readonly T[], show: (object: T) => object): Reply {
   const { query, path, eventual } = asked;
   assertKnown(query, listOptions);
   if ((query.has("$search") || query.has("$count")) && !eventual) throw unsupportedQuery("Request with $search or $count query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'");
-  const top = topOf(query);
+  const top = Math.min(topOf(query), mostOnPage);
   const token = query.get("$skiptoken");
   const place = token === null ? { path, after: "" } : tokens.read(token);
   if (place?.["path"] !== path) throw badRequest("Badly formed token.");

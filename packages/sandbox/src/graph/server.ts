@@ -45,13 +45,15 @@ export interface SandboxGraphOptions {
   readonly problem: (text: string) => void;
   readonly quota?: Quota | null;
   readonly tokenLivesS?: number;
+  /** Pages have at most so many, whatever was asked for, as Graph's own may. */
+  readonly mostOnPage?: number;
   readonly now?: () => Date;
 }
 
 const mostBodyBytes = 256 * 1024;
 const version = "/v1.0";
 
-export async function createGraph({ port, directory, apps, problem, quota = null, tokenLivesS = 3_599, now = () => new Date() }: SandboxGraphOptions): Promise<SandboxGraph> {
+export async function createGraph({ port, directory, apps, problem, quota = null, tokenLivesS = 3_599, mostOnPage = 999, now = () => new Date() }: SandboxGraphOptions): Promise<SandboxGraph> {
   let answer: (request: IncomingMessage, response: ServerResponse) => Promise<void> = async (_, response) => void response.writeHead(503).end();
   const server = await listenOnLoopback(port, (request, response) => {
     answer(request, response).catch((error: unknown) => {
@@ -64,9 +66,9 @@ export async function createGraph({ port, directory, apps, problem, quota = null
   const graphUrl = origin + version;
   const tokens = createOpaqueTokens();
   const issuer = await createTokenIssuer({ origin, tenantId: contosoTenant.m365TenantId, domains: [contosoDomain], apps, livesS: tokenLivesS, now });
-  const delta = createDelta({ graphUrl, directory, tokens, now });
+  const delta = createDelta({ graphUrl, directory, tokens, mostOnPage, now });
   const throttle = createThrottle(quota, now);
-  const stage: Stage = { graphUrl, directory, tokens, delta, throttle };
+  const stage: Stage = { graphUrl, directory, tokens, delta, throttle, mostOnPage };
   const faults: { fault: Fault; left: number }[] = [];
   let requests = 0;
 

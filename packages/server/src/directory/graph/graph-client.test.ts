@@ -272,6 +272,12 @@ describe("answers by whoever is in between", () => {
     }
   });
 
+  test("a kept link of another Graph is not followed: everything is read anew", async () => {
+    const link = "https://graph.example/v1.0/users/delta?$deltatoken=x";
+    expect((await collect(readUsers(client(), link))).map(({ startsOver }) => startsOver)).toEqual([true]);
+    await failureOf(userList(client(), link), "resync");
+  });
+
   test("pages that go round in a circle end", async () => {
     let count = 0;
     const mine = hostile(() => json({ value: [item], "@odata.nextLink": `${graph.graphUrl}/users?$skiptoken=${count++ % 3}` }));

@@ -91,16 +91,26 @@ export function createGraphClient(settings: GraphSettings, { world = {}, limits 
     }
   }
 
+  const isWithin = (link: string): boolean => {
+    const url = URL.canParse(link) ? new URL(link) : null;
+    return url !== null && url.username === "" && url.password === "" && url.href.startsWith(`${graphUrl}/`);
+  };
+
   /** A link that Graph wrote is followed only within Graph: the token goes with it. */
   function within(link: string, where: string): string {
-    const url = URL.canParse(link) ? new URL(link) : null;
-    if (url !== null && url.username === "" && url.password === "" && url.href.startsWith(`${graphUrl}/`)) return url.href;
-    throw new GraphError("malformed", where, `the answer goes on at ${url === null ? "what is no address" : foreignText(url.origin, 100)}, which is not ${graphUrl}`);
+    if (isWithin(link)) return new URL(link).href;
+    throw new GraphError("malformed", where, `the answer goes on at ${URL.canParse(link) ? foreignText(new URL(link).origin, 100) : "what is no address"}, which is not ${graphUrl}`);
+  }
+
+  /** What somebody kept may be of a Graph that was set up before. */
+  function kept(link: string): string {
+    if (isWithin(link)) return new URL(link).href;
+    throw new GraphError("resync", "GET the link that was kept", `it is not of ${graphUrl}`);
   }
 
   async function* pages<T extends TSchema>(from: string, item: T, asking: Asking = {}): AsyncGenerator<Page<Static<T>>> {
     const seen = new Set<string>();
-    for (let url: string | null = from.startsWith("/") ? graphUrl + from : within(from, "the link that was kept"); url !== null; ) {
+    for (let url: string | null = from.startsWith("/") ? graphUrl + from : kept(from); url !== null; ) {
       const where: string = `GET ${new URL(url).pathname}`;
       if (seen.has(url)) throw new GraphError("malformed", where, "its pages go round in a circle");
       if (seen.size >= mostPages) throw new GraphError("malformed", where, `there are more than ${mostPages} pages`);
