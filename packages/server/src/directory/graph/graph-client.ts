@@ -2,7 +2,7 @@ import type { Static, TSchema } from "typebox";
 import { systemClock } from "#clock";
 import { createAppToken } from "./app-token.ts";
 import { GraphError, foreignText } from "./graph-error.ts";
-import { BatchReply, ErrorReply, parseAs, parseJson, pageOf } from "./graph-replies.ts";
+import { BatchReply, pageOf, parseAs, parseJson, readError } from "./graph-replies.ts";
 import { createSend, plainLimits, type Answer, type Limits, type Usage, type World } from "./send.ts";
 import { abandon, backoffMs, readRetryAfterMs, sleep } from "./waits.ts";
 
@@ -216,7 +216,7 @@ function parseOrNull(answer: Answer): unknown {
 }
 
 function errorOf(status: number, headers: Pick<Headers, "get">, body: unknown, where: string, now: Date): GraphError {
-  const { error } = ErrorReply.read(body);
+  const error = readError(body);
   const code = error.code === "" ? null : foreignText(error.code, 80);
   const requestId = foreignText(headers.get("request-id") ?? error.requestId, 60);
   const detail = { status, code, requestId: requestId === "" ? null : requestId, retryAfterMs: readRetryAfterMs(headers, now) };

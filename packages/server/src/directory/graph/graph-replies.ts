@@ -30,13 +30,11 @@ const ErrorShape = Type.Object({
 });
 
 /** An error's own words; empty where it has none, as a proxy's page has. */
-export const ErrorReply = {
-  read(body: unknown): { error: { code: string; message: string; requestId: string } } {
-    if (!Value.Check(ErrorShape, body)) return { error: { code: "", message: "", requestId: "" } };
-    const { code, message = "", innerError } = body.error;
-    return { error: { code, message, requestId: innerError?.["request-id"] ?? "" } };
-  },
-};
+export function readError(body: unknown): { readonly code: string; readonly message: string; readonly requestId: string } {
+  if (!Value.Check(ErrorShape, body)) return { code: "", message: "", requestId: "" };
+  const { code, message = "", innerError } = body.error;
+  return { code, message, requestId: innerError?.["request-id"] ?? "" };
+}
 
 export function parseJson(text: string, where: string): unknown {
   try {
