@@ -22,3 +22,9 @@ export type { VoiceName } from "./speech/voices.ts";
 
 export { createOffice } from "./office.ts";
 export type { Office } from "./office.ts";
+
+export { contosoGroups, createContosoDirectory } from "./graph/contoso-directory.ts";
+export { createGraphDirectory } from "./graph/directory.ts";
+export type { GraphDirectory, GraphGroup, GraphUser } from "./graph/directory.ts";
+export { createGraph } from "./graph/server.ts";
+export type { Fault, SandboxGraph, SandboxGraphOptions } from "./graph/server.ts";

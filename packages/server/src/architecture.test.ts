@@ -19,7 +19,7 @@ const doors: Record<string, readonly string[]> = {
   tenants: ["db", "evidence"],
   directory: ["db", "evidence", "tenants"],
   access: ["db", "evidence", "tenants", "directory"],
-  people: ["db", "evidence", "tenants", "access"],
+  people: ["db", "evidence", "tenants", "directory", "access"],
   trunks: ["db", "evidence", "tenants", "directory", "access"],
   nodes: ["db", "evidence", "vault", "tenants", "access", "trunks"],
   policy: ["db", "evidence", "directory"],

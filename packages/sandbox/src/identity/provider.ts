@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import Provider, { interactionPolicy, type Context } from "oidc-provider";
 import { contosoPeople, contosoTenant } from "../contoso.ts";
+import { isLoopbackHost, listenOnLoopback } from "../loopback.ts";
 import { loadKeys } from "./keys.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { problemPage, signInPage, styleSheet } from "./page.ts";
@@ -32,7 +32,7 @@ const mostFormBytes = 1024;
 export async function createIdentity({ port, publicUrl, directory, clientSecret, problem }: IdentityOptions): Promise<Identity> {
   const keys = loadKeys(directory);
   let answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => void response.writeHead(503).end();
-  const { servers, port: bound } = await listen(port, (request, response) => answer(request, response));
+  const { port: bound, close } = await listenOnLoopback(port, (request, response) => answer(request, response));
   const issuer = `http://localhost:${bound}`;
   const redirectUri = new URL(callbackPath, publicUrl);
 
@@ -100,8 +100,7 @@ export async function createIdentity({ port, publicUrl, directory, clientSecret,
   };
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A page from elsewhere whose name was made to point at this machine asks under that name.
-    if (![`localhost:${bound}`, `127.0.0.1:${bound}`, `[::1]:${bound}`].includes(request.headers.host ?? "")) return page(response, 421, problemPage("Wrong address", `The sandbox is at ${issuer}.`));
+    if (!isLoopbackHost(request.headers.host, bound)) return page(response, 421, problemPage("Wrong address", `The sandbox is at ${issuer}.`));
     const { pathname } = new URL(request.url ?? "/", issuer);
     if (pathname === "/sandbox.css") {
       response.writeHead(200, { "Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff" });
@@ -126,17 +125,7 @@ export async function createIdentity({ port, publicUrl, directory, clientSecret,
     response.writeHead(303, { Location: onward, "Cache-Control": "no-store" }).end();
   }
 
-  return {
-    issuer,
-    async close() {
-      await Promise.all(
-        servers.map(async (server) => {
-          server.closeAllConnections();
-          await new Promise<void>((resolve) => server.close(() => resolve()));
-        }),
-      );
-    },
-  };
+  return { issuer, close };
 }
 
 /** Asks at every sign-in who one wants to be, even in a browser that signed in before: trying out another person is what the sandbox is for. */
@@ -176,23 +165,4 @@ async function readForm(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-/** On 127.0.0.1, and on ::1 where the machine has it, because `localhost` may mean either. */
-async function listen(port: number, handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ servers: Server[]; port: number }> {
-  const open = async (host: string, at: number): Promise<Server> => {
-    const server = createServer(handler);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(at, host, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
-    return server;
-  };
-  const main = await open("127.0.0.1", port);
-  const bound = (main.address() as AddressInfo).port;
-  const also = await open("::1", bound).catch(() => null);
-  return { servers: also === null ? [main] : [main, also], port: bound };
 }

@@ -40,6 +40,7 @@ describe("the description of an entry", () => {
     [say("View", "Tenant", { subject: "x", detail: { name: "Contoso" } }), "Tenant Contoso was viewed by Megan Bowen"],
     [say("Export", "User", { detail: { people: 1_234 } }), "Megan Bowen exported users (1,234) to file"],
     [say("Export", "Audit Trail", { detail: { entries: 3 } }), "Megan Bowen exported 3 audit entries to file"],
+    [say("Import", "Auto Sync with AAD", { detail: { what: "users", everything: false, added: 1, changed: 2, removed: 3, problems: 0 } }), "Megan Bowen read what changed of the users of the directory: 1 new, 2 changed, 3 removed, 0 with problems"],
     [say("Import", "User", { detail: { created: 2, changed: 0 } }), "Megan Bowen imported users from file: 2 new, 0 changed"],
     [say("Monitor", "Interactions", { subject: "s", detail: { stream: "closed", durationMs: 61_000 } }), "Megan Bowen stopped following interactions live, after 00:01:01"],
     [say("Recording Finalized", "Call", { subject: "64b0", actorName: "Recorder", detail: { durationMs: 3_661_000, recovered: true } }), "Recording 64b0 was finished by Recorder, 01:01:01, after a restart"],

@@ -34,8 +34,11 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Disabled: (entry) => was(entry.item === "API Key" ? "revoked" : "disabled")(entry),
   Delete: was("deleted"),
   Import: (entry) => {
-    if (entry.item !== "User") return was("imported")(entry);
     const { actorName, detail } = entry;
+    if (entry.item === "Auto Sync with AAD") {
+      return `${actorName} read ${detail["everything"] === true ? "all" : "what changed of the"} ${text(detail["what"])} of the directory: ${count(detail["added"])} new, ${count(detail["changed"])} changed, ${count(detail["removed"])} removed, ${count(detail["problems"])} with problems`;
+    }
+    if (entry.item !== "User") return was("imported")(entry);
     return `${actorName} imported users from file: ${count(detail["created"])} new, ${count(detail["changed"])} changed`;
   },
   Export: (entry) => (entry.subject === null ? `${entry.actorName} exported ${exported(entry)} to file` : was("exported")(entry)),

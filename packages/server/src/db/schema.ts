@@ -17,6 +17,8 @@ export interface Database {
   person_extensions: PersonExtensionsTable;
   people_groups: PeopleGroupsTable;
   group_members: GroupMembersTable;
+  directory_walks: DirectoryWalksTable;
+  directory_people: DirectoryPeopleTable;
   trunks: TrunksTable;
   trunk_invitations: TrunkInvitationsTable;
   api_keys: ApiKeysTable;
@@ -61,6 +63,24 @@ export interface PeopleTable {
   recorded: Generated<boolean>;
   created_at: Stamp;
   deleted_at: Date | null;
+}
+
+export interface DirectoryWalksTable {
+  tenant_id: string;
+  walk: "users";
+  link: string | null;
+  finished: boolean;
+  everything: boolean;
+  pass: number;
+  begun_at: Date;
+  counts: unknown;
+}
+
+export interface DirectoryPeopleTable {
+  tenant_id: string;
+  object_id: string;
+  person_id: string;
+  pass: number;
 }
 
 export interface PersonAddressesTable {

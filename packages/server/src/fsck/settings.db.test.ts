@@ -4,12 +4,14 @@ import type { PersonSettings, TrunkSettings } from "@earwitness/contract";
 import { createApiKeys, createSessions, profileNames } from "#access";
 import { systemClock } from "#clock";
 import { withTenant } from "#db";
+import type { GraphClient, UserChange } from "#directory";
 import { commandLine, erase, type Sequencer } from "#evidence";
 import { createTenant, parseProvision, provision } from "#tenants";
 import { createTrunkStore } from "#trunks";
 import { createGroupStore } from "../people/group-store.ts";
 import { createImport } from "../people/import-people.ts";
 import { createPersonStore } from "../people/person-store.ts";
+import { replicateUsers } from "../people/replicate-users.ts";
 import { sealCall, type SealedCallOptions } from "../recorder/test-sealed-call.ts";
 import { createTestInstallation, progressInMemory, told, type TestInstallation } from "../testing/test-installation.ts";
 import type { CheckedTenant } from "./checking.ts";
@@ -141,6 +143,22 @@ describe("PLT-14 what people set up", () => {
     const written = await withTenant(stage.db, tenant.tenantId, (tx) => tx.selectFrom("evidence").select("detail").where("action", "=", "Verify").where("item", "=", "Log").orderBy("recorded_at", "desc").executeTakeFirstOrThrow());
     expect(written.detail).toMatchObject({ parts: ["settings"], settings: 15, differs: 0 });
     expect(adele).not.toBe(last);
+  });
+
+  test("agrees after a directory was read: people who are new, taken over, renamed, removed and back again", async () => {
+    const tenant = await newTenant();
+    const act = actOf(tenant);
+    const { people } = stores();
+    await people.create(act, person("adele"));
+    const id = (last: number): string => `0b0b0b0b-0000-4000-8000-00000000000${last}`;
+    const readPages = async (...pages: UserChange[][]) => {
+      const graph = { usage: () => ({ requests: 0, repeated: 0, waitedMs: 0 }), delta: async function* () { for (const [at, items] of pages.entries()) yield { items, startsOver: false, nextLink: null, deltaLink: `link ${at}` }; } } as unknown as GraphClient;
+      return await replicateUsers({ db: stage.db, clock: systemClock, nodeId, announce: () => undefined }, act, graph, { recordsNew: true });
+    };
+    await readPages([{ id: id(1), userPrincipalName: "ADELE@contoso.example" }, { id: id(2), userPrincipalName: "a@x.example", displayName: "A" }, { id: id(3), userPrincipalName: "b@x.example" }]);
+    await readPages([{ id: id(2), displayName: "Renamed" }, { id: id(3), "@removed": { reason: "changed" } }, { id: id(1), "@removed": { reason: "deleted" } }]);
+    await readPages([{ id: id(3), userPrincipalName: "b@x.example", displayName: "Back" }]);
+    expect(words(await check(tenant))).toEqual([]);
   });
 
   test("every column of its tables that a superuser changes is found, and what it is of named", async () => {

@@ -1,0 +1,74 @@
+import type { Person } from "@earwitness/contract";
+import type { UserChange } from "#directory";
+import { newUuid } from "#ids";
+import { settingsFrom } from "./directory-person.ts";
+import { personChange } from "./person-settings.ts";
+
+/** What is known before users of a directory are taken in. Ids and UPNs in lower case. */
+export interface KnownBefore {
+  /** Person by object id. */
+  readonly linked: ReadonlyMap<string, string>;
+  /** Living people who are linked, or have a UPN that one of the users has. */
+  readonly people: readonly Person[];
+  /** Of these, those who are linked to any object. */
+  readonly claimed: ReadonlySet<string>;
+  /** Ids that are people's already, living or not. */
+  readonly taken: ReadonlySet<string>;
+}
+
+export interface PlannedUser {
+  readonly objectId: string;
+  readonly before: Person | null;
+  readonly after: Person;
+  /** The person is the directory's from now on. */
+  readonly isNewLink: boolean;
+  /** Empty: nothing differs. */
+  readonly change: Record<string, { from: unknown; to: unknown }>;
+}
+
+export interface UsersPlan {
+  /** In the order in which they can be written: whoever gives a UPN away comes before whoever gets it. */
+  readonly users: readonly PlannedUser[];
+  readonly problems: readonly { readonly objectId: string; readonly message: string }[];
+}
+
+/**
+ * Whom each user becomes: the person who is linked to it; else the one with the same UPN, who came by form or CSV and is the
+ * directory's from now on; else somebody new, under the object's own id, by which people also sign in.
+ */
+export function planUsers(users: readonly UserChange[], { linked, people: known, claimed: claimedBefore, taken }: KnownBefore, recordsNew: boolean): UsersPlan {
+  const people = new Map(known.map((person) => [person.id, person]));
+  const owners = new Map(known.map(({ id, settings }) => [settings.upn.toLowerCase(), id]));
+  const claimed = new Set(claimedBefore);
+  const planned: PlannedUser[] = [];
+
+  /** What is in the way; null: it is planned. */
+  function take(user: UserChange): string | null {
+    const objectId = user.id.toLowerCase();
+    const personId = linked.get(objectId);
+    const own = personId === undefined ? null : (people.get(personId) ?? null);
+    const upn = (user.userPrincipalName ?? own?.settings.upn ?? "").toLowerCase();
+    const owner = people.get(owners.get(upn) ?? "");
+    const before = own ?? (owner !== undefined && !claimed.has(owner.id) ? owner : null);
+    const { settings, mistake } = settingsFrom(user, before?.settings ?? null, recordsNew);
+    if (mistake !== null) return mistake;
+    if (owner !== undefined && owner.id !== before?.id) return `${upn} is the UPN of ${owner.settings.displayName} already`;
+    const after = { id: before?.id ?? (taken.has(objectId) ? newUuid() : objectId), settings };
+    planned.push({ objectId, before, after, isNewLink: personId !== after.id, change: personChange(before?.settings ?? null, settings) });
+    if (before !== null) owners.delete(before.settings.upn.toLowerCase());
+    owners.set(settings.upn.toLowerCase(), after.id);
+    people.set(after.id, after);
+    claimed.add(after.id);
+    return null;
+  }
+
+  for (let waiting = users; ; ) {
+    const problems = waiting.flatMap((user) => {
+      const message = take(user);
+      return message === null ? [] : [{ user, message }];
+    });
+    // A UPN that somebody else of these gives away may be free now.
+    if (problems.length === 0 || problems.length === waiting.length) return { users: planned, problems: problems.map(({ user, message }) => ({ objectId: user.id.toLowerCase(), message })) };
+    waiting = problems.map(({ user }) => user);
+  }
+}

@@ -1,0 +1,217 @@
+/** Users of a tenant's Microsoft 365 directory become its people, and stay what they are there (M365-54, M365-58). */
+import { setImmediate as breathe } from "node:timers/promises";
+import { Type, type Static } from "typebox";
+import { Value } from "typebox/value";
+import { putRows, withTenant, type TenantTransaction } from "#db";
+import { readUsers, type DeltaPage, type GraphClient, type UserChange } from "#directory";
+import { Refusal } from "#errors";
+import { append, appendMany, type EvidenceEntry } from "#evidence";
+import { isStorable } from "#tenants";
+import { changing, evidenceOf, type Act, type PeopleOptions } from "./act.ts";
+import { chunks, readPeople, writePeople } from "./person-rows.ts";
+import { personFields } from "./person-settings.ts";
+import { planUsers, type KnownBefore } from "./plan-users.ts";
+
+const Counts = Type.Object({
+  added: Type.Integer(),
+  changed: Type.Integer(),
+  removed: Type.Integer(),
+  kept: Type.Integer(),
+  problems: Type.Integer(),
+  told: Type.Array(Type.Object({ objectId: Type.String(), message: Type.String() })),
+  requests: Type.Integer(),
+  repeated: Type.Integer(),
+  waitedMs: Type.Integer(),
+});
+type Counts = Static<typeof Counts>;
+
+/** What a run did, of which a person can be told. Counted over all of its parts, where it was stopped and went on. */
+export interface ReplicationReport {
+  /** false: only what changed since the run before was read. */
+  readonly everything: boolean;
+  /** It went on where an earlier one was stopped. */
+  readonly resumed: boolean;
+  readonly begunAt: string;
+  /** People who are new. */
+  readonly added: number;
+  /** People who became something else, or came by form and are the directory's from now on. */
+  readonly changed: number;
+  /** People who are in the directory no more. */
+  readonly removed: number;
+  /** Read, and so already. */
+  readonly kept: number;
+  /** Users who could not become people; `told` names the first hundred. */
+  readonly problems: number;
+  readonly told: readonly { readonly objectId: string; readonly message: string }[];
+  /** For the pages that were taken: asked of Microsoft, of these again, and time waited because we were told to or because of a failure. */
+  readonly requests: number;
+  readonly repeated: number;
+  readonly waitedMs: number;
+}
+
+export interface Replicating {
+  /** Everything is read, though the changes would do. */
+  readonly everything?: boolean;
+  /** Whether the calls of those who are new are recorded. */
+  readonly recordsNew: boolean;
+  readonly signal?: AbortSignal;
+}
+
+interface Walk {
+  readonly link: string | null;
+  readonly finished: boolean;
+  readonly everything: boolean;
+  readonly pass: number;
+  readonly begunAt: Date;
+  readonly counts: Counts;
+}
+
+const mostTold = 100;
+/** So many may always be gone; of more it has to be less than half, or something is wrong with what was read. */
+const goneWithoutQuestion = 10;
+const nothing: Counts = { added: 0, changed: 0, removed: 0, kept: 0, problems: 0, told: [], requests: 0, repeated: 0, waitedMs: 0 };
+
+/**
+ * Goes on where a run was stopped (also where everything was asked for), else reads what changed since the one before; everything where there was none, where it had
+ * problems, or where Microsoft has forgotten the link. Ends with an error as soon as Microsoft or the database does; what was read until
+ * then stays.
+ */
+export async function replicateUsers(options: PeopleOptions, act: Act, graph: GraphClient, replicating: Replicating): Promise<ReplicationReport> {
+  const found = await withTenant(options.db, act.tenantId, readWalk);
+  const resumed = found !== null && !found.finished;
+  const anew = found === null || (found.finished && (replicating.everything === true || found.counts.problems > 0));
+  let walk = found;
+  let asked = graph.usage();
+  for await (const page of readUsers(graph, anew ? null : found.link, { signal: replicating.signal })) {
+    const usage = graph.usage();
+    const more = { requests: usage.requests - asked.requests, repeated: usage.repeated - asked.repeated, waitedMs: usage.waitedMs - asked.waitedMs };
+    asked = usage;
+    const before = walk;
+    walk = await changing(options, act, (tx) => takePage(tx, options, act, before, page, more, replicating.recordsNew));
+  }
+  if (walk === null) throw new Error("a walk has at least one page");
+  const { everything, begunAt, counts } = walk;
+  return { everything, resumed, begunAt: begunAt.toISOString(), ...counts };
+}
+
+async function takePage(
+  tx: TenantTransaction, options: PeopleOptions, act: Act, before: Walk | null, page: DeltaPage<UserChange>, more: Pick<Counts, "requests" | "repeated" | "waitedMs">, recordsNew: boolean,
+): Promise<Walk> {
+  const stored = await readWalk(tx);
+  if (stored?.link !== before?.link || stored?.pass !== before?.pass) throw new Refusal("REPLICATION_RUNNING", 409, "The directory is being read by another run.");
+  const isNew = page.startsOver || before === null || before.finished;
+  const pass = (before?.pass ?? 0) + (page.startsOver ? 1 : 0);
+  const everything = page.startsOver || (!isNew && before.everything);
+  const counts = structuredClone(isNew ? nothing : before.counts);
+  counts.requests += more.requests;
+  counts.repeated += more.repeated;
+  counts.waitedMs += more.waitedMs;
+  const rows = await takeUsers(tx, options, act, page.items, pass, recordsNew, counts);
+  const finished = page.deltaLink !== null;
+  if (finished && everything) rows.push(...(await takeAway(tx, options, act, pass, counts)));
+  for (const some of chunks(rows)) {
+    await appendMany(tx, some);
+    await breathe();
+  }
+  const walk: Walk = { link: page.deltaLink ?? page.nextLink, finished, everything, pass, begunAt: isNew ? options.clock.now() : before.begunAt, counts };
+  await keepWalk(tx, walk);
+  if (finished) {
+    const { told, ...numbers } = counts;
+    await append(tx, evidenceOf(options, act, "Import", "Auto Sync with AAD", null, { what: "users", everything, ...numbers, told: told.slice(0, 10) }));
+  }
+  return walk;
+}
+
+/** Makes people of one page's users; returns the rows of evidence, one for each who changed. */
+async function takeUsers(tx: TenantTransaction, options: PeopleOptions, act: Act, users: readonly UserChange[], pass: number, recordsNew: boolean, counts: Counts): Promise<EvidenceEntry[]> {
+  // The same user may come twice on a page; the last word counts.
+  const latest = [...new Map(users.map((user) => [user.id.toLowerCase(), user])).values()];
+  const linked = await linksOf(tx, "object_id", latest.map(({ id }) => id.toLowerCase()));
+  const [gone, present] = [latest.filter((user) => user["@removed"] !== undefined), latest.filter((user) => user["@removed"] === undefined)];
+  const removed = await removePeople(tx, options, act, gone.flatMap(({ id }) => linked.get(id.toLowerCase()) ?? []));
+  const plan = planUsers(present, await knownBefore(tx, present, linked), recordsNew);
+
+  const changed = plan.users.filter(({ change, isNewLink }) => isNewLink || Object.keys(change).length > 0);
+  const isNew = new Set(changed.flatMap(({ before, after }) => (before === null ? [after.id] : [])));
+  await writePeople(tx, changed.map(({ after }) => after), (id) => isNew.has(id));
+  // Whoever could not be taken is there all the same.
+  const untaken = plan.problems.flatMap(({ objectId }) => {
+    const personId = linked.get(objectId);
+    return personId === undefined ? [] : [{ objectId, personId }];
+  });
+  await keepLinks(tx, [...plan.users.map(({ objectId, after }) => ({ objectId, personId: after.id })), ...untaken], pass);
+
+  counts.removed += removed.length;
+  counts.added += isNew.size;
+  counts.changed += changed.length - isNew.size;
+  counts.kept += plan.users.length - changed.length;
+  counts.problems += plan.problems.length;
+  counts.told = [...counts.told, ...plan.problems].slice(0, mostTold);
+  return [...removed, ...changed.map(({ objectId, before, after, change, isNewLink }) => evidenceOf(options, act, before === null ? "Add" : "Modify", "User", after.id, { name: after.settings.displayName, change, ...(isNewLink ? { directoryObject: objectId } : {}) }))];
+}
+
+async function knownBefore(tx: TenantTransaction, users: readonly UserChange[], linked: ReadonlyMap<string, string>): Promise<KnownBefore> {
+  const byUpn: string[] = [];
+  for (const some of chunks(users.flatMap(({ userPrincipalName }) => userPrincipalName?.toLowerCase() ?? []).filter(isStorable))) {
+    const rows = await tx.selectFrom("people").select("person_id").where((eb) => eb(eb.fn<string>("lower", ["upn"]), "in", some)).where("deleted_at", "is", null).execute();
+    byUpn.push(...rows.map(({ person_id }) => person_id));
+  }
+  const ids = [...new Set([...byUpn, ...users.flatMap(({ id }) => linked.get(id.toLowerCase()) ?? [])])];
+  const taken = new Set<string>();
+  for (const some of chunks(users.map(({ id }) => id.toLowerCase()))) {
+    for (const { person_id } of await tx.selectFrom("people").select("person_id").where("person_id", "in", some).execute()) taken.add(person_id);
+  }
+  return { linked, people: await readPeople(tx, ids), claimed: new Set((await linksOf(tx, "person_id", ids)).values()), taken };
+}
+
+/** Person by object id. */
+async function linksOf(tx: TenantTransaction, by: "object_id" | "person_id", ids: readonly string[]): Promise<Map<string, string>> {
+  const links = new Map<string, string>();
+  for (const some of chunks(ids)) {
+    for (const { object_id, person_id } of await tx.selectFrom("directory_people").select(["object_id", "person_id"]).where(by, "in", some).execute()) links.set(object_id, person_id);
+  }
+  return links;
+}
+
+async function keepLinks(tx: TenantTransaction, links: readonly { readonly objectId: string; readonly personId: string }[], pass: number): Promise<void> {
+  for (const some of chunks(links)) await putRows(tx, "directory_people", ["tenant_id", "object_id"], some.map(({ objectId, personId }) => ({ tenant_id: tx.tenantId, object_id: objectId, person_id: personId, pass })));
+}
+
+/** After everything was read: whoever was not in it is gone. */
+async function takeAway(tx: TenantTransaction, options: PeopleOptions, act: Act, pass: number, counts: Counts): Promise<EvidenceEntry[]> {
+  const gone = (await tx.selectFrom("directory_people").select("person_id").where("pass", "<", pass).execute()).map(({ person_id }) => person_id);
+  const { all } = await tx.selectFrom("directory_people").select((eb) => eb.fn.countAll<number>().as("all")).executeTakeFirstOrThrow();
+  if (gone.length > goneWithoutQuestion && gone.length * 2 > all) {
+    counts.problems++;
+    counts.told.unshift({ objectId: "", message: `${gone.length} of ${all} people are not in the directory any more; that is more than half, so none of them was removed` });
+    return [];
+  }
+  const rows = await removePeople(tx, options, act, gone);
+  counts.removed += rows.length;
+  return rows;
+}
+
+/** They are gone from lists and calls; what was recorded of them stays (M365-59). */
+async function removePeople(tx: TenantTransaction, options: PeopleOptions, act: Act, personIds: readonly string[]): Promise<EvidenceEntry[]> {
+  const people = await readPeople(tx, personIds);
+  for (const ids of chunks(personIds)) {
+    await tx.updateTable("people").set({ deleted_at: options.clock.now() }).where("person_id", "in", ids).where("deleted_at", "is", null).execute();
+    await tx.deleteFrom("person_addresses").where("person_id", "in", ids).execute();
+    await tx.deleteFrom("person_extensions").where("person_id", "in", ids).execute();
+    await tx.deleteFrom("group_members").where("person_id", "in", ids).execute();
+    await tx.deleteFrom("directory_people").where("person_id", "in", ids).execute();
+  }
+  return people.map(({ id, settings }) => evidenceOf(options, act, "Delete", "User", id, { name: settings.displayName, was: personFields(settings) }));
+}
+
+async function readWalk(tx: TenantTransaction): Promise<Walk | null> {
+  const row = await tx.selectFrom("directory_walks").selectAll().where("walk", "=", "users").executeTakeFirst();
+  if (row === undefined) return null;
+  const { link, finished, everything, pass, begun_at: begunAt, counts } = row;
+  return { link, finished, everything, pass, begunAt, counts: Value.Parse(Counts, counts) };
+}
+
+async function keepWalk(tx: TenantTransaction, { link, finished, everything, pass, begunAt, counts }: Walk): Promise<void> {
+  const row = { link, finished, everything, pass, begun_at: begunAt, counts: JSON.stringify(counts) };
+  await tx.insertInto("directory_walks").values({ tenant_id: tx.tenantId, walk: "users", ...row }).onConflict((conflict) => conflict.columns(["tenant_id", "walk"]).doUpdateSet(row)).execute();
+}
