@@ -14,7 +14,7 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["packages/**/*.test.ts", "fuzz/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["**/node_modules/**", ...database, ...sip], testTimeout: 20_000, hookTimeout: 30_000 } },
       { test: { name: "database", include: database, globalSetup: "packages/server/src/testing/global-setup.ts", testTimeout: 30_000, hookTimeout: 60_000 } },
-      { test: { name: "calls", include: sip, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+      { test: { name: "calls", include: sip, globalSetup: "tests/prepare-cluster.ts", testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
       { test: { name: "browser", include: browser, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
