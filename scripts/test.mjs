@@ -14,6 +14,9 @@ install();
 const node = modernNode();
 process.env.PATH = `${join(projectDir, "node_modules/.bin")}:${process.env.PATH}`;
 
+/** Files of calls that mostly wait for what is said in real time, and ask of nothing how fast it is: two of them run at once. */
+const together = ["at-rest", "backup", "database-away", "fsck", "keys-lost", "no-sandbox", "two-nodes"];
+
 /** Tools of Debian that some tests need: command, package, what needs it. */
 const tools = [
   { name: "sipp", packages: ["sip-tester"], present: () => onPath("sipp"), needs: "calls placed by a foreign SIP client" },
@@ -54,7 +57,10 @@ if (wants("database")) {
 if (wants("calls") || wants("browser")) buildPortal(node);
 if (wants("calls")) {
   if (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg")) skip("calls", "no sipp or ffmpeg");
-  else await suite("calls", "calls (SIP, RTP, whole platform)");
+  else {
+    await suite("calls", "calls (SIP, RTP, whole platform)", {}, together.map((name) => `--exclude=**/calls/${name}.test.ts`));
+    await suite("calls", "calls (two files at a time)", {}, ["--fileParallelism", "--maxWorkers=2", ...together.map((name) => `tests/calls/${name}.test.ts`)]);
+  }
 }
 if (wants("browser")) {
   if (missing.some((tool) => tool.name === "Chromium")) skip("browser", "no Chromium");
