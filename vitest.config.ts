@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { DearFirst } from "./scripts/dear-first.mjs";
 import { nodeFlags } from "./scripts/node-flags.mjs";
 
 const database = ["packages/**/*.db.test.ts"];
@@ -11,10 +12,11 @@ export default defineConfig({
     reporters: ["default"],
     execArgv: [...nodeFlags],
     maxWorkers: 2, // left alone it takes one on two cores, and most of what these tests do is wait
+    sequence: { sequencer: DearFirst },
     projects: [
       { test: { name: "unit", include: ["packages/**/*.test.ts", "fuzz/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["**/node_modules/**", ...database, ...sip], testTimeout: 20_000, hookTimeout: 30_000 } },
       { test: { name: "database", include: database, globalSetup: "packages/server/src/testing/global-setup.ts", testTimeout: 30_000, hookTimeout: 60_000 } },
-      { test: { name: "calls", include: sip, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+      { test: { name: "calls", include: sip, globalSetup: "tests/prepare-cluster.ts", testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
       { test: { name: "browser", include: browser, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },

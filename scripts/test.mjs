@@ -14,6 +14,9 @@ install();
 const node = modernNode();
 process.env.PATH = `${join(projectDir, "node_modules/.bin")}:${process.env.PATH}`;
 
+/** Files of calls that mostly wait for what is said in real time, and ask of nothing how fast it is: two of them run at once. */
+const together = ["at-rest", "backup", "database-away", "fsck", "keys-lost", "no-sandbox", "two-nodes"];
+
 /** Tools of Debian that some tests need: command, package, what needs it. */
 const tools = [
   { name: "sipp", packages: ["sip-tester"], present: () => onPath("sipp"), needs: "calls placed by a foreign SIP client" },
@@ -38,14 +41,14 @@ if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/ts
 if (wants("lint")) await check("lint", [node, join(projectDir, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"], [node, "scripts/coverage.mjs", "--check"]);
 if (wants("unit")) await suite("unit", "unit", {}, ["--maxWorkers=3"]); // more than cores: audio that is spoken, and servers that begin, are mostly waited for
 if (wants("database")) {
-  await suite("database", "database (embedded PostgreSQL 18)");
+  await suite("database", "database (embedded PostgreSQL 18)", {}, ["--maxWorkers=3"]); // one of them mostly waits for second looks
   const bin = postgresBin();
   if (bin === null) skip("database (real PostgreSQL)", "no PostgreSQL server");
   else {
     const server = await startPostgres(bin);
     try {
       // Not again: the command line as a process, which is slow to begin and asks of a database only what other files ask of this one too.
-      await suite("database", `database (PostgreSQL ${server.version})`, { EARWITNESS_TEST_DB_URL: server.url }, ["portal/control", "fsck/running"].map((name) => `--exclude=**/${name}.db.test.ts`));
+      await suite("database", `database (PostgreSQL ${server.version})`, { EARWITNESS_TEST_DB_URL: server.url }, ["--maxWorkers=3", ...["portal/control", "fsck/running"].map((name) => `--exclude=**/${name}.db.test.ts`)]);
     } finally {
       await server.stop();
     }
@@ -54,7 +57,10 @@ if (wants("database")) {
 if (wants("calls") || wants("browser")) buildPortal(node);
 if (wants("calls")) {
   if (missing.some((tool) => tool.name === "sipp" || tool.name === "ffmpeg")) skip("calls", "no sipp or ffmpeg");
-  else await suite("calls", "calls (SIP, RTP, whole platform)");
+  else {
+    await suite("calls", "calls (SIP, RTP, whole platform)", {}, together.map((name) => `--exclude=**/calls/${name}.test.ts`));
+    await suite("calls", "calls (two files at a time)", {}, ["--fileParallelism", "--maxWorkers=2", ...together.map((name) => `tests/calls/${name}.test.ts`)]);
+  }
 }
 if (wants("browser")) {
   if (missing.some((tool) => tool.name === "Chromium")) skip("browser", "no Chromium");

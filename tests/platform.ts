@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Interaction, InteractionDetail, InteractionPage } from "@earwitness/contract";
 import { provision } from "../packages/sandbox/src/provision.ts";
+import { copyCluster } from "../packages/server/src/testing/copy-cluster.ts";
 import { nodeFlags } from "../scripts/node-flags.mjs";
 
 const projectDir = resolve(import.meta.dirname, "..");
@@ -129,6 +130,8 @@ export async function startPlatform(env: Record<string, string> = {}, { beforeSt
     },
   };
   try {
+    const prepared = process.env["EARWITNESS_TEST_CLUSTER"];
+    if (prepared !== undefined && !("DATABASE_URL" in env)) await copyCluster(prepared, join(dataDir, "sandbox"));
     prepare?.(dataDir);
     await beforeStart?.();
     await start({});

@@ -4,10 +4,11 @@ import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } f
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "#clock";
 import { createEmbeddedPostgres } from "#db";
 import { createLog } from "#log";
+import { createClusterCopies } from "#testing";
 import { readArchiveFiles } from "./archive-files.ts";
 import { createBackups } from "./backups.ts";
 import { listBases } from "./base-files.ts";
@@ -20,9 +21,12 @@ import { verifyBackups } from "./verify.ts";
 const run = promisify(execFile);
 const dayMs = 86_400_000;
 
+const copies = createClusterCopies();
+afterAll(() => copies.remove());
+
 let cluster: TestCluster;
 beforeEach(async () => {
-  cluster = await createTestCluster();
+  cluster = await createTestCluster(copies.into);
   await cluster.start();
   await cluster.add(1_000);
 });

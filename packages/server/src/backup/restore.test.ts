@@ -1,17 +1,21 @@
 import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createEmbeddedPostgres } from "#db";
 import { createLog } from "#log";
+import { createClusterCopies } from "#testing";
 import { listBases } from "./base-files.ts";
 import { openCluster } from "./restore.ts";
 import { createTestCluster, type TestCluster } from "./test-cluster.ts";
 import { verifyBackups } from "./verify.ts";
 
+const copies = createClusterCopies();
+afterAll(() => copies.remove());
+
 let cluster: TestCluster;
 beforeEach(async () => {
-  cluster = await createTestCluster();
+  cluster = await createTestCluster(copies.into);
   await cluster.start();
   await cluster.add(1_000);
 });

@@ -34,12 +34,13 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-/** An embedded database with its backups, in a directory that is gone afterwards. */
-export async function createTestCluster(): Promise<TestCluster> {
+/** An embedded database with its backups, in a directory that is gone afterwards; `makeCluster` puts a new cluster into its data directory. */
+export async function createTestCluster(makeCluster: (dataDir: string) => Promise<void>): Promise<TestCluster> {
   const root = await mkdtemp(join(tmpdir(), "earwitness-backup-"));
   await chmod(root, 0o711); // as root, PostgreSQL's own account must be able to pass
   const dataDir = join(root, "data");
   const backupDir = join(root, "backup");
+  await makeCluster(dataDir);
   const logged: string[] = [];
   const ended: string[] = [];
   const log = createLog("info", { write: (line) => void logged.push(line) });

@@ -3,20 +3,23 @@ import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Client } from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { createDb, makePartitionsAhead, migrate } from "#db";
 import { mintId } from "#ids";
-import { quietLog, schemaText } from "#testing";
+import { createClusterCopies, quietLog, schemaText } from "#testing";
 import { listRestorePoints } from "./restore-points.ts";
 import { createTestCluster, type TestCluster } from "./test-cluster.ts";
 
 const dbDir = resolve(import.meta.dirname, "../db");
 const ours = join(dbDir, "migrations");
+const copies = createClusterCopies();
+afterAll(() => copies.remove());
+
 let cluster: TestCluster;
 let folders: string[];
 
 beforeEach(async () => {
-  cluster = await createTestCluster();
+  cluster = await createTestCluster(copies.into);
   folders = [];
 });
 afterEach(async () => {

@@ -4,3 +4,4 @@ export { schemaText } from "./schema-text.ts";
 export { addTenant, quietLog } from "./test-tenant.ts";
 export { killRounds, type Killed } from "./kill-rounds.ts";
 export { createTestLogs, type TestLogs } from "./test-logs.ts";
+export { createClusterCopies } from "./prepared-cluster.ts";
