@@ -35,6 +35,8 @@ export interface LiveRecordingOptions {
   readonly now: () => number;
   readonly onPiece: (piece: SealedPiece) => void;
   readonly openReceiver: (stream: StreamOffer, onPacket: PacketListener) => Promise<Receiver>;
+  /** Of many calls that end together only so many are sealed at once; absent: at once. */
+  readonly closeInTurn?: (close: () => Promise<void>) => Promise<void>;
   readonly writeFile?: typeof writeFileDurably;
 }
 
@@ -77,7 +79,7 @@ export interface LiveRecording {
 }
 
 export function createLiveRecording(options: LiveRecordingOptions): LiveRecording {
-  const { recording, journal } = options;
+  const { recording, journal, closeInTurn = (close) => close() } = options;
   const { recordingId, tenantId, startedAtMs, key } = recording;
   const sealing = createSealingKey(key, "journal");
   const slabs = createSlabs();
@@ -211,7 +213,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   }
 
   async function finish(atMs: number): Promise<RecordingSummary> {
-    await (closing ??= closeAudio(atMs));
+    // Until its turn has come it goes on as any other: what it hears goes into the journal.
+    await (closing ?? closeInTurn(() => (closing ??= closeAudio(atMs))));
     await writing?.catch(() => undefined);
     await writePieces();
     journal.append({ sealing, header: { kind: "sealed", recordingId, tenantId, keyId: key.keyId, track: 0, startedAtMs, fromMs: Math.round(atMs), toMs: Math.round(atMs) }, body: Buffer.alloc(0), second: null });

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { atMost, createSlices } from "./in-slices.ts";
+
+/** Time passes only by work; turns of the loop happen when they are asked for. */
+function fakeLoop() {
+  let nowMs = 0;
+  const turns: (() => void)[] = [];
+  const done: number[] = [];
+  const slices = createSlices({ now: () => nowMs, nextTurn: (slice) => void turns.push(slice) });
+  const add = (count: number, ms: number): void => {
+    for (let at = 0; at < count; at += 1) {
+      const number = done.length + at;
+      slices.add(() => {
+        nowMs += ms;
+        done.push(number);
+      });
+    }
+  };
+  return { slices, done, add, turns, turn: () => turns.shift()?.() };
+}
+
+describe("work in slices", () => {
+  test("after 20 ms the loop turns, and what is left goes on in its order", () => {
+    const { done, add, turns, turn } = fakeLoop();
+    add(10, 7);
+    expect(done).toEqual([]); // nothing within the call that brings it
+    turn();
+    expect(done).toEqual([0, 1, 2]);
+    turn();
+    turn();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    turn();
+    expect(done).toHaveLength(10);
+    expect(turns).toHaveLength(0);
+  });
+
+  test("what is added by work stands behind what waits; each turn does one at least", () => {
+    const { slices, done, turns, turn } = fakeLoop();
+    const order: string[] = [];
+    slices.add(() => {
+      order.push("first");
+      slices.add(() => order.push("added"));
+    });
+    slices.add(() => order.push("second"));
+    turn();
+    turn();
+    expect(order).toEqual(["first", "second", "added"]);
+    const late = fakeLoop();
+    late.add(2, 5_000);
+    late.turn();
+    expect(late.done).toEqual([0]);
+    late.turn();
+    expect(late.done).toEqual([0, 1]);
+    expect([...turns, ...done]).toEqual([]);
+  });
+
+  test("work that throws does not hold up what stands behind it", () => {
+    const { slices, done, add, turn } = fakeLoop();
+    slices.add(() => {
+      throw new Error("a defect");
+    });
+    add(1, 1);
+    expect(turn).toThrow("a defect");
+    turn();
+    expect(done).toEqual([0]);
+  });
+});
+
+test("at most so many at once, in the order in which they came; one that fails gives its place to the next", async () => {
+  const twoAtOnce = atMost(2);
+  const began: number[] = [];
+  const ends = Array.from({ length: 5 }, () => Promise.withResolvers<number>());
+  const all = ends.map(({ promise }, at) =>
+    twoAtOnce(() => {
+      began.push(at);
+      return promise;
+    }),
+  );
+  const settled = Promise.allSettled(all);
+  expect(began).toEqual([0, 1]);
+  ends[1]!.reject(new Error("refused"));
+  await expect(all[1]).rejects.toThrow("refused");
+  expect(began).toEqual([0, 1, 2]);
+  for (const [at, { resolve }] of ends.entries()) resolve(at);
+  expect((await settled).map((one) => one.status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled", "fulfilled"]);
+  expect(began).toEqual([0, 1, 2, 3, 4]);
+});
