@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { atMost, createSlices } from "./in-slices.ts";
+import { createSlices } from "./in-slices.ts";
 
 /** Time passes only by work; turns of the loop happen when they are asked for. */
 function fakeLoop() {
   let nowMs = 0;
   const turns: (() => void)[] = [];
   const done: number[] = [];
-  const slices = createSlices({ now: () => nowMs, nextTurn: (slice) => void turns.push(slice) });
+  const slices = createSlices(20, { now: () => nowMs, nextTurn: (slice) => void turns.push(slice) });
   const add = (count: number, ms: number): void => {
     for (let at = 0; at < count; at += 1) {
       const number = done.length + at;
@@ -64,24 +64,4 @@ describe("work in slices", () => {
     turn();
     expect(done).toEqual([0]);
   });
-});
-
-test("at most so many at once, in the order in which they came; one that fails gives its place to the next", async () => {
-  const twoAtOnce = atMost(2);
-  const began: number[] = [];
-  const ends = Array.from({ length: 5 }, () => Promise.withResolvers<number>());
-  const all = ends.map(({ promise }, at) =>
-    twoAtOnce(() => {
-      began.push(at);
-      return promise;
-    }),
-  );
-  const settled = Promise.allSettled(all);
-  expect(began).toEqual([0, 1]);
-  ends[1]!.reject(new Error("refused"));
-  await expect(all[1]).rejects.toThrow("refused");
-  expect(began).toEqual([0, 1, 2]);
-  for (const [at, { resolve }] of ends.entries()) resolve(at);
-  expect((await settled).map((one) => one.status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled", "fulfilled"]);
-  expect(began).toEqual([0, 1, 2, 3, 4]);
 });

@@ -14,10 +14,8 @@ export interface SliceTimes {
   readonly nextTurn?: (slice: () => void) => void;
 }
 
-/** A slice begins no more work once it has lasted this long. */
-const sliceMs = 20;
-
-export function createSlices({ now = performance.now.bind(performance), nextTurn = setImmediate }: SliceTimes = {}): Slices {
+/** A slice begins no more work once it has lasted so long. */
+export function createSlices(sliceMs: number, { now = performance.now.bind(performance), nextTurn = setImmediate }: SliceTimes = {}): Slices {
   let waiting: (() => void)[] = [];
   let isSet = false;
 
@@ -49,23 +47,5 @@ export function createSlices({ now = performance.now.bind(performance), nextTurn
       waiting.push(work);
       if (!isSet) set();
     },
-  };
-}
-
-/** So many at once; the others wait, and begin in the order in which they came. */
-export function atMost(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running < most) running += 1;
-    // Whoever ends hands its place on, so that nobody who comes now takes it first.
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
   };
 }

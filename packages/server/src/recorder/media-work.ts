@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { messageOf } from "#errors";
 import type { writeFileDurably } from "#vault";
 import type { LocalPorts, StreamOffer } from "./call.ts";
-import { atMost } from "./in-slices.ts";
+import { createSlices, type Slices } from "./in-slices.ts";
 import type { FrameHeader } from "./journal-frame.ts";
 import { createJournal, JournalRefused, type OpenJournalFile } from "./journal.ts";
 import { createLiveRecording, type LiveRecording } from "./live-recording.ts";
@@ -31,14 +31,15 @@ export interface Surroundings {
   readonly openSocket?: OpenUdpSocket;
   readonly openJournalFile?: OpenJournalFile;
   readonly writeFile?: typeof writeFileDurably;
+  readonly sealing?: Slices;
 }
 
 const beatMs = 200;
 /** Piece files synced at once: the thread pool that does it also syncs the journal, which must not wait behind them. */
 const pieceWriters = 2;
 const pieceRetryMs = 2_000;
-/** Calls that end whose last seconds are sealed at the same time. Of a thousand that end together the first can be played while the last are sealed, and the loop turns between any two. */
-const closedAtOnce = 2;
+/** Of a thousand calls that end together the first can be played while the last are sealed, and the loop comes to its timers and sockets in between. */
+const sealingSliceMs = 50;
 /** Ports that another program holds are passed over, so many times. */
 const portTries = 16;
 
@@ -55,7 +56,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
   let lastSyncMs = 0;
   let committing: Promise<void> | null = null;
   let writers = 0;
-  const closeInTurn = atMost(closedAtOnce);
+  const sealing = surroundings.sealing ?? createSlices(sealingSliceMs);
 
   function recordingOf(recordingId: string): LiveRecording {
     const recording = recordings.get(recordingId);
@@ -174,7 +175,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
         now,
         onPiece: (piece) => emit({ kind: "piece", piece }),
         openReceiver: (stream, onPacket) => openOnFreePorts(stream, onPacket, now),
-        closeInTurn,
+        sealing,
         ...(surroundings.writeFile && { writeFile: surroundings.writeFile }),
       });
       recordings.set(recording.recordingId, live);

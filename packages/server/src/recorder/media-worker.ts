@@ -22,7 +22,7 @@ const sayStats = (): void => {
   counted = stats.recordings;
   say({ kind: "stats", stats });
 };
-const commands = createSlices();
+const commands = createSlices(20);
 const statsTimer = setInterval(sayStats, 1_000);
 let underWay = 0;
 
