@@ -39,7 +39,7 @@ const beatMs = 200;
 const pieceWriters = 2;
 const pieceRetryMs = 2_000;
 /** Of a thousand calls that end together the first can be played while the last are sealed, and the loop comes to its timers and sockets in between. */
-const sealingSliceMs = 50;
+const sealingSliceMs = 10;
 /** Ports that another program holds are passed over, so many times. */
 const portTries = 16;
 
