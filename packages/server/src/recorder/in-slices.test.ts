@@ -16,7 +16,8 @@ function fakeLoop() {
       });
     }
   };
-  return { slices, done, add, turns, turn: () => turns.shift()?.() };
+  const pass = (ms: number): void => void (nowMs += ms);
+  return { slices, done, add, pass, turns, turn: () => turns.shift()?.() };
 }
 
 describe("work in slices", () => {
@@ -32,6 +33,19 @@ describe("work in slices", () => {
     turn();
     expect(done).toHaveLength(10);
     expect(turns).toHaveLength(0);
+  });
+
+  test("where other work takes most of a turn the next slice is as long, up to ten times its own", () => {
+    const { done, add, pass, turn } = fakeLoop();
+    pass(1_000); // nothing waited: this is not counted
+    add(100, 10);
+    const counts = [0, 60, 5, 100_000].map((betweenMs) => {
+      const before = done.length;
+      pass(betweenMs);
+      turn();
+      return done.length - before;
+    });
+    expect(counts).toEqual([2, 6, 2, 20]);
   });
 
   test("what is added by work stands behind what waits; each turn does one at least", () => {

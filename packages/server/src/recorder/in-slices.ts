@@ -14,10 +14,15 @@ export interface SliceTimes {
   readonly nextTurn?: (slice: () => void) => void;
 }
 
+/** Where the rest of a turn takes longer than a slice, the next slice may last as long, up to so many: a loop whose timers are always due must not leave this work behind. */
+const longest = 10;
+
 /** A slice begins no more work once it has lasted so long. */
 export function createSlices(sliceMs: number, { now = performance.now.bind(performance), nextTurn = setImmediate }: SliceTimes = {}): Slices {
   let waiting: (() => void)[] = [];
   let isSet = false;
+  /** When the slice ended that this one continues. */
+  let endedAt: number | null = null;
 
   function set(): void {
     isSet = true;
@@ -25,7 +30,8 @@ export function createSlices(sliceMs: number, { now = performance.now.bind(perfo
   }
 
   function slice(): void {
-    const until = now() + sliceMs;
+    const began = now();
+    const until = began + Math.min(Math.max(sliceMs, began - (endedAt ?? began)), longest * sliceMs);
     const all = waiting;
     let done = 0;
     waiting = [];
@@ -38,6 +44,7 @@ export function createSlices(sliceMs: number, { now = performance.now.bind(perfo
       // What was added meanwhile stands behind what was not reached.
       if (done < all.length) waiting = [...all.slice(done), ...waiting];
       isSet = false;
+      endedAt = waiting.length > 0 ? now() : null;
       if (waiting.length > 0) set();
     }
   }
