@@ -21,6 +21,8 @@ const patienceMs = 60_000;
 export interface Run {
   readonly calls: number;
   readonly recorded: number;
+  /** Of those that were not taken: how many for which reason. */
+  readonly refusals: Readonly<Record<string, number>>;
   /** From BYE to its answer, and to playable; milliseconds. */
   readonly byeMs: readonly number[];
   readonly playableMs: readonly number[];
@@ -95,7 +97,7 @@ async function run(calls: number): Promise<Run> {
     const sealed = await sealedAt(platform, looked.map(({ id }) => id));
     const playableMs = seen.map(({ byeAt, atMs }) => rounded(atMs - byeAt, 0));
     const sealedMs = looked.map(({ byeAt }, at) => rounded(sealed[at]! - byeAt, 0));
-    return { calls, recorded: opened.calls.length, byeMs: answerMs.map((ms) => rounded(ms, 0)), playableMs, sealedMs, senderLatestMs: rounded(latestMs, 0) };
+    return { calls, recorded: opened.calls.length, refusals: opened.refusals, byeMs: answerMs.map((ms) => rounded(ms, 0)), playableMs, sealedMs, senderLatestMs: rounded(latestMs, 0) };
   } finally {
     client.close();
     await platform.close();

@@ -10,8 +10,13 @@ export interface LoadCall {
   end(): Promise<Answer>;
 }
 
-/** Null where it was refused. `rtpPort`: where it sends from. */
-export async function placeCall(line: SipLine, server: number, rtpPort: number, name: string): Promise<LoadCall | null> {
+export interface Refused {
+  /** The status, and the answer's own warning; "408" where none came. */
+  readonly why: string;
+}
+
+/** `rtpPort`: where it sends from. */
+export async function placeCall(line: SipLine, server: number, rtpPort: number, name: string): Promise<LoadCall | Refused> {
   const id = `${name}@load`;
   let target = `sip:srs@${host}:${server}`;
   let to = `<sip:srs@${host}>`;
@@ -26,7 +31,7 @@ export async function placeCall(line: SipLine, server: number, rtpPort: number, 
   to = /^To: (.*)\r$/im.exec(text)?.[1] ?? to;
   target = /^Contact: <([^>]+)>/im.exec(text)?.[1] ?? target;
   if (answer.status !== 408) line.send(`${head("ACK", 1)}Content-Length: 0\r\n\r\n`);
-  if (answer.status !== 200) return null;
+  if (answer.status !== 200) return { why: [answer.status, .../^Warning: (.*)\r$/im.exec(text)?.slice(1) ?? []].join(" ") };
   return {
     id,
     get ports() {

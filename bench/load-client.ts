@@ -2,7 +2,7 @@
  * A session border controller of a benchmark, in a process of its own: places many two-stream calls and ends them. Cheap on purpose: it
  * shares the machine with what it measures. Loopback only. What its calls say is sent by rtp-load.ts.
  */
-import { placeCall, type LoadCall } from "./load-call.ts";
+import { placeCall, type LoadCall, type Refused } from "./load-call.ts";
 import { openSipLine, type SipLine, type Transport } from "./sip-line.ts";
 
 export type Order =
@@ -18,6 +18,8 @@ export interface Opened {
   readonly kind: "opened";
   readonly calls: readonly { readonly id: string; readonly ports: readonly (readonly [rtp: number, rtcp: number])[]; readonly setupMs: number }[];
   readonly refused: number;
+  /** How many for which reason. */
+  readonly refusals: Readonly<Record<string, number>>;
   readonly ms: number;
 }
 
@@ -48,15 +50,18 @@ let line: SipLine | null = null;
 async function open(order: Extract<Order, { kind: "open" }>): Promise<Opened> {
   const over = (line ??= await openSipLine("udp", order.server));
   const began = performance.now();
-  const placed: Promise<LoadCall | null>[] = [];
+  const placed: Promise<LoadCall | Refused>[] = [];
   for (let index = 0; index < order.calls; index += 1) {
     placed.push(placeCall(over, order.server, order.rtpPort, `${order.name}-${index}`));
     const wait = began + ((index + 1) * 1000) / order.perSecond - performance.now();
     if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
   }
-  const opened = (await Promise.all(placed)).filter((call) => call !== null);
+  const answered = await Promise.all(placed);
+  const opened = answered.filter((call) => "id" in call);
+  const refusals: Record<string, number> = {};
+  for (const call of answered) if ("why" in call) refusals[call.why] = (refusals[call.why] ?? 0) + 1;
   for (const call of opened) calls.set(call.id, call);
-  return { kind: "opened", calls: opened.map(({ id, ports, setupMs }) => ({ id, ports, setupMs })), refused: order.calls - opened.length, ms: performance.now() - began };
+  return { kind: "opened", calls: opened.map(({ id, ports, setupMs }) => ({ id, ports, setupMs })), refused: order.calls - opened.length, refusals, ms: performance.now() - began };
 }
 
 async function end({ ids = [...calls.keys()] }: Extract<Order, { kind: "end" }>): Promise<Ended> {
@@ -82,8 +87,8 @@ async function cycle(order: Extract<Order, { kind: "cycle" }>): Promise<Cycled> 
       const over = await openSipLine(order.transport, order.server);
       for (let count = 0; performance.now() - began < order.seconds * 1000; count += 1) {
         const call = await placeCall(over, order.server, 40_000, `${order.name}-${lane}-${count}`);
-        const bye = await call?.end();
-        if (call === null || bye?.status !== 200) refused += 1;
+        const bye = "id" in call ? await call.end() : null;
+        if (!("id" in call) || bye?.status !== 200) refused += 1;
         else {
           inviteMs.push(call.setupMs);
           byeMs.push(bye.ms);

@@ -7,6 +7,7 @@ import { createMerkleTree, type MerkleTree } from "@earwitness/verify";
 import { createSealingKey, type writeFileDurably } from "#vault";
 import type { StreamOffer } from "./call.ts";
 import { rateOfTrack } from "./codecs.ts";
+import type { Slices } from "./in-slices.ts";
 import type { Journal } from "./journal.ts";
 import { createLiveTrack, type Frame, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
@@ -36,6 +37,8 @@ export interface LiveRecordingOptions {
   readonly now: () => number;
   readonly onPiece: (piece: SealedPiece) => void;
   readonly openReceiver: (stream: StreamOffer, onPacket: PacketListener) => Promise<Receiver>;
+  /** In which the ends of calls are sealed. Absent: at once. */
+  readonly sealing?: Slices;
   readonly writeFile?: typeof writeFileDurably;
 }
 
@@ -213,9 +216,27 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     await Promise.all([...tracks.values()].map(closeReceiver));
     ended = { atMs, recovered: false };
     journalAll(Infinity);
-    settle(Infinity);
-    sealPiece(Math.max(pieceFrom, Math.ceil(endMs() / 1000)), true);
-    mark(atMs); // should the process die before the piece is synced, recovery knows that the call was over
+    mark(atMs); // should the process die before the piece is synced, recovery has all of it and knows that the call was over
+    await inItsTurn(() => {
+      settle(Infinity);
+      sealPiece(Math.max(pieceFrom, Math.ceil(endMs() / 1000)), true);
+    });
+  }
+
+  /** Where many end together their seconds are sealed one call after the other. */
+  function inItsTurn(seal: () => void): Promise<void> {
+    const { sealing: slices } = options;
+    if (slices === undefined) return Promise.resolve(seal());
+    return new Promise((resolve, reject) =>
+      slices.add(() => {
+        try {
+          seal();
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      }),
+    );
   }
 
   async function finish(atMs: number): Promise<RecordingSummary> {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { messageOf } from "#errors";
 import type { writeFileDurably } from "#vault";
 import type { LocalPorts, StreamOffer } from "./call.ts";
+import { createSlices, type Slices } from "./in-slices.ts";
 import type { FrameHeader } from "./journal-frame.ts";
 import { createJournal, JournalRefused, type OpenJournalFile } from "./journal.ts";
 import { createLiveRecording, type LiveRecording } from "./live-recording.ts";
@@ -30,12 +31,15 @@ export interface Surroundings {
   readonly openSocket?: OpenUdpSocket;
   readonly openJournalFile?: OpenJournalFile;
   readonly writeFile?: typeof writeFileDurably;
+  readonly sealing?: Slices;
 }
 
 const beatMs = 200;
 /** Piece files synced at once: the thread pool that does it also syncs the journal, which must not wait behind them. */
 const pieceWriters = 2;
 const pieceRetryMs = 2_000;
+/** Of a thousand calls that end together the first can be played while the last are sealed, and the loop comes to its timers and sockets in between. */
+const sealingSliceMs = 10;
 /** Ports that another program holds are passed over, so many times. */
 const portTries = 16;
 
@@ -52,6 +56,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
   let lastSyncMs = 0;
   let committing: Promise<void> | null = null;
   let writers = 0;
+  const sealing = surroundings.sealing ?? createSlices(sealingSliceMs);
 
   function recordingOf(recordingId: string): LiveRecording {
     const recording = recordings.get(recordingId);
@@ -170,6 +175,7 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
         now,
         onPiece: (piece) => emit({ kind: "piece", piece }),
         openReceiver: (stream, onPacket) => openOnFreePorts(stream, onPacket, now),
+        sealing,
         ...(surroundings.writeFile && { writeFile: surroundings.writeFile }),
       });
       recordings.set(recording.recordingId, live);

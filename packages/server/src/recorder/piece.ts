@@ -13,7 +13,7 @@ import { createHash, createHmac, hash, type KeyObject } from "node:crypto";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { chunkLeaf as leafOfChunk, saltedPrefix } from "@earwitness/verify";
-import { createOpeningKey, createSealingKey, deriveSubkey, makeDirectory, NotAuthentic, nonceBytes, writeFileDurably, type DataKey, type MintedKey, type OpeningKey } from "#vault";
+import { createOpeningKey, createSealingKey, deriveSubkey, inNewDirectory, NotAuthentic, nonceBytes, writeFileDurably, type DataKey, type MintedKey, type OpeningKey } from "#vault";
 import { objectPrefix } from "./object-prefix.ts";
 import { decodePacketLog, encodePacketLog, type LogEntry } from "./packet-log.ts";
 import { decodeState, encodeState, type RecordingState } from "./recording-state.ts";
@@ -107,8 +107,7 @@ export const indexLeaf = (chunk: ChunkIndex): Uint8Array =>
 
 /** Puts a piece file into the spool, durable when it resolves. */
 export async function writePiece(path: string, parts: readonly Uint8Array[], write: typeof writeFileDurably = writeFileDurably): Promise<{ sizeBytes: number; sha256: string }> {
-  await makeDirectory(dirname(path));
-  await write(path, parts);
+  await inNewDirectory(dirname(path), () => write(path, parts));
   const hash = createHash("sha256");
   let sizeBytes = 0;
   for (const part of parts) {

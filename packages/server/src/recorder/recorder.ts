@@ -118,7 +118,7 @@ export function createRecorder(options: RecorderOptions): LiveRecorder {
     const factFault = facts.fault();
     if (factFault !== null) reasons.push(`The call journal cannot be written: ${factFault}`);
     const lagMs = Math.max(facts.waitingMs(), pool.stats().journalLagMs);
-    if (lagMs > slowDiskMs) reasons.push(`The spool's disk is slow: what came ${(lagMs / 1000).toFixed(1)} s ago is not yet synced.`);
+    if (lagMs > slowDiskMs) reasons.push(`The spool's disk is slow or this node has too much to do: what came ${(lagMs / 1000).toFixed(1)} s ago is not yet synced.`);
     if (sessions.size + opening >= options.limits.calls) reasons.push(`All ${options.limits.calls} calls that this node may record at once are in use.`);
     return { ready: reasons.length === 0, reasons };
   }

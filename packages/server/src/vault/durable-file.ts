@@ -25,14 +25,20 @@ async function syncDirectoryAlone(path: string): Promise<void> {
 
 /** Makes the directory and every missing parent, and syncs the names of those it made. */
 export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
+  await inNewDirectory(path, async () => undefined, mode);
+}
+
+/** For a directory that is most likely not there: made with every missing parent. Their names are synced while the work goes on. */
+export async function inNewDirectory<T>(path: string, work: () => Promise<T>, mode = 0o700): Promise<T> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first === undefined) return;
+  if (first === undefined) return work();
   const parents: string[] = [];
   for (let made = path; ; made = dirname(made)) {
     parents.push(dirname(made));
     if (made === first) break;
   }
-  await Promise.all(parents.map(syncDirectory));
+  const [result] = await Promise.all([work(), ...parents.map(syncDirectory)]);
+  return result;
 }
 
 /** Most directories are there already: they are made where they are found missing. */
@@ -41,8 +47,7 @@ export async function inDirectory<T>(path: string, work: () => Promise<T>): Prom
     return await work();
   } catch (error) {
     if (!isMissingFile(error)) throw error;
-    await makeDirectory(path);
-    return work();
+    return inNewDirectory(path, work);
   }
 }
 

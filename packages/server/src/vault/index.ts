@@ -1,5 +1,5 @@
 export { createVault } from "./create-vault.ts";
-export { makeDirectory, syncDirectory, temporaryPrefix, writeAll, writeFileDurably } from "./durable-file.ts";
+export { inNewDirectory, makeDirectory, syncDirectory, temporaryPrefix, writeAll, writeFileDurably } from "./durable-file.ts";
 export { createOpeningKey, createSealingKey, deriveSubkey, NotAuthentic, nonceBytes, tagBytes, type DataKey, type MintedKey, type OpeningKey, type SealingKey, type StoredKey } from "./envelope.ts";
 export { publicKeyIdOf } from "./hpke.ts";
 export { createFileKeyring } from "./keyring-file.ts";

@@ -18,7 +18,11 @@ export function createLocalStore(dir: string): ObjectStore {
       try {
         // One file system: the same bytes get a second name, nothing is copied. The source is a finished file that its
         // owner will unlink, never write again.
-        await inDirectory(dirname(path), () => link(source, path));
+        await inDirectory(dirname(path), async () => {
+          await link(source, path);
+          await syncDirectory(dirname(path));
+        });
+        return;
       } catch (error) {
         if (codeOf(error) === "EEXIST") {
           if ((await digestOf(path)) !== (await digestOf(source))) throw new ObjectConflict(name);
