@@ -17,6 +17,7 @@ import { tone } from "./test-phone.ts";
 import type { UdpListener } from "./udp.ts";
 
 vi.mock("node:fs/promises", async () => (await import("./remembering-disk.ts")).rememberingFs);
+vi.mock("../vault/sync-file-system.ts", async (original) => (await import("./remembering-disk.ts")).rememberingSyncs(await original()));
 
 /** A thousand in `npm run test:slow`. */
 const cuts = Number(process.env["EARWITNESS_POWER_CUTS"] ?? 60);

@@ -1,6 +1,6 @@
 /**
- * For tests: stands in for node:fs/promises, writes down every write, sync and change of a name in the order they happened, and can
- * lay out what a disk may hold when the power goes at any point of it.
+ * For tests: stands in for node:fs/promises and syncfs, writes down every write, sync and change of a name in the order they happened,
+ * and can lay out what a disk may hold when the power goes at any point of it.
  *
  * What POSIX promises and no more: bytes are there once a sync of their file has come back, names once a sync of their directory has.
  * Of what was not synced, some first part may be there (per file, per directory), and where a file's bytes were cut there may be zeros.
@@ -20,6 +20,7 @@ export type DiskStep = { readonly atMs: number } & (
   | { readonly kind: "sync"; readonly file: number; readonly upTo: number }
   | { readonly kind: "names"; readonly changes: readonly Change[] }
   | { readonly kind: "sync-names"; readonly directory: string; readonly upTo: number }
+  | { readonly kind: "sync-all"; readonly upTo: number }
 );
 
 const steps: DiskStep[] = [];
@@ -106,13 +107,32 @@ export const rememberingFs = {
   },
 };
 
+/** The same for syncfs, which the vault keeps apart. There is one disk. */
+export function rememberingSyncs({ syncFileSystem }: { syncFileSystem: ((fd: number) => Promise<void>) | null }): { syncFileSystem: ((fd: number) => Promise<void>) | null } {
+  if (syncFileSystem === null) return { syncFileSystem };
+  return {
+    async syncFileSystem(fd) {
+      const upTo = steps.length;
+      await syncFileSystem(fd);
+      step({ kind: "sync-all", upTo });
+    },
+  };
+}
+
 /** Lays out under `to` what may be on a disk that held `under` when the power went after the first `count` steps. `chance` answers 0 ≤ x < 1. */
 export function layOut(count: number, under: string, to: string, chance: () => number): void {
   const contents = new Map<number, { bytes: Buffer; safe: number }>();
   /** Changes of names by directory, in order, and how many of them a sync vouches for. */
   const directories = new Map<string, { step: number; change: Change }[]>();
   const safeNames = new Map<string, number>();
+  let allNamesSafe = 0;
   const lengths: { file: number; step: number; length: number }[] = [];
+
+  function syncBytes(file: number, upTo: number): void {
+    const now = contents.get(file);
+    const before = lengths.findLast((one) => one.file === file && one.step < upTo)?.length ?? 0;
+    if (now !== undefined) now.safe = Math.max(now.safe, Math.min(before, now.bytes.length));
+  }
 
   steps.slice(0, count).forEach((one, index) => {
     switch (one.kind) {
@@ -126,12 +146,13 @@ export function layOut(count: number, under: string, to: string, chance: () => n
         if (now !== undefined) contents.set(one.file, { bytes: now.bytes.subarray(0, one.length), safe: Math.min(now.safe, one.length) });
         break;
       }
-      case "sync": {
-        const now = contents.get(one.file);
-        const before = lengths.findLast(({ file, step: at }) => file === one.file && at < one.upTo)?.length ?? 0;
-        if (now !== undefined) now.safe = Math.max(now.safe, Math.min(before, now.bytes.length));
+      case "sync":
+        syncBytes(one.file, one.upTo);
         break;
-      }
+      case "sync-all":
+        for (const file of contents.keys()) syncBytes(file, one.upTo);
+        allNamesSafe = one.upTo;
+        break;
       case "names":
         for (const change of one.changes) directories.set(change.directory, [...(directories.get(change.directory) ?? []), { step: index, change }]);
         break;
@@ -144,7 +165,7 @@ export function layOut(count: number, under: string, to: string, chance: () => n
 
   const there = new Map<string, number | null>();
   for (const [directory, changes] of directories) {
-    const safe = changes.filter(({ step: at }) => at < (safeNames.get(directory) ?? 0)).length;
+    const safe = changes.filter(({ step: at }) => at < Math.max(allNamesSafe, safeNames.get(directory) ?? 0)).length;
     const kept = safe + Math.floor(chance() * (changes.length - safe + 1));
     for (const { change } of changes.slice(0, kept)) {
       if (change.kind === "make") there.set(change.path, change.file);

@@ -2,14 +2,11 @@
  * Syncs that many wait for at once. A thousand calls that end in the same second want some ten thousand files and names on disk; a sync
  * of each costs a commit of the file system's log each (0.6 ms here with many at once), one sync of the file system serves all of them.
  *
- * `alone` is what one caller would do by himself, and does where nobody else waits: nothing is slower for a single call. syncfs(2)
- * answers with write errors since Linux 5.8; where it cannot be had, everybody syncs alone.
+ * `alone` is what one caller would do by himself, and does where nobody else waits: nothing is slower for a single call.
  */
 import { statSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { release } from "node:os";
-import type Koffi from "koffi";
+import { syncFileSystem } from "./sync-file-system.ts";
 
 interface Waiting {
   readonly path: string;
@@ -64,26 +61,5 @@ async function syncAll(path: string): Promise<void> {
     await syncFileSystem!(handle.fd);
   } finally {
     await handle.close();
-  }
-}
-
-const syncFileSystem = loadSyncFileSystem();
-
-function loadSyncFileSystem(): ((fd: number) => Promise<void>) | null {
-  const [major = 0, minor = 0] = release().split(".").map(Number);
-  if (process.platform !== "linux" || major < 5 || (major === 5 && minor < 8)) return null;
-  try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
-    const syncfs = koffi.load("libc.so.6").func("int syncfs(int fd)");
-    return (fd) =>
-      new Promise((resolve, reject) => {
-        syncfs.async(fd, (error: unknown, result: number) => {
-          if (error !== null && error !== undefined) reject(error instanceof Error ? error : new Error("syncfs could not be called"));
-          else if (result !== 0) reject(Object.assign(new Error("the file system could not be synced"), { code: "EIO" }));
-          else resolve();
-        });
-      });
-  } catch {
-    return null; // no such library here: everybody syncs alone
   }
 }
