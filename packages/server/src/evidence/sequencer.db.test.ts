@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseCheckpoint, parseNote, parseVkey, proveConsistency, proveInclusion, rowCommitment, rowLeaf, treeRoot, verifyConsistency, verifyInclusion, verifyNote } from "@earwitness/verify";
 import { createDb, withTenant } from "#db";
 import { addTenant, createTestDatabase, createTestLogs, quietLog, type TestDatabase, type TestLogs } from "../testing/index.ts";
@@ -202,6 +202,8 @@ describe("connections that die", () => {
       );
       const name = new URL(alone.url).pathname.slice(1);
       for (let kill = 0; kill < 25; kill += 1) {
+        const before = acknowledged.length;
+        await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before), { timeout: 20_000, interval: 5 }); // a busy machine gets nothing done in 60 ms
         await sleep(Math.random() * 60);
         await killer.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and random() < 0.5", [name]);
       }
