@@ -41,14 +41,14 @@ if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/ts
 if (wants("lint")) await check("lint", [node, join(projectDir, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"], [node, "scripts/coverage.mjs", "--check"]);
 if (wants("unit")) await suite("unit", "unit", {}, ["--maxWorkers=3"]); // more than cores: audio that is spoken, and servers that begin, are mostly waited for
 if (wants("database")) {
-  await suite("database", "database (embedded PostgreSQL 18)", {}, ["--maxWorkers=3"]); // one of them mostly waits for second looks
+  await suite("database", "database (embedded PostgreSQL 18)");
   const bin = postgresBin();
   if (bin === null) skip("database (real PostgreSQL)", "no PostgreSQL server");
   else {
     const server = await startPostgres(bin);
     try {
       // Not again: the command line as a process, which is slow to begin and asks of a database only what other files ask of this one too.
-      await suite("database", `database (PostgreSQL ${server.version})`, { EARWITNESS_TEST_DB_URL: server.url }, ["--maxWorkers=3", ...["portal/control", "fsck/running"].map((name) => `--exclude=**/${name}.db.test.ts`)]);
+      await suite("database", `database (PostgreSQL ${server.version})`, { EARWITNESS_TEST_DB_URL: server.url }, ["portal/control", "fsck/running"].map((name) => `--exclude=**/${name}.db.test.ts`));
     } finally {
       await server.stop();
     }
