@@ -8,7 +8,7 @@ import type { UserChange } from "#directory";
 export function settingsFrom(user: UserChange, before: PersonSettings | null, recordsNew: boolean): { readonly settings: PersonSettings; readonly mistake: null } | { readonly settings: null; readonly mistake: string } {
   // null where it is not said: of a user that was read before, what did not change is left out.
   const upn = user.userPrincipalName ?? before?.upn ?? "";
-  if (!/^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$/u.test(upn) || upn.length > 320 || !upn.isWellFormed()) return { settings: null, mistake: upn === "" ? "has no UPN" : `“${shown(upn)}” is no UPN` };
+  if (!/^[!-?A-~]+@[!-?A-~]+$/.test(upn) || upn.length > 320) return { settings: null, mistake: upn === "" ? "has no UPN" : `“${shown(upn)}” is no UPN` };
   const displayName = nameOf(user.displayName) ?? before?.displayName ?? upn.slice(0, 200);
   const plain = { givenName: null, familyName: null, accessProfile: null, recorded: recordsNew, addresses: [], extensions: [], groupIds: [] };
   return { settings: { ...(before ?? plain), displayName, upn }, mistake: null };

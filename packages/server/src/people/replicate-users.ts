@@ -1,5 +1,6 @@
 /** Users of a tenant's Microsoft 365 directory become its people, and stay what they are there (M365-54, M365-58). */
 import { setImmediate as breathe } from "node:timers/promises";
+import type { Person } from "@earwitness/contract";
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
 import { putRows, withTenant, type TenantTransaction } from "#db";
@@ -67,7 +68,7 @@ interface Walk {
 }
 
 const mostTold = 100;
-/** So many may always be gone; of more it has to be less than half, or something is wrong with what was read. */
+/** So many may be gone, though not everybody; of more it has to be less than half, or something is wrong with what was read. */
 const goneWithoutQuestion = 10;
 const nothing: Counts = { added: 0, changed: 0, removed: 0, kept: 0, problems: 0, told: [], requests: 0, repeated: 0, waitedMs: 0 };
 
@@ -124,8 +125,7 @@ async function takePage(
 
 /** Makes people of one page's users; returns the rows of evidence, one for each who changed. */
 async function takeUsers(tx: TenantTransaction, options: PeopleOptions, act: Act, users: readonly UserChange[], pass: number, recordsNew: boolean, counts: Counts): Promise<EvidenceEntry[]> {
-  // The same user may come twice on a page; the last word counts.
-  const latest = [...new Map(users.map((user) => [user.id.toLowerCase(), user])).values()];
+  const latest = eachOnce(users);
   const linked = await linksOf(tx, "object_id", latest.map(({ id }) => id.toLowerCase()));
   const [gone, present] = [latest.filter((user) => user["@removed"] !== undefined), latest.filter((user) => user["@removed"] === undefined)];
   const removed = await removePeople(tx, options, act, gone.flatMap(({ id }) => linked.get(id.toLowerCase()) ?? []));
@@ -150,6 +150,23 @@ async function takeUsers(tx: TenantTransaction, options: PeopleOptions, act: Act
   return [...removed, ...changed.map(({ objectId, before, after, change, isNewLink }) => evidenceOf(options, act, before === null ? "Add" : "Modify", "User", after.id, { name: after.settings.displayName, change, ...(isNewLink ? { directoryObject: objectId } : {}) }))];
 }
 
+/** The same user may come several times on a page, each time with what changed then. */
+function eachOnce(users: readonly UserChange[]): UserChange[] {
+  const latest = new Map<string, UserChange>();
+  for (const user of users) {
+    const before = latest.get(user.id.toLowerCase());
+    const goesOn = before !== undefined && before["@removed"] === undefined && user["@removed"] === undefined;
+    latest.set(user.id.toLowerCase(), goesOn ? { ...before, ...user } : user);
+  }
+  return [...latest.values()];
+}
+
+async function livingPeople(tx: TenantTransaction, ids: readonly string[]): Promise<Person[]> {
+  const people: Person[] = [];
+  for (const some of chunks(ids)) people.push(...(await readPeople(tx, some)));
+  return people;
+}
+
 async function knownBefore(tx: TenantTransaction, users: readonly UserChange[], linked: ReadonlyMap<string, string>): Promise<KnownBefore> {
   const byUpn: string[] = [];
   for (const some of chunks(users.flatMap(({ userPrincipalName }) => userPrincipalName?.toLowerCase() ?? []).filter(isStorable))) {
@@ -161,7 +178,7 @@ async function knownBefore(tx: TenantTransaction, users: readonly UserChange[], 
   for (const some of chunks(users.map(({ id }) => id.toLowerCase()))) {
     for (const { person_id } of await tx.selectFrom("people").select("person_id").where("person_id", "in", some).execute()) taken.add(person_id);
   }
-  return { linked, people: await readPeople(tx, ids), claimed: new Set((await linksOf(tx, "person_id", ids)).values()), taken };
+  return { linked, people: await livingPeople(tx, ids), claimed: new Set((await linksOf(tx, "person_id", ids)).values()), taken };
 }
 
 /** Person by object id. */
@@ -181,7 +198,7 @@ async function keepLinks(tx: TenantTransaction, links: readonly { readonly objec
 async function takeAway(tx: TenantTransaction, options: PeopleOptions, act: Act, pass: number, counts: Counts): Promise<EvidenceEntry[]> {
   const gone = (await tx.selectFrom("directory_people").select("person_id").where("pass", "<", pass).execute()).map(({ person_id }) => person_id);
   const { all } = await tx.selectFrom("directory_people").select((eb) => eb.fn.countAll<number>().as("all")).executeTakeFirstOrThrow();
-  if (gone.length > goneWithoutQuestion && gone.length * 2 > all) {
+  if (gone.length * 2 > all && (gone.length > goneWithoutQuestion || gone.length === Number(all))) {
     counts.problems++;
     counts.told.unshift({ objectId: "", message: `${gone.length} of ${all} people are not in the directory any more; that is more than half, so none of them was removed` });
     return [];
@@ -193,7 +210,7 @@ async function takeAway(tx: TenantTransaction, options: PeopleOptions, act: Act,
 
 /** They are gone from lists and calls; what was recorded of them stays (M365-59). */
 async function removePeople(tx: TenantTransaction, options: PeopleOptions, act: Act, personIds: readonly string[]): Promise<EvidenceEntry[]> {
-  const people = await readPeople(tx, personIds);
+  const people = await livingPeople(tx, personIds);
   for (const ids of chunks(personIds)) {
     await tx.updateTable("people").set({ deleted_at: options.clock.now() }).where("person_id", "in", ids).where("deleted_at", "is", null).execute();
     await tx.deleteFrom("person_addresses").where("person_id", "in", ids).execute();

@@ -150,12 +150,14 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
 
   function settleLog({ number, sampleRate, analysis }: Track, { second, bytes, isPlain }: SecondLog): SealedChunk {
     if (isPlain) {
+      const chunk = sealer.sealLog(number, second, bytes);
       analysis.addLog(second, bytes);
-      return sealer.sealLog(number, second, bytes);
+      return chunk;
     }
     const settled = settleSecond(decodePacketLog(bytes, second * sampleRate), sampleRate);
+    const chunk = sealer.sealSecond(number, second, settled, sampleRate);
     analysis.add(second, settled);
-    return sealer.sealSecond(number, second, settled, sampleRate);
+    return chunk;
   }
 
   function sealPiece(toSecond: number, final: boolean): void {
@@ -213,7 +215,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     for (const track of tracks.values()) setSending(track, false, atMs);
     // What the kernel has already received belongs to the call: one turn of the loop reads it.
     await new Promise((resolve) => setImmediate(resolve));
-    await Promise.all([...tracks.values()].map(closeReceiver));
+    await Promise.allSettled([...tracks.values()].map(closeReceiver)); // a socket that cannot be closed keeps no audio from its piece
     ended = { atMs, recovered: false };
     journalAll(Infinity);
     mark(atMs); // should the process die before the piece is synced, recovery has all of it and knows that the call was over
@@ -357,6 +359,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
       };
     },
     async close() {
+      await closing?.catch(() => undefined); // its last frames are to be in the journal's queue as well
       await Promise.all([...tracks.values()].map(closeReceiver));
       if (closing === null) journalAll(Infinity);
     },

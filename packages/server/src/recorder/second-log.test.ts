@@ -62,6 +62,7 @@ describe("the log of a second", () => {
     const { bytes } = log;
     log.letGo();
     expect(log.bytes).toHaveLength(0);
+    expect(bytes.every((byte) => byte === 0)).toBe(true);
     const next = filled(1, [{ atSample: rate, codec: 2, payload: new Uint8Array(160).fill(9) }]);
     expect(decodePacketLog(next.bytes, rate)).toHaveLength(1);
     expect(bytes.subarray(7, 167).every((byte) => byte === 9)).toBe(true); // the same memory

@@ -82,9 +82,9 @@ export class SecondLog {
     return this.#length - this.#framed;
   }
 
-  /** Nobody looks at it any more: its memory serves another second. */
+  /** Nobody looks at it any more: its memory serves another second, and holds nothing of this one until then. */
   letGo(): void {
-    letGoOf(this.#memory);
+    letGoOf(this.#memory.fill(0, 0, this.#length));
     this.#memory = nothing;
     this.#length = 0;
   }
@@ -92,7 +92,7 @@ export class SecondLog {
   #grow(needed: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length));
     this.#memory.copy(grown, 0, 0, this.#length);
-    letGoOf(this.#memory);
+    letGoOf(this.#memory.fill(0, 0, this.#length));
     this.#memory = grown;
   }
 }

@@ -110,7 +110,9 @@ export async function createWireCall(options: { readonly pieceMs?: number } = {}
     },
     sendBytes(atMs, bytes, { port = 0, fromPort = 4_000, waitedMs = 0 } = {}) {
       pass(atMs + waitedMs);
-      ports[port]!.listener(Buffer.from(bytes), wireAddress, fromPort, waitedMs);
+      const lent = Buffer.from(bytes);
+      ports[port]!.listener(lent, wireAddress, fromPort, waitedMs);
+      lent.fill(0xee); // the next packet of the socket lies there
     },
     stats: () => live.stats(),
     async finish(atMs) {

@@ -28,27 +28,46 @@ export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
   await inNewDirectory(path, async () => undefined, mode);
 }
 
+/** Made here, and their names not known to be on disk: whoever finds one of them there has to wait for its name as well. */
+const unnamed = new Set<string>();
+
 /** For a directory that is most likely not there: made with every missing parent. Their names are synced while the work goes on. */
 export async function inNewDirectory<T>(path: string, work: () => Promise<T>, mode = 0o700): Promise<T> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first === undefined) return work();
-  const parents: string[] = [];
-  for (let made = path; ; made = dirname(made)) {
-    parents.push(dirname(made));
+  if (first !== undefined) for (let made = path; ; made = dirname(made)) {
+    unnamed.add(made);
     if (made === first) break;
   }
-  const [result] = await Promise.all([work(), ...parents.map(syncDirectory)]);
-  return result;
+  // Both come to their end, whatever becomes of the other: nothing is still being written when this fails.
+  const [names, done] = await Promise.allSettled([syncNames(path), work()]);
+  if (names.status === "rejected") throw names.reason;
+  if (done.status === "rejected") throw done.reason;
+  return done.value;
+}
+
+async function syncNames(path: string): Promise<void> {
+  if (unnamed.size === 0) return;
+  const waiting: string[] = [];
+  for (let at = path; at !== dirname(at); at = dirname(at)) if (unnamed.has(at)) waiting.push(at);
+  await Promise.all(
+    waiting.map(async (made) => {
+      await syncDirectory(dirname(made));
+      unnamed.delete(made);
+    }),
+  );
 }
 
 /** Most directories are there already: they are made where they are found missing. */
 export async function inDirectory<T>(path: string, work: () => Promise<T>): Promise<T> {
+  let done: T;
   try {
-    return await work();
+    done = await work();
   } catch (error) {
     if (!isMissingFile(error)) throw error;
     return inNewDirectory(path, work);
   }
+  await syncNames(path);
+  return done;
 }
 
 /** Puts the bytes at `path`, whole or not at all. `ifExists: "fail"` throws EEXIST instead of replacing. */

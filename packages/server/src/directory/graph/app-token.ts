@@ -56,7 +56,7 @@ export function createAppToken(credentials: AppCredentials, send: (outgoing: Out
   async function fetchOne(): Promise<Held> {
     const fetchedAtMs = clock.now().getTime();
     const { access_token: value, expires_in: livesS = 0 } = await oidc.clientCredentialsGrant(configuration, { scope: credentials.scope }).catch((error: unknown) => {
-      throw explain(error, where);
+      throw explain(error, where, credentials.clientSecret);
     });
     // Its life counts from when we asked, by our own clock alone: whether theirs agrees does not matter.
     const livesMs = livesS * 1_000;
@@ -78,11 +78,11 @@ export function createAppToken(credentials: AppCredentials, send: (outgoing: Out
   };
 }
 
-function explain(error: unknown, where: string): GraphError {
+function explain(error: unknown, where: string, secret: string): GraphError {
   for (let at = error; at instanceof Error; at = at.cause) if (at instanceof GraphError) return at;
   if (error instanceof oidc.ResponseBodyError) {
     // `AADSTS7000215: Invalid client secret provided. …`; the rest are ids that it repeats.
-    const said = foreignText((error.error_description ?? "").split(/[\r\n]|Trace ID:/)[0] ?? "");
+    const said = foreignText((error.error_description ?? "").replaceAll(secret, "[left out]").split(/[\r\n]|Trace ID:/)[0] ?? "");
     const code = /AADSTS\d{1,10}/.exec(said)?.[0] ?? foreignText(error.error, 60);
     return new GraphError("credentials", where, `the app was not let in: ${said === "" ? code : said}`, { status: error.status, code });
   }

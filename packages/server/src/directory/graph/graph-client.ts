@@ -56,13 +56,14 @@ export interface GraphClient {
 
 /** Graph's own limit for one request to /$batch. */
 const mostInBatch = 20;
+/** Graph's hold a few hundred characters of state. */
+const longestLink = 32_768;
 /** No walk is longer: twenty million objects. */
 const mostPages = 20_000;
 const tooOld = new Set(["syncstatenotfound", "syncstateinvalid", "resyncrequired", "directory_expiredpagetoken"]);
 
 export function createGraphClient(settings: GraphSettings, { world = {}, limits = {} }: { world?: Partial<World>; limits?: Partial<Limits> } = {}): GraphClient {
-  const graphUrl = settings.graphUrl.replace(/\/+$/, "");
-  const loginUrl = settings.loginUrl.replace(/\/+$/, "");
+  const [graphUrl, loginUrl] = [settings.graphUrl, settings.loginUrl].map((url) => new URL(url).href.replace(/\/+$/, "")) as [string, string];
   for (const url of [graphUrl, loginUrl]) assertSecure(url);
   const here: World = { ...systemClock, fetch, sleep, random: Math.random, ...world };
   const held: Limits = { ...plainLimits, ...limits };
@@ -92,14 +93,14 @@ export function createGraphClient(settings: GraphSettings, { world = {}, limits 
   }
 
   const isWithin = (link: string): boolean => {
-    const url = URL.canParse(link) ? new URL(link) : null;
+    const url = link.length <= longestLink && URL.canParse(link) ? new URL(link) : null;
     return url !== null && url.username === "" && url.password === "" && url.href.startsWith(`${graphUrl}/`);
   };
 
   /** A link that Graph wrote is followed only within Graph: the token goes with it. */
   function within(link: string, where: string): string {
     if (isWithin(link)) return new URL(link).href;
-    throw new GraphError("malformed", where, `the answer goes on at ${URL.canParse(link) ? foreignText(new URL(link).origin, 100) : "what is no address"}, which is not ${graphUrl}`);
+    throw new GraphError("malformed", where, `the answer goes on at ${link.length <= longestLink && URL.canParse(link) ? foreignText(new URL(link).origin, 100) : "what is no address"}, which is not ${graphUrl}`);
   }
 
   /** What somebody kept may be of a Graph that was set up before. */
@@ -116,6 +117,7 @@ export function createGraphClient(settings: GraphSettings, { world = {}, limits 
       if (seen.size >= mostPages) throw new GraphError("malformed", where, `there are more than ${mostPages} pages`);
       seen.add(url);
       const { items, nextLink, deltaLink }: Page<Static<T>> = pageOf(await ask("GET", url, asking), item, where);
+      if (nextLink !== null && deltaLink !== null) throw new GraphError("malformed", where, "the answer both goes on and ends");
       // Told before anybody keeps it.
       url = nextLink === null ? null : within(nextLink, where);
       yield { items, nextLink: url, deltaLink: deltaLink === null ? null : within(deltaLink, where) };

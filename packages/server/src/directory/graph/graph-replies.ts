@@ -4,8 +4,11 @@ import { GraphError, foreignText } from "./graph-error.ts";
 
 /* Shapes of Graph's answers, whatever they are about. Whoever answers in Graph's place controls every byte. */
 
+/** Twice what Graph puts on a page at most. */
+const mostItems = 2_000;
+
 const Envelope = Type.Object({
-  value: Type.Array(Type.Unknown()),
+  value: Type.Array(Type.Unknown(), { maxItems: mostItems }),
   "@odata.nextLink": Type.Optional(Type.String()),
   "@odata.deltaLink": Type.Optional(Type.String()),
 });

@@ -35,6 +35,7 @@ export async function sleep(ms: number, signal: AbortSignal | undefined): Promis
 /** Waits for what others wait for too, but not longer than until the signal. */
 export async function abandon<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise;
+  if (signal.aborted) promise.catch(() => undefined); // nobody waits for it any more, here
   signal.throwIfAborted();
   let leave = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
