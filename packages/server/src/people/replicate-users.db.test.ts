@@ -118,6 +118,35 @@ describe("replicateUsers", () => {
     expect(await run()).toMatchObject({ everything: false });
   });
 
+  test("a small directory that is suddenly empty removes nobody", async () => {
+    await run();
+    for (let index = 0; index < 10; index++) directory.remove(oid(index), "deleted");
+    graph.expireDeltaLinks();
+    expect(await run()).toMatchObject({ everything: true, removed: 0, problems: 1, told: [{ message: expect.stringContaining("10 of 10 people") }] });
+    expect(await people()).toHaveLength(10);
+  });
+
+  test("one user several times on a page is all of what is said, and who was removed before begins afresh", async () => {
+    await run();
+    const said = [
+      { id: oid(1), displayName: "First" },
+      { id: oid(1).toUpperCase(), userPrincipalName: "then@x.example" },
+      { id: oid(2), displayName: "Forgotten" },
+      { id: oid(2), "@removed": { reason: "deleted" } },
+      { id: oid(3), "@removed": { reason: "changed" } },
+      { id: oid(3), userPrincipalName: "again@x.example" },
+    ];
+    const reader: GraphClient = {
+      ...client(),
+      async *delta() {
+        yield { items: said as never[], nextLink: null, deltaLink: `${graph.graphUrl}/users/delta?$deltatoken=x`, startsOver: false };
+      },
+    };
+    expect(await run({}, reader)).toMatchObject({ changed: 2, removed: 1, problems: 0 });
+    const now = new Map((await people()).map(({ person_id, upn, display_name }) => [person_id, [upn, display_name]]));
+    expect([now.get(oid(1)), now.get(oid(2)), now.get(oid(3))]).toEqual([["then@x.example", "First"], undefined, ["again@x.example", "User 3"]]);
+  });
+
   test("who came by form is taken over by UPN, keeps what is ours, and a UPN of somebody else's is told", async () => {
     const byForm = randomUUID();
     await inTenant((tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: byForm, upn: "USER1@x.example", display_name: "By form", recorded: true, access_profile: "Own Calls", deleted_at: null, given_name: null, family_name: null }).execute());

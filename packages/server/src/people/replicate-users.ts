@@ -198,7 +198,7 @@ async function keepLinks(tx: TenantTransaction, links: readonly { readonly objec
 async function takeAway(tx: TenantTransaction, options: PeopleOptions, act: Act, pass: number, counts: Counts): Promise<EvidenceEntry[]> {
   const gone = (await tx.selectFrom("directory_people").select("person_id").where("pass", "<", pass).execute()).map(({ person_id }) => person_id);
   const { all } = await tx.selectFrom("directory_people").select((eb) => eb.fn.countAll<number>().as("all")).executeTakeFirstOrThrow();
-  if (gone.length * 2 > all && (gone.length > goneWithoutQuestion || gone.length === Number(all))) {
+  if (gone.length * 2 > all && (gone.length > goneWithoutQuestion || gone.length === all)) {
     counts.problems++;
     counts.told.unshift({ objectId: "", message: `${gone.length} of ${all} people are not in the directory any more; that is more than half, so none of them was removed` });
     return [];

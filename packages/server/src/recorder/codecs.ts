@@ -9,10 +9,8 @@ export interface Codec {
   readonly sampleRate: number;
   /** Of its RTP timestamps: 8000 for G.722, which samples at 16000 (RFC 3551 §4.5.2). */
   readonly clockRateHz: number;
-  /** How many samples, at `sampleRate`, a payload holds. */
-  samplesIn(payload: Uint8Array): number;
-  /** The same where its length says it; else null. */
-  readonly samplesPerByte: number | null;
+  /** How many samples, at `sampleRate`, a payload of `length` bytes from `from` on holds. */
+  samplesIn(bytes: Uint8Array, from: number, length: number): number;
   /** Largest payload that is still a packet of this codec; anything longer is not speech but an attack or a mistake. */
   readonly maxPayloadBytes: number;
 }
@@ -29,15 +27,15 @@ export const comfortNoise = -2;
 /** Whether an entry of this number is sound. */
 export const isSound = (id: number): boolean => id > lostEntry && id < keyPressEntry;
 
-const byLength = (samplesPerByte: number): Pick<Codec, "samplesIn" | "samplesPerByte"> => ({ samplesPerByte, samplesIn: (payload) => payload.length * samplesPerByte });
+const byLength = (samplesPerByte: number): Codec["samplesIn"] => (_bytes, _from, length) => length * samplesPerByte;
 /** A packet that says nonsense of its length is kept, and heard as 20 ms of silence. */
-const opusSamples = (payload: Uint8Array): number => opusPacketSamples(payload) || (OPUS_RATE_HZ * 20) / 1000;
+const opusSamples: Codec["samplesIn"] = (bytes, from, length) => opusPacketSamples(bytes.subarray(from, from + length)) || (OPUS_RATE_HZ * 20) / 1000;
 
 const codecs: readonly Codec[] = [
-  { id: 1, name: "PCMU", sampleRate: 8_000, clockRateHz: 8_000, ...byLength(1), maxPayloadBytes: 1_600 },
-  { id: 2, name: "PCMA", sampleRate: 8_000, clockRateHz: 8_000, ...byLength(1), maxPayloadBytes: 1_600 },
-  { id: 3, name: "G722", sampleRate: 16_000, clockRateHz: 8_000, ...byLength(2), maxPayloadBytes: 1_600 },
-  { id: 4, name: "OPUS", sampleRate: OPUS_RATE_HZ, clockRateHz: OPUS_RATE_HZ, samplesIn: opusSamples, samplesPerByte: null, maxPayloadBytes: 7_662 },
+  { id: 1, name: "PCMU", sampleRate: 8_000, clockRateHz: 8_000, samplesIn: byLength(1), maxPayloadBytes: 1_600 },
+  { id: 2, name: "PCMA", sampleRate: 8_000, clockRateHz: 8_000, samplesIn: byLength(1), maxPayloadBytes: 1_600 },
+  { id: 3, name: "G722", sampleRate: 16_000, clockRateHz: 8_000, samplesIn: byLength(2), maxPayloadBytes: 1_600 },
+  { id: 4, name: "OPUS", sampleRate: OPUS_RATE_HZ, clockRateHz: OPUS_RATE_HZ, samplesIn: opusSamples, maxPayloadBytes: 7_662 },
 ];
 
 const byId = new Map(codecs.map((codec) => [codec.id, codec]));

@@ -5,9 +5,9 @@
  */
 import type { Gap } from "@earwitness/contract";
 import { createLatePlaces, createReorder, createTimeline, type LatePlaces, type Reorder } from "@earwitness/media";
-import { codecById, comfortNoise, isSound, keyPressEntry, lostEntry } from "./codecs.ts";
+import { comfortNoise, isSound, keyPressEntry, lostEntry } from "./codecs.ts";
 import { createLivePresses } from "./live-presses.ts";
-import { lost, samplesOf, type LogEntry } from "./packet-log.ts";
+import { lost, samplesOf, samplesOfSound, type LogEntry } from "./packet-log.ts";
 import type { LevelMeter } from "./pcm.ts";
 import { createQuiet } from "./quiet.ts";
 import { SecondLog } from "./second-log.ts";
@@ -157,13 +157,7 @@ export function createLiveTrack(options: { readonly sampleRate: number; readonly
     if (hasSound) keep(fromSample, packet.codec, packet.bytes, packet.from, packet.length, arrivalMs);
   }
 
-  /** Samples of the track that a packet of sound holds. */
-  function samplesIn(packet: Waiting): number {
-    const codec = codecById(packet.codec);
-    if (codec === undefined) return 0;
-    const samples = codec.samplesPerByte === null ? codec.samplesIn(payloadOf(packet)) : packet.length * codec.samplesPerByte;
-    return codec.sampleRate === sampleRate ? samples : Math.floor((samples * sampleRate) / codec.sampleRate);
-  }
+  const samplesIn = ({ codec, bytes, from, length }: Waiting): number => samplesOfSound(codec, bytes, from, length, sampleRate);
 
   function keep(atSample: number, codec: number, bytes: Uint8Array, from: number, length: number, arrivalMs: number): void {
     const second = Math.floor(atSample / sampleRate);

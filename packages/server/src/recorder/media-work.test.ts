@@ -109,3 +109,24 @@ test("of calls that end together each is whole as soon as its turn was; what wai
   await work.close();
   await rm(spoolDir, { recursive: true });
 });
+
+test("a socket that cannot be closed costs its call nothing", async () => {
+  const spoolDir = await mkdtemp(join(tmpdir(), "earwitness-work-"));
+  const listeners: UdpListener[] = [];
+  let isBroken = true;
+  const work = createMediaWork({ owner: "test-1", bindAddress: "127.0.0.1", rtpPorts: [0, 0], spoolDir, pieceMs: 60_000, segmentBytes: 1e6, silentMs: 0 }, () => undefined, {
+    openSocket: async (_address, _port, listener) => {
+      listeners.push(listener);
+      return { port: 10_000 + listeners.length, send: () => undefined, close: async () => { if (isBroken) throw new Error("EBADF"); } };
+    },
+  });
+  const startedAtMs = Date.now();
+  const recordingId = mintId(new Date(startedAtMs));
+  work.open({ recordingId, tenantId: randomUUID(), startedAtMs, key: { origin: "minted", keyId: randomBytes(12).toString("hex"), bytes: randomBytes(32) } });
+  await work.addTrack(recordingId, 1, { label: "1", payloads: [{ number: 0, codec: "PCMU", clockRateHz: 8000 }], remote: null, sending: true }, 0);
+  for (let index = 0; index < 10; index += 1) listeners[0]!(Buffer.from(buildRtp({ payloadType: 0, sequence: index, timestamp: index * 160, ssrc: 1, payload: new Uint8Array(160).fill(0x55) })), "127.0.0.1", 4_000, 0);
+  expect(await work.finish(recordingId, 200)).toMatchObject({ pieces: [{ seq: 0 }], tracks: [{ packets: 10, packetsLost: 0 }] });
+  isBroken = false;
+  await work.close();
+  await rm(spoolDir, { recursive: true });
+});

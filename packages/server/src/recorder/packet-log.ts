@@ -27,8 +27,13 @@ export function lost(atSample: number, samples: number): LogEntry {
 /** Samples of a track that the entry stands for; 0 for a key press, and for a codec that this version does not know. */
 export function samplesOf(entry: LogEntry, sampleRate: number): number {
   if (entry.codec === lostEntry) return Buffer.from(entry.payload.buffer, entry.payload.byteOffset, entry.payload.length).readUInt32BE(0);
-  const codec = codecById(entry.codec);
-  return codec === undefined ? 0 : Math.floor((codec.samplesIn(entry.payload) * sampleRate) / codec.sampleRate);
+  return samplesOfSound(entry.codec, entry.payload, 0, entry.payload.length, sampleRate);
+}
+
+/** The same of a payload of sound that lies among other bytes. */
+export function samplesOfSound(id: number, bytes: Uint8Array, from: number, length: number, sampleRate: number): number {
+  const codec = codecById(id);
+  return codec === undefined ? 0 : Math.floor((codec.samplesIn(bytes, from, length) * sampleRate) / codec.sampleRate);
 }
 
 /**

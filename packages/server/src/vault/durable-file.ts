@@ -59,15 +59,14 @@ async function syncNames(path: string): Promise<void> {
 
 /** Most directories are there already: they are made where they are found missing. */
 export async function inDirectory<T>(path: string, work: () => Promise<T>): Promise<T> {
-  let done: T;
   try {
-    done = await work();
+    return await work();
   } catch (error) {
     if (!isMissingFile(error)) throw error;
-    return inNewDirectory(path, work);
+    return await inNewDirectory(path, work);
+  } finally {
+    await syncNames(path);
   }
-  await syncNames(path);
-  return done;
 }
 
 /** Puts the bytes at `path`, whole or not at all. `ifExists: "fail"` throws EEXIST instead of replacing. */

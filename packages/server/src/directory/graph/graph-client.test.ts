@@ -259,6 +259,7 @@ describe("answers by whoever is in between", () => {
     for (const link of [
       "https://evil.example/v1.0/users?$skiptoken=1", `http://localhost:${Number(origin.port) + 1}/v1.0/users`, `${graph.origin}/beta/users`, `${graph.graphUrl}.evil/users`, `${graph.graphUrl}/../beta/users`,
       `http://user:pass@${origin.host}/v1.0/users`, "//evil.example/", "/users", "nonsense", "", "javascript:alert(1)", `https://localhost:${origin.port}/v1.0/users`,
+      `${graph.graphUrl}/users?$skiptoken=${"x".repeat(40_000)}`,
     ]) {
       const asked: string[] = [];
       for (const name of ["@odata.nextLink", "@odata.deltaLink"]) {
@@ -283,6 +284,16 @@ describe("answers by whoever is in between", () => {
     const mine = hostile(() => json({ value: [item], "@odata.nextLink": `${graph.graphUrl}/users?$skiptoken=${count++ % 3}` }));
     expect((await failureOf(userList(mine), "malformed")).message).toContain("circle");
     expect(count).toBe(4);
+  });
+
+  test("a sign-in service that repeats the secret puts it into no error", async () => {
+    const mine = client({ outside: { fetch: async () => json({ error: "invalid_client", error_description: `AADSTS7000215: ${secret} is not it.` }, 401, { "content-type": "application/json" }) } });
+    expect((await failureOf(mine.get(user(), DirectoryUser), "credentials")).message).toContain("AADSTS7000215: [left out] is not it");
+  });
+
+  test("addresses are the same however they are written", async () => {
+    const mine = client({ settings: { graphUrl: `${graph.graphUrl.replace("http:", "HTTP:").replace("localhost", "LOCALHOST")}//` } });
+    expect((await collect(readUsers(mine, null))).length).toBeGreaterThan(0);
   });
 
   test("a redirect is not followed", async () => {
@@ -311,6 +322,8 @@ describe("answers by whoever is in between", () => {
     ["an item without an id", `{"value":[{"id":"${item.id}"},{"displayName":"x"}]}`, /\/value\/1.*id/],
     ["an id that is none", '{"value":[{"id":"../../users"}]}', /\/value\/0\/id/],
     ["a number for a name", `{"value":[{"id":"${item.id}","displayName":5}]}`, /\/value\/0\/displayName/],
+    ["a page that goes on and ends", JSON.stringify({ value: [], "@odata.nextLink": "http://x/", "@odata.deltaLink": "http://x/" }), /both goes on and ends/],
+    ["more than any page has", JSON.stringify({ value: Array.from({ length: 2_001 }, () => item) }), /\/value/],
     ["a link that is none", `{"value":[],"@odata.nextLink":7}`, /nextLink/],
     ["a key of objects", `{"value":[{"__proto__":{"id":"${item.id}"}}]}`, /\/value\/0/],
   ])("%s is told with its place", async (_, body, expected) => {

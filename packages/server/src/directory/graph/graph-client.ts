@@ -92,20 +92,21 @@ export function createGraphClient(settings: GraphSettings, { world = {}, limits 
     }
   }
 
-  const isWithin = (link: string): boolean => {
-    const url = link.length <= longestLink && URL.canParse(link) ? new URL(link) : null;
-    return url !== null && url.username === "" && url.password === "" && url.href.startsWith(`${graphUrl}/`);
-  };
+  /** Null: it is no address. */
+  const urlOf = (link: string): URL | null => (link.length <= longestLink && URL.canParse(link) ? new URL(link) : null);
+  const isWithin = (url: URL): boolean => url.username === "" && url.password === "" && url.href.startsWith(`${graphUrl}/`);
 
   /** A link that Graph wrote is followed only within Graph: the token goes with it. */
   function within(link: string, where: string): string {
-    if (isWithin(link)) return new URL(link).href;
-    throw new GraphError("malformed", where, `the answer goes on at ${link.length <= longestLink && URL.canParse(link) ? foreignText(new URL(link).origin, 100) : "what is no address"}, which is not ${graphUrl}`);
+    const url = urlOf(link);
+    if (url !== null && isWithin(url)) return url.href;
+    throw new GraphError("malformed", where, `the answer goes on at ${url === null ? "what is no address" : foreignText(url.origin, 100)}, which is not ${graphUrl}`);
   }
 
   /** What somebody kept may be of a Graph that was set up before. */
   function kept(link: string): string {
-    if (isWithin(link)) return new URL(link).href;
+    const url = urlOf(link);
+    if (url !== null && isWithin(url)) return url.href;
     throw new GraphError("resync", "GET the link that was kept", `it is not of ${graphUrl}`);
   }
 

@@ -31,5 +31,6 @@ test("an aborted wait ends at once, with the reason", async () => {
   leaving.abort(new Error("stopping"));
   for (const wait of waits) await expect(wait).rejects.toThrow("stopping");
   await expect(sleep(1, leaving.signal)).rejects.toThrow("stopping");
+  await expect(abandon(Promise.reject(new Error("nobody waits for this")), leaving.signal), "and what fails then fails nobody").rejects.toThrow("stopping");
   await expect(abandon(Promise.resolve(5), new AbortController().signal)).resolves.toBe(5);
 });
