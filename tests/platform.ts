@@ -94,7 +94,7 @@ export async function startPlatform(env: Record<string, string> = {}, { beforeSt
     async makeKey() {
       for (let tries = 0; key === ""; tries++) {
         try {
-          key = await command(dataDir, ["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
+          key = await command(dataDir, ["api-key", "create", "--tenant", "contoso", "--profile", "Admin"]);
         } catch (error) {
           if (tries > 20) throw error;
           await pause(500);

@@ -26,7 +26,7 @@ export function createProgram(server: ControlClient, dataDir: string, print: (li
     .command("create")
     .description("Make a key and print it, this once.")
     .requiredOption(...tenantOption)
-    .requiredOption("--profile <name>", "access profile whose rights the key has, such as “Global Admin”")
+    .requiredOption("--profile <name>", "access profile whose rights the key has, such as “Admin”")
     .option("--name <text>", "what the key is for", "Made on the command line")
     .action(async (options: ApiKeyRequest) => {
       const { tenant, profile, name } = options;

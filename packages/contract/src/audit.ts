@@ -88,7 +88,7 @@ export const AuditExport = Type.Union(
 export type AuditExport = Static<typeof AuditExport>;
 
 /** Kinds of things whose content is written down when it changes, and so can be re-created as it stood. */
-export const recordKinds = ["User", "Group", "Trunk", "Tenant", "API Key", "Call"] as const;
+export const recordKinds = ["User", "Group", "Access Profile", "Access", "Trunk", "Tenant", "API Key", "Call"] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 export const doubts = ["secret", "unwritten", "erased", "altered", "contradicted", "later"] as const;

@@ -1,4 +1,5 @@
 import { Type, type Static } from "typebox";
+import { roles } from "./access.ts";
 
 /*
  * People and groups of a tenant that has no Microsoft 365, or beside it: kept by form and by CSV.
@@ -14,11 +15,12 @@ export const PersonSettings = Type.Object(
     upn: Type.String({ pattern: "^[^@\\s\\u0000-\\u001f]+@[^@\\s\\u0000-\\u001f]+$", maxLength: 320, description: "User principal name, unique in the tenant; also how the person signs in." }),
     givenName: orNull(text(200, ""), "First name."),
     familyName: orNull(text(200, ""), "Last name."),
-    accessProfile: orNull(text(200, ""), "What the person may see; null: nothing (CON-07)."),
+    role: Type.Enum(roles, { description: "What the person may do by themselves (USR-07); `User`: is recorded, and may see nothing (CON-07)." }),
     recorded: Type.Boolean({ description: "Whether the person's calls are recorded." }),
     addresses: Type.Array(text(500, "`sip:…`, `+…` or a number."), { maxItems: 50, description: "By which the person is known in calls. Each belongs to one person." }),
     extensions: Type.Array(Type.String({ pattern: "^[0-9]{3,15}$" }), { maxItems: 50, description: "Internal numbers, at least 3 digits (CAP-75)." }),
     groupIds: Type.Array(Type.String({ format: "uuid" }), { maxItems: 200, description: "Groups the person is in." }),
+    managedGroupIds: Type.Array(Type.String({ format: "uuid" }), { maxItems: 200, description: "Groups whose calls a Supervisor sees (USR-13)." }),
   },
   { ...closed, title: "PersonSettings" },
 );
@@ -44,8 +46,8 @@ export type GroupPage = Static<typeof GroupPage>;
 
 /**
  * `POST /api/v1/people/import` with the CSV as `text/csv` (UTF-8, RFC 4180, comma or semicolon) and `?apply=false` (default: look first) or
- * `true`. Columns by header, in any order: `upn`, `displayName`, `givenName`, `familyName`, `accessProfile`, `recorded`, `addresses`,
- * `extensions`, `groups` (names; several in one field parted by a space for addresses and extensions, by `|` for groups). All or nothing.
+ * `true`. Columns by header, in any order: `upn`, `displayName`, `givenName`, `familyName`, `role`, `recorded`, `addresses`,
+ * `extensions`, `groups`, `managedGroups` (names; several in one field parted by a space for addresses and extensions, by `|` for both groups). All or nothing.
  */
 export const ImportResult = Type.Object(
   {

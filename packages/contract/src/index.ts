@@ -1,3 +1,4 @@
+export * from "./access.ts";
 export * from "./audit.ts";
 export * from "./audit-words.ts";
 export * from "./directory.ts";

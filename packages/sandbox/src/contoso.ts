@@ -15,8 +15,8 @@ export const contosoTenant = {
   m365TenantId: "1509bb0a-9bf1-4331-8a11-8783593942a4",
 } as const;
 
-/** What a person may do in the portal; null: is recorded, may not enter. */
-export type AccessProfile = "Global Admin" | "Own Calls" | null;
+/** What a person may do in the portal; User: is recorded, may not enter. */
+export type Role = "Admin" | "Supervisor" | "User Self View" | "User";
 
 export interface ContosoPerson {
   readonly kind: "person";
@@ -27,8 +27,8 @@ export interface ContosoPerson {
   readonly givenName: string;
   readonly familyName: string;
   /** What the sign-in page says the person does. */
-  readonly role: string;
-  readonly accessProfile: AccessProfile;
+  readonly job: string;
+  readonly role: Role;
   readonly recorded: boolean;
   /** E.164. */
   readonly number: string;
@@ -66,8 +66,8 @@ const person = (
   familyName: string,
   mailbox: string,
   extension: string,
-  role: string,
-  accessProfile: AccessProfile,
+  job: string,
+  role: Role,
   voice: VoiceName,
 ): ContosoPerson => ({
   kind: "person",
@@ -77,28 +77,28 @@ const person = (
   displayName: `${givenName} ${familyName}`,
   givenName,
   familyName,
+  job,
   role,
-  accessProfile,
-  recorded: accessProfile !== "Global Admin",
+  recorded: role !== "Admin",
   number: `+17325550${extension}`,
   extension,
   voice,
 });
 
 export const contosoPeople: readonly ContosoPerson[] = [
-  person("admin", "f5ec52ed-0108-4475-92e1-bc7656670b14", "MOD", "Administrator", "admin", "100", "Administrator of Contoso", "Global Admin", "basil"),
-  person("adele", "59ba1b0d-5c90-4158-a909-406c2e416788", "Adele", "Vance", "adelev", "101", "Retail manager", "Own Calls", "clara"),
-  person("alex", "5d32fe61-985f-44e7-aa09-5ee82bb29976", "Alex", "Wilber", "alexw", "102", "Marketing assistant", "Own Calls", "dorian"),
-  person("diego", "9a1e40b4-5815-4a99-99e2-d15364c7a500", "Diego", "Siciliani", "diegos", "103", "Care agent, Contoso Care", "Own Calls", "emil"),
-  person("grady", "68b4aef7-3eaa-4e17-9d8a-4eace693ae2d", "Grady", "Archie", "gradya", "104", "Designer", "Own Calls", "felix"),
-  person("henrietta", "142c8364-7806-4577-93e7-83e7eb04b39b", "Henrietta", "Mueller", "henriettam", "105", "Care agent, Contoso Care", "Own Calls", "greta"),
-  person("isaiah", "3b041641-1788-44f2-a60d-f25453fe2e85", "Isaiah", "Langer", "isaiahl", "106", "Sales representative", "Own Calls", "hugo"),
-  person("johanna", "00a154d8-5ed8-4bcc-b5c7-19c2add9ca88", "Johanna", "Lorenz", "johannal", "107", "Senior engineer", "Own Calls", "iris"),
-  person("joni", "c0290103-855d-4f55-99ec-8712e8e3574f", "Joni", "Sherman", "jonis", "108", "Paralegal", "Own Calls", "juna"),
-  person("lynne", "6e704245-a4ff-41e3-a794-9b80dcb0b82e", "Lynne", "Robbins", "lynner", "109", "Planner", "Own Calls", "kira"),
-  person("megan", "de1b1471-320a-48ea-b7a7-88d106762832", "Megan", "Bowen", "meganb", "110", "Care team lead, Contoso Care", "Own Calls", "lena"),
-  person("nestor", "4350cc17-21e5-4f21-acd5-52a09ddbef12", "Nestor", "Wilke", "nestorw", "111", "Director of operations", "Own Calls", "milo"),
-  person("pradeep", "9ed89edd-d684-4325-b600-e6129ec04ece", "Pradeep", "Gupta", "pradeepg", "112", "Accountant", null, "nico"),
+  person("admin", "f5ec52ed-0108-4475-92e1-bc7656670b14", "MOD", "Administrator", "admin", "100", "Administrator of Contoso", "Admin", "basil"),
+  person("adele", "59ba1b0d-5c90-4158-a909-406c2e416788", "Adele", "Vance", "adelev", "101", "Retail manager", "User Self View", "clara"),
+  person("alex", "5d32fe61-985f-44e7-aa09-5ee82bb29976", "Alex", "Wilber", "alexw", "102", "Marketing assistant", "User Self View", "dorian"),
+  person("diego", "9a1e40b4-5815-4a99-99e2-d15364c7a500", "Diego", "Siciliani", "diegos", "103", "Care agent, Contoso Care", "User Self View", "emil"),
+  person("grady", "68b4aef7-3eaa-4e17-9d8a-4eace693ae2d", "Grady", "Archie", "gradya", "104", "Designer", "User Self View", "felix"),
+  person("henrietta", "142c8364-7806-4577-93e7-83e7eb04b39b", "Henrietta", "Mueller", "henriettam", "105", "Care agent, Contoso Care", "User Self View", "greta"),
+  person("isaiah", "3b041641-1788-44f2-a60d-f25453fe2e85", "Isaiah", "Langer", "isaiahl", "106", "Sales representative", "User Self View", "hugo"),
+  person("johanna", "00a154d8-5ed8-4bcc-b5c7-19c2add9ca88", "Johanna", "Lorenz", "johannal", "107", "Senior engineer", "User Self View", "iris"),
+  person("joni", "c0290103-855d-4f55-99ec-8712e8e3574f", "Joni", "Sherman", "jonis", "108", "Paralegal", "User Self View", "juna"),
+  person("lynne", "6e704245-a4ff-41e3-a794-9b80dcb0b82e", "Lynne", "Robbins", "lynner", "109", "Planner", "User Self View", "kira"),
+  person("megan", "de1b1471-320a-48ea-b7a7-88d106762832", "Megan", "Bowen", "meganb", "110", "Care team lead, Contoso Care", "User Self View", "lena"),
+  person("nestor", "4350cc17-21e5-4f21-acd5-52a09ddbef12", "Nestor", "Wilke", "nestorw", "111", "Director of operations", "User Self View", "milo"),
+  person("pradeep", "9ed89edd-d684-4325-b600-e6129ec04ece", "Pradeep", "Gupta", "pradeepg", "112", "Accountant", "User", "nico"),
 ];
 
 const outside = (key: string, displayName: string | null, number: string, voice: VoiceName): OutsideCaller => ({ kind: "outside", key, displayName, number, voice });

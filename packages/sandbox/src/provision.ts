@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { contosoDomain, contosoPeople, contosoTenant, type AccessProfile } from "./contoso.ts";
+import { contosoDomain, contosoPeople, contosoTenant, type Role } from "./contoso.ts";
 
 /** What a server must know of a tenant before its first call; the server reads it from the file named by EARWITNESS_PROVISION_FILE. */
 export interface Provision {
@@ -17,7 +17,7 @@ export interface Provision {
       readonly displayName: string;
       readonly givenName: string;
       readonly familyName: string;
-      readonly accessProfile: AccessProfile;
+      readonly role: Role;
       readonly recorded: boolean;
       readonly addresses: readonly string[];
     }[];
@@ -53,7 +53,7 @@ export function provision(): Provision {
           displayName: person.displayName,
           givenName: person.givenName,
           familyName: person.familyName,
-          accessProfile: person.accessProfile,
+          role: person.role,
           recorded: person.recorded,
           addresses: [`sip:${person.upn}`, person.number],
         })),

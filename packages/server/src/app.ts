@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import type { BackupFinding } from "@earwitness/contract/control";
 import { controlSocketPath } from "@earwitness/contract/places";
 import { formatVkey } from "@earwitness/verify";
-import { accessRoutes, createApiKeys, createSessions, profileNames } from "#access";
+import { accessRoutes, createApiKeys, createSessions, profileRoutes } from "#access";
 import { auditRoutes } from "#audit";
 import { checkServer, createBackups, forgetArchive, reportOf, type BackupRun, type Backups } from "#backup";
 import { systemClock, type Clock } from "#clock";
@@ -400,6 +400,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       },
       routes: [
         accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
+        profileRoutes({ db, clock, nodeId }),
         interactionRoutes({ db, clock, nodeId, live, announce: (tenantId, id) => parts.notifier.announce(tenantId, id), recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
         auditRoutes({ db, clock, nodeId }),
         peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
@@ -460,7 +461,7 @@ function recordingTenant(snapshots: SnapshotKeeper, tenantId: string, trunkId: s
 
 async function readProvision(path: string): Promise<Provision> {
   try {
-    return parseProvision(await readFile(path, "utf8"), profileNames, dirname(path));
+    return parseProvision(await readFile(path, "utf8"), dirname(path));
   } catch (error) {
     throw new Error(`EARWITNESS_PROVISION_FILE (${path}) cannot be applied. ${messageOf(error)}`, { cause: error });
   }

@@ -21,7 +21,7 @@ for (let n = 0; n < given.length * family.length; n++) {
     upn: `${user}@contoso.example`,
     givenName: first,
     familyName: last,
-    accessProfile: n % 41 === 0 ? "Global Admin" : n % 3 === 0 ? "Own Calls" : null,
+    role: n % 41 === 0 ? "Admin" : n % 3 === 0 ? "User Self View" : "User",
     recorded: random() < 0.8,
     addresses: n % 5 === 4 ? [] : [`+4930555${String(1000 + n)}`, ...(n % 7 === 0 ? [`sip:${user}@contoso.example`] : [])],
     extensions: n % 5 === 4 ? [] : [String(1000 + n)],
@@ -84,7 +84,7 @@ export function importPeople(csv: string, apply: boolean): ImportResult {
     const before = id === undefined ? undefined : people.get(id);
     const wanted = (fields["groups"] ?? "").split("|").filter(Boolean);
     for (const name of wanted) if (![...groups.values(), ...result.newGroups].includes(name)) result.newGroups.push(name);
-    const after: PersonSettings = { displayName: fields["displayName"] || upn, upn, givenName: null, familyName: null, accessProfile: null, addresses: [], groupIds: [], ...before, recorded: fields["recorded"] !== "false", extensions };
+    const after: PersonSettings = { displayName: fields["displayName"] || upn, upn, givenName: null, familyName: null, role: "User", addresses: [], groupIds: [], managedGroupIds: [], ...before, recorded: fields["recorded"] !== "false", extensions };
     if (before === undefined) result.created++;
     else if (JSON.stringify(before) === JSON.stringify(after)) result.unchanged++;
     else result.changed++;

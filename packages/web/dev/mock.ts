@@ -129,7 +129,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     const session: SessionInfo = {
       person: { name: "Megan Bowen", upn: "MeganB@contoso.example" },
       tenant: { id: "2f0c7a34-0d1b-4d43-9d0a-6f3f6a4a8a11", name: "Contoso", slug: "contoso" },
-      profile: "Global Admin",
+      profile: "Admin",
       permissions: ["interaction.list", "recording.listen", "tenant.manage", "audit.read"].filter((one) => one !== options.without),
       sandbox: true,
     };

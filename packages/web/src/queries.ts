@@ -75,6 +75,19 @@ export const personQuery = (id: string) => queryOptions({ queryKey: ["person", i
 
 export const groupsQuery = queryOptions({ queryKey: ["groups"], queryFn: ({ signal }) => api.groups(signal), staleTime: 5_000 });
 
+/** People who fit what is typed, for a choice. */
+export const peopleFoundQuery = (q: string) => queryOptions({ queryKey: ["people", "found", q.trim()], queryFn: ({ signal }) => api.people({ q: q.trim() || undefined, limit: 20 }, signal), placeholderData: keepPreviousData });
+
+export const rolesQuery = queryOptions({ queryKey: ["roles"], queryFn: ({ signal }) => api.roles(signal), staleTime: Number.POSITIVE_INFINITY });
+
+export const accessProfilesQuery = queryOptions({ queryKey: ["accessProfiles"], queryFn: ({ signal }) => api.accessProfiles(signal), staleTime: 5_000 });
+
+export const accessProfileQuery = (id: string) => queryOptions({ queryKey: ["accessProfile", id], queryFn: ({ signal }) => api.accessProfile(id, signal), staleTime: 5_000, refetchInterval: 10_000 });
+
+export const accessGrantsQuery = queryOptions({ queryKey: ["accessGrants"], queryFn: ({ signal }) => api.accessGrants(signal), staleTime: 5_000 });
+
+export const accessQuery = (personId: string, interaction: string) => queryOptions({ queryKey: ["access", personId, interaction], queryFn: ({ signal }) => api.personAccess(personId, interaction, signal), placeholderData: keepPreviousData, retry: false });
+
 /** `onSignInRequired` is called when any request finds the session gone. */
 export function createQueryClient(onSignInRequired: () => void): QueryClient {
   const client = new QueryClient({

@@ -94,8 +94,9 @@ const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings"
 const settingsHome = createRoute({
   getParentRoute: () => settings,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ ...pages.trunks(), replace: true });
+  beforeLoad: ({ context }) => {
+    const configures = context.queryClient.getQueryData(sessionQuery.queryKey)?.permissions.includes("tenant.manage") ?? true;
+    throw redirect({ ...(configures ? pages.trunks() : pages.accessProfiles()), replace: true });
   },
 });
 const settingsPages = [
@@ -107,6 +108,10 @@ const settingsPages = [
   createRoute({ getParentRoute: () => settings, path: "/people/new", validateSearch: (search: SearchInput): NewPersonSearch => present({ address: text(search, "address"), name: text(search, "name") }), component: settingsPage("NewPersonPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people/import", component: settingsPage("ImportPage") }),
   createRoute({ getParentRoute: () => settings, path: "/people/$id", component: settingsPage("PersonPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/access-profiles", component: settingsPage("AccessProfilesPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/access-profiles/new", component: settingsPage("NewAccessProfilePage") }),
+  createRoute({ getParentRoute: () => settings, path: "/access-profiles/$id", validateSearch: (search: SearchInput) => present({ edit: text(search, "edit") }), component: settingsPage("AccessProfilePage") }),
+  createRoute({ getParentRoute: () => settings, path: "/roles", component: settingsPage("RolesPage") }),
   createRoute({ getParentRoute: () => settings, path: "/groups", component: settingsPage("GroupsPage") }),
 ] as const;
 

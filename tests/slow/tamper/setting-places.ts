@@ -17,7 +17,7 @@ interface Table {
 
 const tables = {
   tenants: { name: "tenants", id: "tenant_id", columns: { slug: "text", display_name: "text", m365_tenant_id: "id", sandbox: "flag", keep_original: "flag", public_key: "bytes", public_key_id: "text", created_at: "day" } },
-  people: { name: "people", id: "person_id", columns: { person_id: "id", upn: "text", display_name: "text", given_name: "text", family_name: "text", access_profile: "text", recorded: "flag", created_at: "day", deleted_at: "day" } },
+  people: { name: "people", id: "person_id", columns: { person_id: "id", upn: "text", display_name: "text", given_name: "text", family_name: "text", role: "text", recorded: "flag", created_at: "day", deleted_at: "day" } },
   person_addresses: { name: "person_addresses", id: "person_id", columns: { address: "text", person_id: "id" } },
   person_extensions: { name: "person_extensions", id: "person_id", columns: { extension: "text", person_id: "id" } },
   people_groups: { name: "people_groups", id: "group_id", columns: { group_id: "id", name: "text", created_at: "day" } },
@@ -27,7 +27,7 @@ const tables = {
     id: "trunk_id",
     columns: { trunk_id: "id", name: "text", source_networks: "networks", person_domains: "texts", unknown: "text", enabled: "flag", created_at: "day", transport: "text", media: "text", certificates: "texts", numbers: "json", matching: "json", recording_user: "text", digest_username: "text", digest_realm: "text", digest_ha1_md5: "text", digest_ha1_sha256: "text", digest_set_at: "moment" },
   },
-  api_keys: { name: "api_keys", id: "api_key_id", columns: { api_key_id: "id", name: "text", access_profile: "text", secret_sha256: "bytes", created_at: "day", revoked_at: "moment" } },
+  api_keys: { name: "api_keys", id: "api_key_id", columns: { api_key_id: "id", name: "text", role: "text", secret_sha256: "bytes", created_at: "day", revoked_at: "moment" } },
   portal_sessions: { name: "portal_sessions", id: "session_id", columns: { session_id: "id", secret_sha256: "bytes", person_id: "id", created_at: "day", expires_at: "moment", ended_at: "moment" } },
 } as const satisfies Record<string, Table>;
 

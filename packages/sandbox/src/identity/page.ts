@@ -1,4 +1,4 @@
-import type { AccessProfile, ContosoPerson } from "../contoso.ts";
+import type { Role, ContosoPerson } from "../contoso.ts";
 
 /** Pages of the sandbox's identity provider: plain HTML without scripts, readable on a phone, light or dark as the machine is. */
 
@@ -24,10 +24,11 @@ ${body}
 `;
 
 /** What people may do in the portal is what one chooses them for; whoever may do most comes first. */
-const groups: readonly { readonly profile: AccessProfile; readonly heading: string }[] = [
-  { profile: "Global Admin", heading: "Sees and plays every recording" },
-  { profile: "Own Calls", heading: "See and play calls of their own" },
-  { profile: null, heading: "Are recorded, but may not enter" },
+const groups: readonly { readonly role: Role; readonly heading: string }[] = [
+  { role: "Admin", heading: "Sees and plays every recording" },
+  { role: "Supervisor", heading: "See and play calls of a group" },
+  { role: "User Self View", heading: "See and play calls of their own" },
+  { role: "User", heading: "Are recorded, but may not enter" },
 ];
 
 /** Colors of the initials, so that people are found again by eye; white on each has a contrast of at least 4.5. */
@@ -38,11 +39,11 @@ export function signInPage(people: readonly ContosoPerson[], action: string): st
     const initials = `${person.givenName.charAt(0)}${person.familyName.charAt(0)}`;
     return `<li><button type="submit" name="person" value="${escaped(person.personId)}">
 <span class="initials tint-${people.indexOf(person) % tints}" aria-hidden="true">${escaped(initials)}</span>
-<span class="who"><span class="name">${escaped(person.displayName)}</span><span class="role">${escaped(person.role)}</span><span class="upn">${escaped(person.upn)}</span></span>
+<span class="who"><span class="name">${escaped(person.displayName)}</span><span class="role">${escaped(person.job)}</span><span class="upn">${escaped(person.upn)}</span></span>
 </button></li>`;
   };
-  const sections = groups.flatMap(({ profile, heading }) => {
-    const those = people.filter((person) => person.accessProfile === profile);
+  const sections = groups.flatMap(({ role, heading }) => {
+    const those = people.filter((person) => person.role === role);
     return those.length === 0 ? [] : [`<h2>${escaped(heading)}</h2>\n<ul class="people">\n${those.map(item).join("\n")}\n</ul>`];
   });
   return document(

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { withTenant } from "#db";
-import { addTenant, createTestDatabase, type TestDatabase } from "../testing/index.ts";
+import { addProfile, addTenant, createTestDatabase, type TestDatabase } from "../testing/index.ts";
 import { createApiKeys, type ApiKeys } from "./api-keys.ts";
 import { can, scopeOf } from "./principal.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
@@ -30,10 +30,10 @@ describe("API keys", () => {
   beforeEach(() => void (keys = createApiKeys({ db: database.db, clock, nodeId: "n1" })));
 
   test("a key opens its tenant with its profile's rights; only its digest is kept", async () => {
-    const { apiKeyId, key } = await keys.create(tenantId, { name: "Export job", profile: "Global Admin" }, admin);
+    const { apiKeyId, key } = await keys.create(tenantId, { name: "Export job", profile: "Admin" }, admin);
     expect(key).toMatch(/^ew_[0-9a-f]{32}_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$/);
     const principal = await keys.verify(key);
-    expect(principal).toMatchObject({ kind: "api_key", id: apiKeyId, name: "Export job", tenantId, profile: "Global Admin", personId: null });
+    expect(principal).toMatchObject({ kind: "api_key", id: apiKeyId, name: "Export job", tenantId, profile: "Admin", personId: null });
     expect(scopeOf(principal!)).toEqual({ kind: "all" });
     const [row] = await withTenant(database.db, tenantId, (tx) => tx.selectFrom("api_keys").selectAll().execute());
     expect(JSON.stringify(row)).not.toContain(key.slice(-43));
@@ -41,12 +41,12 @@ describe("API keys", () => {
   });
 
   test("a key with own calls has no calls: it is nobody's", async () => {
-    const { key } = await keys.create(tenantId, { name: "x", profile: "Own Calls" }, admin);
+    const { key } = await keys.create(tenantId, { name: "x", profile: await addProfile(database.db, tenantId) }, admin);
     expect(scopeOf((await keys.verify(key))!)).toEqual({ kind: "none" });
   });
 
   test("anything else is nobody: another secret, tenant or key, a cut or padded one", async () => {
-    const { key } = await keys.create(tenantId, { name: "x", profile: "Global Admin" }, admin);
+    const { key } = await keys.create(tenantId, { name: "x", profile: "Admin" }, admin);
     const other = await addTenant(database.db);
     const [prefix, tenant, id] = key.split("_") as [string, string, string];
     const wrong = [
@@ -65,7 +65,7 @@ describe("API keys", () => {
   });
 
   test("a revoked key is refused at once; revoking is told, and works once", async () => {
-    const { apiKeyId, key } = await keys.create(tenantId, { name: "x", profile: "Global Admin" }, admin);
+    const { apiKeyId, key } = await keys.create(tenantId, { name: "x", profile: "Admin" }, admin);
     await keys.revoke(tenantId, apiKeyId, admin);
     expect(await keys.verify(key)).toBeNull();
     await expect(keys.revoke(tenantId, apiKeyId, admin)).rejects.toMatchObject({ status: 404 });
@@ -76,7 +76,7 @@ describe("API keys", () => {
   });
 
   test("another tenant can neither revoke nor see it", async () => {
-    const { apiKeyId, key } = await keys.create(tenantId, { name: "x", profile: "Global Admin" }, admin);
+    const { apiKeyId, key } = await keys.create(tenantId, { name: "x", profile: "Admin" }, admin);
     const other = await addTenant(database.db);
     await expect(keys.revoke(other, apiKeyId, admin)).rejects.toMatchObject({ status: 404 });
     expect(await keys.list(other, admin)).toEqual([]);
@@ -84,7 +84,7 @@ describe("API keys", () => {
   });
 
   test("last use is known to the minute, and written no oftener", async () => {
-    const { key } = await keys.create(tenantId, { name: "x", profile: "Global Admin" }, admin);
+    const { key } = await keys.create(tenantId, { name: "x", profile: "Admin" }, admin);
     const lastUsed = async () => (await keys.list(tenantId, admin))[0]?.lastUsedAt;
     expect(await lastUsed()).toBeNull();
     await keys.verify(key);
@@ -109,13 +109,13 @@ describe("portal sessions", () => {
   beforeEach(async () => {
     sessions = createSessions({ db: database.db, clock, nodeId: "n1" });
     personId = randomUUID();
-    await withTenant(database.db, tenantId, (tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: personId, upn: "adelev@contoso.example", display_name: "Adele Vance", access_profile: "Own Calls" }).execute());
+    await withTenant(database.db, tenantId, (tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: personId, upn: "adelev@contoso.example", display_name: "Adele Vance", role: "User Self View" }).execute());
   });
 
   test("a signed-in person sees her own calls; signing in and out are evidence", async () => {
     const { cookie } = (await sessions.create(tenantId, personId, from))!;
     const principal = (await sessions.verify(cookie))!;
-    expect(principal).toMatchObject({ kind: "person", id: personId, name: "Adele Vance", tenantId, profile: "Own Calls", personId });
+    expect(principal).toMatchObject({ kind: "person", id: personId, name: "Adele Vance", tenantId, profile: "User Self View", personId });
     expect(scopeOf(principal)).toEqual({ kind: "own", personId });
     expect([can(principal, "recording.listen"), can(principal, "access.manage")]).toEqual([true, false]);
     await Promise.all([sessions.end(cookie, from), sessions.end(cookie, from)]);
@@ -127,7 +127,7 @@ describe("portal sessions", () => {
   });
 
   test("CON-07 a person without an access profile signs in and may do nothing", async () => {
-    await withTenant(database.db, tenantId, (tx) => tx.updateTable("people").set({ access_profile: null }).execute());
+    await withTenant(database.db, tenantId, (tx) => tx.updateTable("people").set({ role: "User" }).execute());
     const { cookie, principal } = (await sessions.create(tenantId, personId, from))!;
     expect(principal.permissions.size).toBe(0);
     expect(scopeOf((await sessions.verify(cookie))!)).toEqual({ kind: "none" });
@@ -159,7 +159,7 @@ describe("portal sessions", () => {
 
   test("rights that are taken away are gone with the next request, and so is a person", async () => {
     const { cookie } = (await sessions.create(tenantId, personId, from))!;
-    await withTenant(database.db, tenantId, (tx) => tx.updateTable("people").set({ access_profile: null }).execute());
+    await withTenant(database.db, tenantId, (tx) => tx.updateTable("people").set({ role: "User" }).execute());
     expect((await sessions.verify(cookie))?.permissions.size).toBe(0);
     await withTenant(database.db, tenantId, (tx) => tx.updateTable("people").set({ deleted_at: now }).execute());
     expect(await sessions.verify(cookie)).toBeNull();

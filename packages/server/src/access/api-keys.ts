@@ -1,15 +1,16 @@
 import type { Clock } from "#clock";
-import { withTenant, type Db } from "#db";
+import { withTenant, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import { append, appendOnce, fingerprintOf, type Actor } from "#evidence";
 import { newUuid } from "#ids";
-import { profileNames } from "./permissions.ts";
 import { makePrincipal, type Principal } from "./principal.ts";
+import { rightsOfKey } from "./read-rights.ts";
 import { digestOf, isSecret, newSecret, secretForm } from "./secret.ts";
 
 export interface ApiKey {
   readonly apiKeyId: string;
   readonly name: string;
+  /** `Admin`, or the name of the access profile whose rights it has. */
   readonly profile: string;
   readonly createdAt: Date;
   readonly lastUsedAt: Date | null;
@@ -38,13 +39,13 @@ const usedStepMs = 60_000;
 export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nodeId: string }): ApiKeys {
   return {
     async create(tenantId, { name, profile }, by) {
-      if (!profileNames.includes(profile)) throw new Refusal("UNKNOWN_PROFILE", 400, `There is no access profile “${profile}”; there are ${profileNames.join(", ")}.`);
       const apiKeyId = newUuid();
       const secret = newSecret();
       const secretSha256 = digestOf(secret);
       await withTenant(db, tenantId, async (tx) => {
-        await tx.insertInto("api_keys").values({ tenant_id: tenantId, api_key_id: apiKeyId, name, access_profile: profile, secret_sha256: secretSha256 }).execute();
-        await append(tx, { actor: by, action: "Add", item: "API Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, change: { name: { from: null, to: name }, access_profile: { from: null, to: profile } }, fingerprint: fingerprintOf(secretSha256) } });
+        const given = await rightsNamed(tx, profile);
+        await tx.insertInto("api_keys").values({ tenant_id: tenantId, api_key_id: apiKeyId, name, ...given, secret_sha256: secretSha256 }).execute();
+        await append(tx, { actor: by, action: "Add", item: "API Key", subject: apiKeyId, occurredAt: clock.now(), nodeId, detail: { name, change: { name: { from: null, to: name }, role: { from: null, to: given.role }, access_profile_id: { from: null, to: given.access_profile_id } }, fingerprint: fingerprintOf(secretSha256) } });
       });
       return { apiKeyId, key: `ew_${bare(tenantId)}_${bare(apiKeyId)}_${secret}` };
     },
@@ -65,7 +66,7 @@ export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nod
         if (row.last_used_at === null || now.getTime() - row.last_used_at.getTime() >= usedStepMs) {
           await tx.updateTable("api_keys").set({ last_used_at: now }).where("api_key_id", "=", apiKeyId).execute();
         }
-        return makePrincipal({ kind: "api_key", id: apiKeyId, name: row.name, tenantId, profile: row.access_profile, personId: null });
+        return makePrincipal({ kind: "api_key", id: apiKeyId, name: row.name, tenantId, personId: null }, await rightsOfKey(tx, row));
       });
     },
 
@@ -87,16 +88,32 @@ export function createApiKeys({ db, clock, nodeId }: { db: Db; clock: Clock; nod
     async list(tenantId, by) {
       const rows = await withTenant(db, tenantId, async (tx) => {
         await appendOnce(tx, { actor: by, action: "Access", item: "API Key", occurredAt: clock.now(), nodeId });
-        return await tx.selectFrom("api_keys").selectAll().orderBy("created_at").orderBy("api_key_id").execute();
+        return await tx
+          .selectFrom("api_keys as k")
+          .leftJoin("access_profiles as p", (join) => join.onRef("p.tenant_id", "=", "k.tenant_id").onRef("p.access_profile_id", "=", "k.access_profile_id"))
+          .selectAll("k")
+          .select("p.name as profile_name")
+          .orderBy("k.created_at")
+          .orderBy("k.api_key_id")
+          .execute();
       });
       return rows.map((row) => ({
         apiKeyId: row.api_key_id,
         name: row.name,
-        profile: row.access_profile,
+        profile: row.access_profile_id === null ? row.role : (row.profile_name ?? "(removed)"),
         createdAt: row.created_at,
         lastUsedAt: row.last_used_at,
         revokedAt: row.revoked_at,
       }));
     },
   };
+}
+
+/** `Admin`, or the name of one of the tenant's access profiles. `API User` alone is a key that may do nothing yet. */
+async function rightsNamed(tx: TenantTransaction, profile: string): Promise<{ readonly role: "Admin" | "API User"; readonly access_profile_id: string | null }> {
+  if (profile === "Admin" || profile === "API User") return { role: profile, access_profile_id: null };
+  const profiles = await tx.selectFrom("access_profiles").select(["access_profile_id", "name"]).orderBy((eb) => eb.fn("lower", ["name"])).execute();
+  const found = profiles.find(({ name }) => name.toLowerCase() === profile.trim().toLowerCase());
+  if (found !== undefined) return { role: "API User", access_profile_id: found.access_profile_id };
+  throw new Refusal("UNKNOWN_PROFILE", 400, `There is no access profile “${profile}”; there are ${["Admin", ...profiles.map(({ name }) => name)].join(", ")}.`);
 }

@@ -1,8 +1,12 @@
 export { createApiKeys, type ApiKey, type ApiKeys } from "./api-keys.ts";
 export { entityTag, refuseStale } from "./entity-tag.ts";
 export { originOf, principalKey, principalOf, type Origin, type PortalApp, type RouteAccess } from "./http.ts";
-export { permissions, profileNames, type Permission } from "./permissions.ts";
-export { actorOf, can, makePrincipal, scopeOf, type Principal, type Scope } from "./principal.ts";
+export { keepingAnAdministrator } from "./last-administrator.ts";
+export { withoutGain } from "./no-escalation.ts";
+export { permissions, roles, type Permission, type Role } from "./permissions.ts";
+export { actorOf, can, makePrincipal, scopeOf, type Principal } from "./principal.ts";
+export { profileRoutes, type ProfileRoutesOptions } from "./profile-routes.ts";
+export type { Scope } from "./rights.ts";
 export type { OidcSettings } from "./oidc.ts";
 export { createQuota, type Quota } from "./quota.ts";
 export { accessRoutes, type AccessRoutesOptions } from "./routes.ts";

@@ -1,40 +1,29 @@
-/** What may be allowed to someone. Whose interactions it holds for is the scope's question (principal.ts). */
-export const permissions = [
-  "interaction.list", // rows, details, live rows
-  "interaction.note",
-  "interaction.tag",
-  "interaction.export",
-  "recording.listen",
-  "recording.download",
-  "evidence.read",
-  "evidence.export", // many at once, recordings included: a right of its own (core decision 17)
-  "audit.read", // Audit Trail Access/Export (ACC-09)
-  "metrics.read",
-  "access.manage", // API keys and profiles
-  "tenant.manage", // people, trunks, settings
-] as const;
+/** What each role may do: the built-in profiles, the same in every tenant (USR-01 to USR-08). */
+import { permissions, type Level, type Permission, type Role, type RoleInfo } from "@earwitness/contract";
 
-export type Permission = (typeof permissions)[number];
+export { permissions, roles, type Level, type Permission, type Role } from "@earwitness/contract";
 
-/** Of whose interactions. */
-export type Reach = "all" | "own" | "none";
-
-export interface Profile {
-  readonly reach: Reach;
-  readonly permissions: ReadonlySet<Permission>;
+interface RoleRights {
+  readonly about: string;
+  /** `groups`: own calls, and those of the groups that the person manages. */
+  readonly level: Level;
+  readonly permissions: readonly Permission[];
+  readonly portal: boolean;
 }
 
-const nothing: Profile = { reach: "none", permissions: new Set() };
+export const rolesGive: Readonly<Record<Role, RoleRights>> = {
+  Admin: { about: "Full access: all calls of the tenant, and everything that is set up.", level: "all", permissions, portal: true },
+  Supervisor: {
+    about: "Own calls and those of the groups that the person manages.",
+    level: "groups",
+    permissions: ["interaction.list", "recording.listen", "interaction.tag", "interaction.note"],
+    portal: true,
+  },
+  "User Self View": { about: "Own calls: see, play, add notes.", level: "own", permissions: ["interaction.list", "recording.listen", "interaction.note"], portal: true },
+  User: { about: "Is recorded, and sees nothing. Meant for most people.", level: "none", permissions: [], portal: false },
+  "API User": { about: "For a customer's developer: a program's key with the rights of an access profile. Opens no page.", level: "none", permissions: [], portal: false },
+};
 
-/** Built in; profiles that a tenant makes itself come with the access profile pages. */
-const profiles: ReadonlyMap<string, Profile> = new Map([
-  ["Global Admin", { reach: "all", permissions: new Set(permissions) }],
-  ["Own Calls", { reach: "own", permissions: new Set<Permission>(["interaction.list", "interaction.note", "recording.listen"]) }],
-]);
-
-export const profileNames: readonly string[] = [...profiles.keys()];
-
-/** A recorded person without a profile may see nothing, and neither may one whose profile does not exist (CON-07). */
-export function profileOf(name: string | null): Profile {
-  return (name === null ? undefined : profiles.get(name)) ?? nothing;
+export function roleInfos(): RoleInfo[] {
+  return Object.entries(rolesGive).map(([name, { about, level, permissions: given, portal }]) => ({ name: name as Role, about, level, permissions: [...given], portal }));
 }

@@ -1,5 +1,6 @@
 import type { Actor } from "#evidence";
-import { profileOf, type Permission } from "./permissions.ts";
+import type { Permission } from "./permissions.ts";
+import type { Rights, Scope } from "./rights.ts";
 
 /** Who asks: a signed-in person, or a program with a key. */
 export interface Principal {
@@ -8,14 +9,13 @@ export interface Principal {
   readonly id: string;
   readonly name: string;
   readonly tenantId: string;
-  /** Name of the access profile; empty where there is none. */
+  /** Role and access profiles, as one line for people; empty where they give nothing. */
   readonly profile: string;
+  readonly rights: Rights;
   readonly permissions: ReadonlySet<Permission>;
   /** Whose calls "own calls" are. A key has none. */
   readonly personId: string | null;
 }
-
-export type Scope = { readonly kind: "all" } | { readonly kind: "own"; readonly personId: string } | { readonly kind: "none" };
 
 export function can(principal: Principal, permission: Permission): boolean {
   return principal.permissions.has(permission);
@@ -23,10 +23,7 @@ export function can(principal: Principal, permission: Permission): boolean {
 
 /** Whose interactions the principal's permissions hold for. */
 export function scopeOf(principal: Principal): Scope {
-  const { reach } = profileOf(principal.profile);
-  if (reach === "all") return { kind: "all" };
-  if (reach === "own" && principal.personId !== null) return { kind: "own", personId: principal.personId };
-  return { kind: "none" };
+  return principal.rights.scope;
 }
 
 /** The principal as evidence names it. */
@@ -34,6 +31,7 @@ export function actorOf(principal: Principal): Actor {
   return { kind: principal.kind, id: principal.id, name: principal.name };
 }
 
-export function makePrincipal(who: Omit<Principal, "permissions" | "profile"> & { readonly profile: string | null }): Principal {
-  return { ...who, profile: who.profile ?? "", permissions: profileOf(who.profile).permissions };
+export function makePrincipal(who: Pick<Principal, "kind" | "id" | "name" | "tenantId" | "personId">, rights: Rights): Principal {
+  const giving = rights.sources.filter(({ kind, level, permissions }) => kind === "profile" || level !== "none" || permissions.length > 0);
+  return { ...who, profile: giving.map(({ name }) => name).join(", "), rights, permissions: rights.permissions };
 }

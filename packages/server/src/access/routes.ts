@@ -70,7 +70,7 @@ export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCo
       request.log.warn({ error: messageOf(error) }, "sign-in was refused");
       return refuse(reply, error instanceof Refusal ? "provider_away" : "refused");
     }
-    const admission = await admit(db, identity);
+    const admission = await admit(db, identity, clock.now());
     if (admission.kind === "error") {
       request.log.warn({ tid: identity.tid, error: admission.error }, "sign-in was refused");
       const { error, tried } = admission;
@@ -141,6 +141,7 @@ export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCo
             tenant: { id: tenant.tenant_id, name: tenant.display_name, slug: tenant.slug },
             profile: principal.profile,
             permissions: [...principal.permissions],
+            level: principal.rights.level,
             sandbox,
           };
         });

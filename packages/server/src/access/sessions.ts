@@ -3,6 +3,7 @@ import { withTenant, type Db, type TenantTransaction } from "#db";
 import { append, fingerprintOf } from "#evidence";
 import { newUuid } from "#ids";
 import { actorOf, makePrincipal, type Principal } from "./principal.ts";
+import { rightsOfPerson } from "./read-rights.ts";
 import { digestOf, isSecret, newSecret, secretForm } from "./secret.ts";
 
 export interface Sessions {
@@ -35,13 +36,14 @@ export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; no
       const row = await tx
         .selectFrom("portal_sessions as session")
         .innerJoin("people as person", (join) => join.onRef("person.tenant_id", "=", "session.tenant_id").onRef("person.person_id", "=", "session.person_id"))
-        .select(["session.secret_sha256", "session.seen_at", "session.expires_at", "session.ended_at", "person.person_id", "person.display_name", "person.access_profile", "person.deleted_at"])
+        .select(["session.secret_sha256", "session.seen_at", "session.expires_at", "session.ended_at", "person.person_id", "person.display_name", "person.role", "person.deleted_at"])
         .where("session.session_id", "=", sessionId)
         .executeTakeFirst();
       if (row === undefined || !isSecret(secret, row.secret_sha256)) return null;
       const isOver = row.ended_at !== null || row.deleted_at !== null || row.expires_at <= now || now.getTime() - row.seen_at.getTime() >= idleMs;
       if (isOver) return null;
-      const principal = makePrincipal({ kind: "person", id: row.person_id, name: row.display_name, tenantId, profile: row.access_profile, personId: row.person_id });
+      const rights = await rightsOfPerson(tx, row.person_id, row.role, now);
+      const principal = makePrincipal({ kind: "person", id: row.person_id, name: row.display_name, tenantId, personId: row.person_id }, rights);
       return await work(tx, { sessionId, seenAt: row.seen_at, principal });
     });
   }
@@ -54,9 +56,9 @@ export function createSessions({ db, clock, nodeId }: { db: Db; clock: Clock; no
       const secret = newSecret();
       const secretSha256 = digestOf(secret);
       return await withTenant(db, tenantId, async (tx) => {
-        const person = await tx.selectFrom("people").select(["display_name", "access_profile"]).where("person_id", "=", personId).where("deleted_at", "is", null).executeTakeFirst();
+        const person = await tx.selectFrom("people").select(["display_name", "role"]).where("person_id", "=", personId).where("deleted_at", "is", null).executeTakeFirst();
         if (person === undefined) return null;
-        const principal = makePrincipal({ kind: "person", id: personId, name: person.display_name, tenantId, profile: person.access_profile, personId });
+        const principal = makePrincipal({ kind: "person", id: personId, name: person.display_name, tenantId, personId }, await rightsOfPerson(tx, personId, person.role, now));
         await tx.insertInto("portal_sessions").values({ tenant_id: tenantId, session_id: sessionId, secret_sha256: secretSha256, person_id: personId, seen_at: now, expires_at: expiresAt }).execute();
         await append(tx, { actor: actorOf(principal), action: "Login", item: "Session", subject: sessionId, occurredAt: now, nodeId, remoteAddress, detail: { expiresAt: expiresAt.toISOString(), fingerprint: fingerprintOf(secretSha256) } });
         return { cookie: `${tenantId}.${sessionId}.${secret}`, expiresAt, principal };

@@ -12,7 +12,7 @@ import { safeReturnTo } from "./sign-in.ts";
 
 const publicUrl = "http://localhost:8123";
 const clientSecret = "made for this test only";
-const [admin, other] = contosoPeople.filter((person) => person.accessProfile === "Global Admin" || person.accessProfile === "Own Calls");
+const [admin, other] = contosoPeople.filter((person) => person.role === "Admin" || person.role === "User Self View");
 let identity: Identity;
 let directory: string;
 let stage: TestPortal;
@@ -94,7 +94,7 @@ describe("signing in", () => {
 
   test("OVR-17 a person of the tenant gets a session, comes back to the page that was wanted, and it is evidence", async () => {
     // Known by the name, in whatever case it was written down; the object id is another.
-    const { personId } = await addPerson(stage.db, tenantId, admin!.upn.toUpperCase(), "Global Admin");
+    const { personId } = await addPerson(stage.db, tenantId, admin!.upn.toUpperCase(), "Admin");
     const user = browser();
     const end = await user.signIn(admin!.personId);
     expect(end.url.href).toBe(`${publicUrl}/ui/interactions/0123456789abcdef01234567?at=5`);
@@ -104,7 +104,7 @@ describe("signing in", () => {
     expect(flags).toMatch(/; SameSite=Lax/);
     expect(flags).toMatch(/; Path=\//);
     const session = (await user.ask("/api/v1/session")).json();
-    expect(session).toMatchObject({ person: { upn: admin!.upn.toUpperCase() }, tenant: { id: tenantId, slug: "contoso" }, profile: "Global Admin" });
+    expect(session).toMatchObject({ person: { upn: admin!.upn.toUpperCase() }, tenant: { id: tenantId, slug: "contoso" }, profile: "Admin" });
     expect(session.permissions).toContain("recording.listen");
     expect((await evidence()).slice(2)).toEqual([{ action: "Login", item: "Session", actor_kind: "person", actor_id: personId }]);
 
@@ -126,11 +126,11 @@ describe("signing in", () => {
   });
 
   test("a key is told that it has no session to end", async () => {
-    const { key } = await stage.apiKeys.create(tenantId, { name: "key", profile: "Global Admin" }, { kind: "machine", id: "test", name: "Test" });
+    const { key } = await stage.apiKeys.create(tenantId, { name: "key", profile: "Admin" }, { kind: "machine", id: "test", name: "Test" });
     const answer = await stage.portal.app.inject({ method: "POST", url: "/api/v1/sign-out", headers: { authorization: `Bearer ${key}` } });
     expect([answer.statusCode, answer.json().code]).toEqual([409, "NOT_A_SESSION"]);
     const session = await stage.portal.app.inject({ url: "/api/v1/session", headers: { authorization: `Bearer ${key}` } });
-    expect(session.json()).toMatchObject({ person: { name: "key", upn: "" }, profile: "Global Admin" });
+    expect(session.json()).toMatchObject({ person: { name: "key", upn: "" }, profile: "Admin" });
   });
 
   test("who came by another name of this machine is sent to the portal's own first", async () => {

@@ -28,9 +28,9 @@ interface Tenant {
 async function newTenant(): Promise<Tenant> {
   const tenantId = crypto.randomUUID();
   const context = { db: stage.db, clock: systemClock, nodeId: "node-1", ensureKey: (id: string) => stage.vault.keyring.ensure(id) };
-  const file: Tenant["file"] = (displayName, people, trunks = []) => provision(context, parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: `t${tenantId.slice(0, 8)}`, displayName, people, trunks }] }), ["Global Admin"]));
+  const file: Tenant["file"] = (displayName, people, trunks = []) => provision(context, parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: `t${tenantId.slice(0, 8)}`, displayName, people, trunks }] })));
   await file("Contoso", []);
-  return { tenantId, file, ...(await stage.apiKeys.create(tenantId, { name: "admin", profile: "Global Admin" }, commandLine)) };
+  return { tenantId, file, ...(await stage.apiKeys.create(tenantId, { name: "admin", profile: "Admin" }, commandLine)) };
 }
 
 async function call<T>({ key }: Tenant, method: "GET" | "POST" | "PUT" | "DELETE", path: string, payload?: object): Promise<{ status: number; body: T; text: string }> {
@@ -50,7 +50,7 @@ const contentOf = ({ fields }: RecordAsOf) => Object.fromEntries(fields.filter((
 const doubtsOf = ({ fields }: RecordAsOf) => Object.fromEntries(fields.flatMap(({ field, doubt }) => (doubt === null || doubt === "secret" ? [] : [[field, doubt]])));
 const columns = (settings: object) => Object.fromEntries(Object.entries(settings).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value as unknown]));
 
-const person = (upn: string, more: Partial<Person["settings"]> = {}): Person["settings"] => ({ displayName: upn, upn, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [], extensions: [], groupIds: [], ...more });
+const person = (upn: string, more: Partial<Person["settings"]> = {}): Person["settings"] => ({ displayName: upn, upn, givenName: null, familyName: null, role: "User", recorded: true, addresses: [], extensions: [], groupIds: [], managedGroupIds: [], ...more });
 const trunk = (name: string, more: Partial<Trunk["settings"]> = {}): Trunk["settings"] => ({ name, enabled: true, sourceNetworks: [], transport: "any", media: "any", certificates: [], personDomains: [], numbers: { countryCode: null, internationalPrefix: null, nationalPrefix: null, rewrites: [] }, matching: [{ by: "number" }], unknown: "ignore", ...more });
 
 /** What the API says that there is now, by kind and id. */
@@ -59,7 +59,7 @@ async function everything(tenant: Tenant): Promise<Map<string, unknown>> {
   for (const { id, settings } of (await call<{ people: Person[] }>(tenant, "GET", "/people?limit=200")).body.people) now.set(`User ${id}`, columns(settings));
   for (const { id, settings } of (await call<{ groups: Group[] }>(tenant, "GET", "/groups")).body.groups) now.set(`Group ${id}`, settings);
   for (const { id, settings, recordingUser, digest } of (await call<{ trunks: Trunk[] }>(tenant, "GET", "/trunks")).body.trunks) now.set(`Trunk ${id}`, { ...columns(settings), recording_user: recordingUser, digest });
-  for (const { apiKeyId, name, profile, revokedAt } of await stage.apiKeys.list(tenant.tenantId, commandLine)) now.set(`API Key ${apiKeyId}`, { name, access_profile: profile, revoked: revokedAt !== null });
+  for (const { apiKeyId, name, profile, revokedAt } of await stage.apiKeys.list(tenant.tenantId, commandLine)) now.set(`API Key ${apiKeyId}`, { name, role: profile, access_profile_id: null, revoked: revokedAt !== null });
   const { slug, displayName, m365TenantId, sandbox, keepOriginal } = (await listTenants(stage.db)).find(({ tenantId }) => tenantId === tenant.tenantId)!;
   now.set(`Tenant ${tenant.tenantId}`, { slug, display_name: displayName, m365_tenant_id: m365TenantId, sandbox, keep_original: keepOriginal, public_key_id: expect.any(String) });
   return now;
@@ -97,7 +97,7 @@ async function take(tenant: Tenant, now: ReadonlyMap<string, unknown>, files: re
   const [method, at] = isNew ? (["POST", ""] as const) : (["PUT", `/${id}`] as const);
   if (thing === "User") await call(tenant, method, `/people${at}`, person(`${isNew ? text : id}@contoso.example`, { displayName: text, addresses: numbers, extensions, recorded: flag, groupIds: ids("Group").slice(0, which % 3) }));
   if (thing === "Group") await call(tenant, method, `/groups${at}`, { name: text });
-  if (thing === "API Key") await stage.apiKeys.create(tenant.tenantId, { name: text, profile: "Own Calls" }, commandLine);
+  if (thing === "API Key") await stage.apiKeys.create(tenant.tenantId, { name: text, profile: "API User" }, commandLine);
   if (thing === "Trunk" && act === "digest" && id !== "") await call(tenant, flag ? "POST" : "DELETE", `/trunks/${id}/digest`);
   else if (thing === "Trunk") await call(tenant, method, `/trunks${at}`, trunk(text, { enabled: flag, numbers: { countryCode: "49", internationalPrefix: null, nationalPrefix: null, rewrites: extensions.map((match) => ({ match, replace: text })) }, personDomains: [`${text.replace(/[^a-z]/g, "x")}.example`] }));
 }
@@ -243,7 +243,7 @@ describe("a record as it stood", () => {
       const refused = await call<Problem>(mine, "GET", `/audit/as-of?${query}`);
       expect([refused.status, refused.body.code], query).toEqual([400, "VALIDATION"]);
     }
-    const { key } = await stage.apiKeys.create(other.tenantId, { name: "reader", profile: "Own Calls" }, commandLine);
+    const { key } = await stage.apiKeys.create(other.tenantId, { name: "reader", profile: "API User" }, commandLine);
     expect((await asOf({ ...other, key }, "Group", id, new Date())).status).toBe(403);
   });
 });

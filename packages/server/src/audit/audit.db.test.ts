@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withTenant } from "#db";
 import { append, appendMany, commandLine, type EvidenceEntry } from "#evidence";
 import { addInteraction, addPerson, addRecording, addSealingTenant, createTestPortal, type TestPerson, type TestPortal } from "../testing/test-portal.ts";
+import { addProfile } from "../testing/test-tenant.ts";
 
 let stage: TestPortal;
 let tenantId: string;
@@ -20,9 +21,9 @@ afterAll(() => stage.close());
 /** Every test has a tenant of its own, with one person who did what is in it. */
 async function newTenant(): Promise<void> {
   tenantId = await addSealingTenant(stage, `t${crypto.randomUUID().slice(0, 8)}`);
-  megan = await addPerson(stage.db, tenantId, "meganb@contoso.example", "Global Admin");
-  ({ key } = await stage.apiKeys.create(tenantId, { name: "auditor", profile: "Global Admin" }, machine));
-  ({ key: readerKey } = await stage.apiKeys.create(tenantId, { name: "reader", profile: "Own Calls" }, machine));
+  megan = await addPerson(stage.db, tenantId, "meganb@contoso.example", "Admin");
+  ({ key } = await stage.apiKeys.create(tenantId, { name: "auditor", profile: "Admin" }, machine));
+  ({ key: readerKey } = await stage.apiKeys.create(tenantId, { name: "reader", profile: await addProfile(stage.db, tenantId) }, machine));
 }
 
 const entry = (more: Partial<EvidenceEntry> = {}): EvidenceEntry => ({ actor: { kind: "person", id: megan.personId, name: "Megan Bowen" }, action: "View", item: "User", subject: "u1", occurredAt: new Date(), nodeId: "n1", detail: { name: "Adele Vance" }, ...more });

@@ -31,7 +31,7 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   View: (entry) => (entry.detail["part"] === undefined ? was("viewed")(entry) : `${thing(entry)}: its ${text(entry.detail["part"])} was viewed by ${entry.actorName}`),
   Add: was("added"),
   Modify: (entry) => `${was("modified")(entry)}${fields(entry.detail["change"])}`,
-  Disabled: (entry) => was(entry.item === "API Key" ? "revoked" : "disabled")(entry),
+  Disabled: (entry) => was(entry.item === "API Key" ? "revoked" : entry.item === "Access" ? "taken back" : "disabled")(entry),
   Delete: was("deleted"),
   Import: (entry) => {
     const { actorName, detail } = entry;
@@ -90,9 +90,9 @@ const recording = (done: string): Sentence => ({ subject, actorName }) => `Recor
 const found: Readonly<Record<string, string>> = { holds: "everything that was checked holds", differs: "something does not hold", incomplete: "what was checked holds, and it was not all" };
 const means = (value: unknown): string => (value === "browser" ? " in the browser" : value === "export" ? " on the way out" : "");
 
-const pages: Partial<Record<Item, string>> = { Interactions: "Interactions", Directory: "People and Groups", Trunk: "Trunks", "API Key": "API Keys", "Audit Trail": "Audit Trail" };
+const pages: Partial<Record<Item, string>> = { Interactions: "Interactions", Directory: "People and Groups", Trunk: "Trunks", "API Key": "API Keys", "Access Profile": "Access Profiles", Access: "Access that was granted for a time", "Audit Trail": "Audit Trail" };
 const searched: Partial<Record<Item, string>> = { Interactions: "interactions", User: "users", "Audit Trail": "the audit trail" };
-const whyNot: Readonly<Record<string, string>> = { unknown_person: "nobody of this tenant is known by that name", no_access: "no access profile" };
+const whyNot: Readonly<Record<string, string>> = { unknown_person: "nobody of this tenant is known by that name", no_access: "neither a role nor an access profile lets them in" };
 
 /** What it was done to, as it was called then. */
 function thing({ item, subject, detail }: Described): string {

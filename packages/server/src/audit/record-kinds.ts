@@ -31,11 +31,13 @@ interface Kind {
 const plain: Kind = { fresh: {}, released: {}, secret: [], unwritten: [], others: [] };
 
 export const kinds: Readonly<Record<RecordKind, Kind>> = {
-  User: { ...plain, fresh: { given_name: null, family_name: null, extensions: [], group_ids: [] }, released: { addresses: [], extensions: [], group_ids: [] } },
+  User: { ...plain, fresh: { given_name: null, family_name: null, extensions: [], group_ids: [], managed_group_ids: [] }, released: { addresses: [], extensions: [], group_ids: [], managed_group_ids: [] } },
   Group: { ...plain, others: ["people"] },
   Trunk: { ...plain, fresh: { digest: null }, secret: ["digest_password"] },
   Tenant: plain,
-  "API Key": { ...plain, fresh: { revoked: false }, secret: ["secret"] },
+  "API Key": { ...plain, fresh: { revoked: false, access_profile_id: null }, secret: ["secret"] },
+  "Access Profile": plain,
+  Access: { ...plain, fresh: { revoked: false } },
   Call: { ...plain, unwritten: ["calling", "called", "answering", "direction", "call_type", "answered_at", "released_at"] },
 };
 
@@ -50,13 +52,13 @@ export function stepOf(item: RecordKind, row: { readonly action: string; readonl
   if (row.item !== item) return { life: null, mentions: new Map(), ...(row.subject === null ? {} : { leavesGroup: row.subject }) };
   switch (row.action) {
     case "Add":
-      return { life: "begins", mentions: new Map([...Object.entries(kinds[item].fresh).map(([field, to]) => [field, { to }] as const), ...[...changeOf(detail)].map(([field, { to }]) => [field, { to }] as const)]) };
+      return { life: "begins", mentions: new Map([...Object.entries(kinds[item].fresh).map(([field, to]) => [field, { to }] as const), ...[...changeOf(item, detail)].map(([field, { to }]) => [field, { to }] as const)]) };
     case "Modify": {
-      const change = changeOf(detail);
+      const change = changeOf(item, detail);
       return { life: "deleted_at" in recordOf(detail["change"]) ? "begins" : null, mentions: change };
     }
     case "Delete":
-      return { life: "ends", mentions: new Map(Object.entries(recordOf(detail["was"])).flatMap(([field, value]) => (kinds[item].others.includes(field) ? [] : [[columnOf(field), { from: value, to: value }] as const]))) };
+      return { life: "ends", mentions: new Map(Object.entries(recordOf(detail["was"])).flatMap(([field, value]) => (kinds[item].others.includes(field) ? [] : [named(item, field, { from: value, to: value })]))) };
     case "Disabled":
       return { life: null, mentions: new Map([["revoked", { from: false, to: true }]]) };
     default:
@@ -64,13 +66,20 @@ export function stepOf(item: RecordKind, row: { readonly action: string; readonl
   }
 }
 
-function changeOf(detail: Detail): Map<string, Mention> {
+function changeOf(item: RecordKind, detail: Detail): Map<string, Mention> {
   const said = Object.entries(recordOf(detail["change"])).flatMap(([field, value]) => {
     const { from, to } = recordOf(value);
     // That somebody is not deleted is what being there means.
-    return to === undefined || field === "deleted_at" ? [] : [[columnOf(field), from === undefined ? { to } : { from, to }] as const];
+    return to === undefined || field === "deleted_at" ? [] : [named(item, field, from === undefined ? { to } : { from, to })];
   });
   return new Map(said);
+}
+
+/** A field under the name that it has now. What is the role was the access profile once, and had other names. */
+function named(item: RecordKind, field: string, mention: Mention): readonly [string, Mention] {
+  if (field !== "access_profile" || (item !== "User" && item !== "API Key")) return [columnOf(field), mention];
+  const role = (value: unknown): string => (value === "Global Admin" ? "Admin" : item === "API Key" ? "API User" : value === "Own Calls" ? "User Self View" : "User");
+  return ["role", "from" in mention ? { from: role(mention.from), to: role(mention.to) } : { to: role(mention.to) }];
 }
 
 /** Entries of a new tenant name its fields in one way, those of a change in the other. */

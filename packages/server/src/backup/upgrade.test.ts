@@ -84,7 +84,7 @@ async function fill(): Promise<void> {
       await sql.query("insert into people (tenant_id, person_id, upn, display_name) select $1, gen_random_uuid(), 'p' || number || '@' || $2 || '.example', 'Zoë Ångström ' || number from generate_series(1, 50) as number", [tenant, slug]);
       await sql.query("insert into person_addresses (tenant_id, address, person_id) select tenant_id, 'sip:' || upn, person_id from people where tenant_id = $1", [tenant]);
       await sql.query("insert into trunks (tenant_id, trunk_id, name, source_networks) values ($1, gen_random_uuid(), 'SBC', '{192.0.2.0/24}')", [tenant]);
-      await sql.query("insert into api_keys (tenant_id, api_key_id, name, access_profile, secret_sha256) values ($1, gen_random_uuid(), 'k', 'Global Admin', '\\x02')", [tenant]);
+      await sql.query("insert into api_keys (tenant_id, api_key_id, name, role, secret_sha256) values ($1, gen_random_uuid(), 'k', 'Admin', '\\x02')", [tenant]);
       await sql.query("insert into media (tenant_id, minted_at, media_id, node_id, state, started_at) values ($1, minted_at($2), $2, 'node-1', 'available', now())", [tenant, id]);
       await sql.query("insert into media_tracks (tenant_id, minted_at, media_id, track, label, participant_aor, source_track, from_ms, to_ms) values ($1, minted_at($2), $2, 1, 'a', 'sip:a', 1, 0, 1000)", [tenant, id]);
       await sql.query(

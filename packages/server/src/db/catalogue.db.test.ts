@@ -73,6 +73,7 @@ describe("the catalogue", () => {
       "pending_counts on evidence to {earwitness_pending}",
       "pending_counts on logs to {earwitness_pending}",
       "search_finds_ids on interactions to {earwitness_search}",
+      "search_finds_members on group_members to {earwitness_search}",
       "system_reads_directory on people to {earwitness_system}",
       "system_reads_directory on person_addresses to {earwitness_system}",
       "system_reads_directory on person_extensions to {earwitness_system}",
@@ -119,10 +120,11 @@ describe("the catalogue", () => {
     expect((await superuser.query("select from tenants where tenant_id = $1", [tenantId])).rowCount).toBe(1);
   });
 
-  test("the search role reads the columns that search.ts lists, of interactions, and has no other right", async () => {
+  test("ACC-02 the search role reads the columns that search.ts lists, of interactions, and who is in which group, and has no other right", async () => {
     expect(await column(owner, "select attname from pg_attribute where attrelid = 'interactions'::regclass and has_column_privilege('earwitness_search', attrelid, attnum, 'select') and attnum > 0 order by attname")).toEqual(searchColumns.toSorted());
     const tablesWhere = (condition: string) => column(owner, `select distinct relname from pg_class, unnest(array['select', 'insert', 'update', 'references']) as right_ where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and ${condition}`);
-    expect(await tablesWhere("has_any_column_privilege('earwitness_search', pg_class.oid, right_)")).toEqual(["interactions"]);
+    expect(await tablesWhere("has_any_column_privilege('earwitness_search', pg_class.oid, right_)")).toEqual(["group_members", "interactions"]);
+    expect(await column(owner, "select attname from pg_attribute where attrelid = 'group_members'::regclass and has_column_privilege('earwitness_search', attrelid, attnum, 'select') and attnum > 0 order by attname")).toEqual(["group_id", "person_id", "tenant_id"]);
     expect(await tablesWhere("has_any_column_privilege('earwitness_search', pg_class.oid, right_) and right_ <> 'select'")).toEqual([]);
     expect(await tablesWhere("(has_table_privilege('earwitness_search', pg_class.oid, right_) or has_table_privilege('earwitness_search', pg_class.oid, 'delete, truncate, trigger'))")).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import type { CallType, Direction, Gap, InvitationReason, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause, UnknownParty, VerificationMeans, VerificationResult } from "@earwitness/contract";
+import type { CallType, Direction, Gap, GivenPermission, InvitationReason, Level, MediaStatus, NumberRules, Party, PersonMatch, ReleaseCause, Role, UnknownParty, VerificationMeans, VerificationResult } from "@earwitness/contract";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 
 /*
@@ -17,6 +17,11 @@ export interface Database {
   person_extensions: PersonExtensionsTable;
   people_groups: PeopleGroupsTable;
   group_members: GroupMembersTable;
+  managed_groups: ManagedGroupsTable;
+  access_profiles: AccessProfilesTable;
+  access_profile_groups: AccessProfileGroupsTable;
+  access_profile_reach: AccessProfileGroupsTable;
+  access_grants: AccessGrantsTable;
   directory_walks: DirectoryWalksTable;
   directory_people: DirectoryPeopleTable;
   trunks: TrunksTable;
@@ -59,7 +64,7 @@ export interface PeopleTable {
   display_name: string;
   given_name: string | null;
   family_name: string | null;
-  access_profile: string | null;
+  role: Generated<Role>;
   recorded: Generated<boolean>;
   created_at: Stamp;
   deleted_at: Date | null;
@@ -150,11 +155,46 @@ export interface GroupMembersTable {
   person_id: string;
 }
 
+export interface ManagedGroupsTable {
+  tenant_id: string;
+  person_id: string;
+  group_id: string;
+}
+
+export interface AccessProfilesTable {
+  tenant_id: string;
+  access_profile_id: string;
+  name: string;
+  description: string;
+  level: Level;
+  permissions: GivenPermission[];
+  created_at: Stamp;
+}
+
+/** Groups Mapping, and Select Groups. */
+export interface AccessProfileGroupsTable {
+  tenant_id: string;
+  access_profile_id: string;
+  group_id: string;
+}
+
+export interface AccessGrantsTable {
+  tenant_id: string;
+  access_grant_id: string;
+  access_profile_id: string;
+  person_id: string;
+  reason: string;
+  created_at: Stamp;
+  valid_until: Date;
+  ended_at: Date | null;
+}
+
 export interface ApiKeysTable {
   tenant_id: string;
   api_key_id: string;
   name: string;
-  access_profile: string;
+  role: "Admin" | "API User";
+  access_profile_id: string | null;
   secret_sha256: Bytes;
   created_at: Stamp;
   last_used_at: Date | null;

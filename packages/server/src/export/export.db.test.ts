@@ -20,7 +20,7 @@ let key: string;
 beforeAll(async () => {
   stage = await createTestPortal({ keepsLogs: true, evidencePage: page });
   tenantId = await addSealingTenant(stage, "contoso");
-  key = (await stage.apiKeys.create(tenantId, { name: "compliance", profile: "Global Admin" }, by)).key;
+  key = (await stage.apiKeys.create(tenantId, { name: "compliance", profile: "Admin" }, by)).key;
 });
 afterAll(() => stage.close());
 
@@ -173,7 +173,7 @@ describe("to be checked on the spot", () => {
 
   test("it takes the right to hear and the right to read evidence; another tenant's is not found", async () => {
     const { interactionId: id } = await sealCall(stage, tenantId, { seconds: 1, codecs: ["PCMU"] });
-    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "Own Calls");
+    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "User Self View");
     const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
     expect((await prove(id, { cookie: `${stage.sessionCookie}=${session!.cookie}`, "sec-fetch-site": "same-origin" })).json().detail).toContain("evidence.read");
     const other = await addSealingTenant(stage, "northwind");
@@ -199,7 +199,7 @@ describe("to be checked on the spot", () => {
 describe("who may, and what is refused", () => {
   test("a right of its own, a reason, and interactions or a filter", async () => {
     const id = await addInteraction(stage.db, tenantId, { media_status: "Unavailable" });
-    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "Own Calls");
+    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "User Self View");
     const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
     const own = await stage.portal.app.inject({ method: "POST", url: "/api/v1/evidence-bundles", headers: { cookie: `${stage.sessionCookie}=${session!.cookie}`, "sec-fetch-site": "same-origin" }, payload: { reason: "x", interactions: [id] } });
     expect(own.statusCode).toBe(403);

@@ -26,6 +26,8 @@ const tellingActions: Readonly<Record<SettingItem, readonly string[]>> = {
   Tenant: ["Add", "Modify"],
   User: ["Add", "Modify", "Delete"],
   Group: ["Add", "Modify", "Delete"],
+  "Access Profile": ["Add", "Modify", "Delete"],
+  Access: ["Add", "Disabled"],
   Trunk: ["Add", "Modify", "Delete"],
   "API Key": ["Add", "Disabled"],
   Session: ["Login", "Logout"],
@@ -60,8 +62,9 @@ function hear(words: Map<string, LastWord>, item: SettingItem, { row, treeIndex 
     if (item !== "Session") for (const [field, value] of Object.entries(tellingKinds[item].released)) say(field, value);
   }
   if (item === "Tenant" && mentions.has("public_key_id")) say("public_key", mentions.get("public_key_id")!.to);
-  if (item === "API Key" && life === "begins") say("revoked_at", null);
-  if (item === "API Key" && row.action === "Disabled") say("revoked_at", row.occurredAt);
+  const endedAt = item === "API Key" ? "revoked_at" : item === "Access" ? "ended_at" : null;
+  if (endedAt !== null && life === "begins") say(endedAt, null);
+  if (endedAt !== null && row.action === "Disabled") say(endedAt, row.occurredAt);
   // What an earlier version wrote has none: then nothing is known of the secret, unless there is none.
   const fingerprint = fieldOf(row.detail, "fingerprint");
   if (typeof fingerprint === "string") say("fingerprint", fingerprint);

@@ -39,7 +39,7 @@ export function settingThatDiffers(stored: StoredSetting, word: LastWord | undef
   return found;
 }
 
-const setFields: ReadonlySet<string> = new Set(["addresses", "extensions", "group_ids"]);
+const setFields: ReadonlySet<string> = new Set(["addresses", "extensions", "group_ids", "managed_group_ids"]);
 const nameOf = (field: string): string => (field === "fingerprint" ? "fingerprint of the secret" : field === "public_key" ? "id of the public key" : field);
 
 function momentThatDiffers(name: string, stored: unknown, said: Date, { name: row }: Teller): string | null {

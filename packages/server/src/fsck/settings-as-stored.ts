@@ -7,7 +7,7 @@ import { momentText } from "./stored-value.ts";
 import { isWhole } from "./whole-moments.ts";
 
 /** Items of the audit trail, in the order in which they are checked. */
-export const settingItems = ["Tenant", "User", "Group", "Trunk", "API Key", "Session"] as const;
+export const settingItems = ["Tenant", "User", "Group", "Access Profile", "Access", "Trunk", "API Key", "Session"] as const;
 export type SettingItem = (typeof settingItems)[number];
 
 export interface StoredSetting {
@@ -49,14 +49,15 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
   },
   User: {
     what: "person",
-    tables: ["people", "person_addresses", "person_extensions", "group_members"],
+    tables: ["people", "person_addresses", "person_extensions", "group_members", "managed_groups"],
     id: "person_id",
     isKept: true,
     async read(tx, ids) {
-      const rows = await tx.selectFrom("people").select(["person_id", "upn", "display_name", "given_name", "family_name", "access_profile", "recorded", "created_at", "deleted_at"]).where("person_id", "in", ids).execute();
+      const rows = await tx.selectFrom("people").select(["person_id", "upn", "display_name", "given_name", "family_name", "role", "recorded", "created_at", "deleted_at"]).where("person_id", "in", ids).execute();
       const addresses = Map.groupBy(await tx.selectFrom("person_addresses").select(["person_id", "address"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
       const extensions = Map.groupBy(await tx.selectFrom("person_extensions").select(["person_id", "extension"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
       const groups = Map.groupBy(await tx.selectFrom("group_members").select(["person_id", "group_id"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
+      const managed = Map.groupBy(await tx.selectFrom("managed_groups").select(["person_id", "group_id"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
       const own = new Map(rows.map(({ person_id, ...row }) => [person_id, row]));
       return ids.map((id) => {
         const { created_at: createdAt = null, deleted_at: deletedAt = null, ...columns } = own.get(id) ?? {};
@@ -65,6 +66,7 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
           addresses: (addresses.get(id) ?? []).map(({ address }) => address).toSorted(),
           extensions: (extensions.get(id) ?? []).map(({ extension }) => extension).toSorted(),
           group_ids: (groups.get(id) ?? []).map(({ group_id }) => group_id).toSorted(),
+          managed_group_ids: (managed.get(id) ?? []).map(({ group_id }) => group_id).toSorted(),
         };
         return { ...plain, id, hasRow: own.has(id), createdAt, deletedAt, fields };
       });
@@ -78,6 +80,33 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     async read(tx, ids) {
       const rows = await tx.selectFrom("people_groups").select(["group_id", "name", "created_at"]).where("group_id", "in", ids).execute();
       return rows.map(({ group_id, created_at, ...fields }) => ({ ...plain, id: group_id, createdAt: created_at, fields }));
+    },
+  },
+  "Access Profile": {
+    what: "access profile",
+    tables: ["access_profiles", "access_profile_groups", "access_profile_reach"],
+    id: "access_profile_id",
+    isKept: false,
+    async read(tx, ids) {
+      const rows = await tx.selectFrom("access_profiles").select(["access_profile_id", "name", "description", "level", "permissions", "created_at"]).where("access_profile_id", "in", ids).execute();
+      const mapped = Map.groupBy(await tx.selectFrom("access_profile_groups").selectAll().where("access_profile_id", "in", ids).execute(), (row) => row.access_profile_id);
+      const reached = Map.groupBy(await tx.selectFrom("access_profile_reach").selectAll().where("access_profile_id", "in", ids).execute(), (row) => row.access_profile_id);
+      return rows.map(({ access_profile_id: id, created_at, ...fields }) => ({
+        ...plain,
+        id,
+        createdAt: created_at,
+        fields: { ...fields, of_group_ids: (reached.get(id) ?? []).map(({ group_id }) => group_id).toSorted(), group_ids: (mapped.get(id) ?? []).map(({ group_id }) => group_id).toSorted() },
+      }));
+    },
+  },
+  Access: {
+    what: "grant",
+    tables: ["access_grants"],
+    id: "access_grant_id",
+    isKept: true,
+    async read(tx, ids) {
+      const rows = await tx.selectFrom("access_grants").selectAll().select(isWhole("valid_until", "ended_at").as("times_whole")).where("access_grant_id", "in", ids).execute();
+      return rows.map(({ access_grant_id, tenant_id: _, created_at, times_whole, ...fields }) => ({ ...plain, id: access_grant_id, createdAt: created_at, timesWhole: times_whole, fields }));
     },
   },
   Trunk: {
@@ -106,7 +135,7 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     isKept: true,
     async read(tx, ids) {
       const rows = await tx.selectFrom("api_keys").selectAll().select(isWhole("revoked_at").as("times_whole")).where("api_key_id", "in", ids).execute();
-      return rows.map(({ api_key_id, name, access_profile, secret_sha256, created_at, revoked_at, times_whole }) => ({ ...plain, id: api_key_id, createdAt: created_at, timesWhole: times_whole, fields: { name, access_profile, revoked_at, fingerprint: fingerprintOf(secret_sha256) } }));
+      return rows.map(({ api_key_id, name, role, access_profile_id, secret_sha256, created_at, revoked_at, times_whole }) => ({ ...plain, id: api_key_id, createdAt: created_at, timesWhole: times_whole, fields: { name, role, access_profile_id, revoked_at, fingerprint: fingerprintOf(secret_sha256) } }));
     },
   },
   Session: {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { PersonSettings, TrunkSettings } from "@earwitness/contract";
-import { createApiKeys, createSessions, profileNames } from "#access";
+import { createApiKeys, createSessions } from "#access";
 import { systemClock } from "#clock";
 import { withTenant } from "#db";
 import type { GraphClient, UserChange } from "#directory";
@@ -45,7 +45,7 @@ async function newTenant(): Promise<CheckedTenant> {
 }
 
 const actOf = ({ tenantId }: CheckedTenant) => ({ tenantId, by: commandLine, mayGiveAccess: true });
-const person = (name: string, more: Partial<PersonSettings> = {}): PersonSettings => ({ displayName: name, upn: `${name}@contoso.example`, givenName: null, familyName: "Vance", accessProfile: "Own Calls", recorded: true, addresses: [`sip:${name}@contoso.example`], extensions: [], groupIds: [], ...more });
+const person = (name: string, more: Partial<PersonSettings> = {}): PersonSettings => ({ displayName: name, upn: `${name}@contoso.example`, givenName: null, familyName: "Vance", role: "User Self View", recorded: true, addresses: [`sip:${name}@contoso.example`], extensions: [], groupIds: [], managedGroupIds: [], ...more });
 const nextNetwork = (): string => `10.${1 + ((addresses += 1) >> 8)}.${addresses & 0xff}`;
 const trunk = (name: string): TrunkSettings => ({
   name,
@@ -75,8 +75,8 @@ async function settled() {
   const berlin = (await trunks.create(act, trunk("Berlin"))).id;
   await trunks.setDigest(act, berlin);
   await trunks.remove(act, (await trunks.create(act, trunk("Paris"))).id);
-  const inForce = await apiKeys.create(tenant.tenantId, { name: "bot", profile: "Global Admin" }, commandLine);
-  const revoked = await apiKeys.create(tenant.tenantId, { name: "old", profile: "Own Calls" }, commandLine);
+  const inForce = await apiKeys.create(tenant.tenantId, { name: "bot", profile: "Admin" }, commandLine);
+  const revoked = await apiKeys.create(tenant.tenantId, { name: "old", profile: "API User" }, commandLine);
   await apiKeys.revoke(tenant.tenantId, revoked.apiKeyId, commandLine);
   const from = { remoteAddress: "192.0.2.1" };
   await sessions.end((await sessions.create(tenant.tenantId, adele, from))!.cookie, from);
@@ -134,7 +134,7 @@ describe("PLT-14 what people set up", () => {
     await trunks.setDigest(act, other);
     const last = (await people.create(act, person("chris", { givenName: "null" }))).id;
     const file = { tenants: [{ tenantId: tenant.tenantId, slug: tenant.slug, displayName: "Contoso Ltd", keepOriginal: false, people: [{ personId: megan, upn: "megan@contoso.example", displayName: "Megan", addresses: ["sip:chris@contoso.example", "sip:a@b.example"] }, { personId: crypto.randomUUID(), upn: "new@contoso.example", displayName: "New", addresses: ["sip:b@b.example"], extensions: ["77777"] }], trunks: [{ trunkId: crypto.randomUUID(), name: "Provisioned", sourceNetworks: ["192.0.2.9", "10.200.0.0/16"] }, { trunkId: berlin, name: "Bonn", sourceNetworks: ["192.0.2.10"] }] }] };
-    await provision(context(), parseProvision(JSON.stringify(file), profileNames));
+    await provision(context(), parseProvision(JSON.stringify(file)));
     await people.change(act, last, person("chris", { addresses: [] }));
     expect(words(await check(tenant))).toEqual([]);
     await stage.act(tenant, 1);
@@ -187,7 +187,7 @@ describe("PLT-14 what people set up", () => {
   test("what was changed stands in the words: what the database says, and which row says otherwise", async () => {
     const { tenant, adele, megan, traders, berlin, inForce, revoked } = await settled();
     const as = (table: string, statement: string, ...values: unknown[]) => changed(tenant, table, statement, values);
-    expect(await as("people", "update people set access_profile = 'Global Admin' where person_id = $1", adele)).toEqual([expect.stringMatching(new RegExp(`^SETTING_DIFFERS person ${adele}: access_profile: the database says Global Admin, row \\d+ Own Calls\\.$`))]);
+    expect(await as("people", "update people set role = 'Admin' where person_id = $1", adele)).toEqual([expect.stringMatching(new RegExp(`^SETTING_DIFFERS person ${adele}: role: the database says Admin, row \\d+ User Self View\\.$`))]);
     expect(await as("people", "update people set given_name = 'null' where person_id = $1", megan)).toEqual([expect.stringContaining(`given_name: the database says "null", row `)]);
     expect(await as("people", "update people set deleted_at = null where person_id = $1", megan)).toEqual([expect.stringContaining(`person ${megan}: the database has it, and row `)]);
     expect(await as("people", "update people set deleted_at = now() where person_id = $1", adele)).toEqual([expect.stringContaining(`person ${adele}: deleted_at: the database says that it was deleted, `)]);
@@ -229,8 +229,8 @@ describe("PLT-14 what people set up", () => {
 
   test("a row that was changed with what it tells of vouches for nothing", async () => {
     const { tenant, adele } = await settled();
-    await stage.superuser.query("update people set access_profile = 'Global Admin' where person_id = $1", [adele]);
-    const rows = "update evidence set detail = replace(detail::text, 'Own Calls', 'Global Admin')::jsonb where subject = $1";
+    await stage.superuser.query("update people set role = 'Admin' where person_id = $1", [adele]);
+    const rows = "update evidence set detail = replace(detail::text, 'User Self View', 'Admin')::jsonb where subject = $1";
     expect(await changed(tenant, "evidence", rows, [adele])).toEqual([expect.stringContaining(`person ${adele}: `)]);
   });
 
@@ -238,7 +238,7 @@ describe("PLT-14 what people set up", () => {
     const { tenant } = await settled();
     const trunkId = crypto.randomUUID();
     const file = JSON.stringify({ tenants: [{ tenantId: tenant.tenantId, slug: tenant.slug, displayName: "Contoso", people: [], trunks: [{ trunkId, name: "Oslo", sourceNetworks: ["192.0.2.77"] }] }] });
-    const bring = () => provision(context(), parseProvision(file, profileNames));
+    const bring = () => provision(context(), parseProvision(file));
     await bring();
     await stores().trunks.remove(actOf(tenant), trunkId);
     await bring();

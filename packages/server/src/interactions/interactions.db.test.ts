@@ -3,6 +3,7 @@ import { withTenant } from "#db";
 import { mintedAt, mintId } from "#ids";
 import { addInteraction, addPerson, addRecording, addSealingTenant, createTestPortal, type TestPortal } from "../testing/test-portal.ts";
 import { createLiveClient } from "./live-client.ts";
+import { addProfile } from "../testing/test-tenant.ts";
 
 const by = { kind: "machine", id: "test", name: "Test" } as const;
 let now = new Date("2026-11-20T12:00:00.000Z");
@@ -18,7 +19,7 @@ afterAll(() => stage.close());
 let tenants = 0;
 async function newTenant() {
   const tenantId = await addSealingTenant(stage, `tenant-${++tenants}`);
-  const { key, apiKeyId } = await stage.apiKeys.create(tenantId, { name: "key", profile: "Global Admin" }, by);
+  const { key, apiKeyId } = await stage.apiKeys.create(tenantId, { name: "key", profile: "Admin" }, by);
   const get = async (path: string, as = key) => await stage.portal.app.inject({ url: `/api/v1/${path}`, headers: { authorization: `Bearer ${as}` } });
   const ids = async (query: string, as = key): Promise<string[]> => {
     const answer = await get(`interactions${query}`, as);
@@ -156,7 +157,7 @@ describe("the list", () => {
 
   test("INT-07 who may see their own calls sees these and no others, in list, search and detail", async () => {
     const { tenantId, get, ids } = await newTenant();
-    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Own Calls");
+    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "User Self View");
     const mine = await addInteraction(stage.db, tenantId, { person_id: adele.personId });
     const others = await addInteraction(stage.db, tenantId);
     const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });
@@ -167,7 +168,7 @@ describe("the list", () => {
     expect([(await ask(`interactions/${mine}`)).statusCode, (await ask(`interactions/${others}`)).statusCode]).toEqual([200, 404]);
     expect((await ids("")).length).toBe(2);
     // A key of the same profile is nobody's own.
-    const key = (await stage.apiKeys.create(tenantId, { name: "own", profile: "Own Calls" }, by)).key;
+    const key = (await stage.apiKeys.create(tenantId, { name: "own", profile: await addProfile(stage.db, tenantId) }, by)).key;
     expect(await ids("", key)).toEqual([]);
     expect((await get(`interactions/${mine}`, key)).statusCode).toBe(404);
   });
@@ -269,7 +270,7 @@ describe("live", () => {
 
   test("who may see their own calls hears of these and no others, rows and levels", async () => {
     const { tenantId } = await newTenant();
-    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Own Calls");
+    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "User Self View");
     const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });
     const stream = await listen({ cookie: `${stage.sessionCookie}=${session!.cookie}` });
     const [mine, others] = [await addInteraction(stage.db, tenantId, { person_id: adele.personId }), await addInteraction(stage.db, tenantId)];
@@ -319,7 +320,7 @@ describe("live", () => {
 
   test("a stream ends within 5 s of its session or its key", async () => {
     const { tenantId, key, apiKeyId } = await newTenant();
-    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Own Calls");
+    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "User Self View");
     const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });
     const streams = [await listen(bearer(key)), await listen({ cookie: `${stage.sessionCookie}=${session!.cookie}` })];
     await stage.apiKeys.revoke(tenantId, apiKeyId, by);
@@ -329,10 +330,10 @@ describe("live", () => {
 
   test("a stream ends within 5 s of the right to list", async () => {
     const { tenantId } = await newTenant();
-    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Global Admin");
+    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Admin");
     const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });
     const stream = await listen({ cookie: `${stage.sessionCookie}=${session!.cookie}` });
-    await withTenant(stage.db, tenantId, (tx) => tx.updateTable("people").set({ access_profile: null }).where("person_id", "=", adele.personId).execute());
+    await withTenant(stage.db, tenantId, (tx) => tx.updateTable("people").set({ role: "User" }).where("person_id", "=", adele.personId).execute());
     await expect.poll(() => stream.hasEnded(), { timeout: 5_000 }).toBe(true);
   });
 
@@ -347,7 +348,7 @@ describe("live", () => {
 });
 
 describe("a slow reader", () => {
-  const principal = { kind: "api_key", id: "k", name: "k", tenantId: "t", profile: "Global Admin", permissions: new Set(), personId: null } as never;
+  const principal = { kind: "api_key", id: "k", name: "k", tenantId: "t", profile: "Admin", permissions: new Set(), personId: null } as never;
   const row = (at: number, text = "x".repeat(500)) => ({ kind: "interaction", interaction: { id: `${at}`.padStart(24, "0"), sipCallId: text } }) as never;
   const drain = (client: ReturnType<typeof createLiveClient>) => {
     let text = "";
@@ -364,7 +365,7 @@ describe("a slow reader", () => {
   }
 
   test("gets of each row its newest state, and of the levels only the last", () => {
-    const client = createLiveClient(principal);
+    const client = createLiveClient(principal, { key: "all", has: () => true });
     clog(client);
     for (let times = 0; times < 50; times++) client.send(row(7, `state ${times}`));
     for (let level = 0; level < 50; level++) client.sendActivity([{ interactions: [{ interaction_id: "i", person_id: null }], tracks: [{ track: 1, level, speaking: true }] }]);
@@ -374,7 +375,7 @@ describe("a slow reader", () => {
   });
 
   test("is told to start over when more waits than a page is worth, and memory stays bounded", () => {
-    const client = createLiveClient(principal);
+    const client = createLiveClient(principal, { key: "all", has: () => true });
     clog(client);
     for (let at = 0; at < 5_000; at++) client.send(row(at));
     expect(client.stream.readableLength).toBeLessThan(64 * 1024);

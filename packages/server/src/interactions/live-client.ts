@@ -2,11 +2,13 @@ import { Readable } from "node:stream";
 import type { LiveEvent } from "@earwitness/contract";
 import type { Principal } from "#access";
 import type { NamedActivity } from "./activity.ts";
-import { maySee } from "./scope.ts";
+import type { Seen } from "./scope.ts";
 
 /** One open stream of server-sent events. */
 export interface LiveClient {
   principal: Principal;
+  /** Whose rows it is told of. */
+  seen: Seen;
   readonly stream: Readable;
   send(event: Extract<LiveEvent, { kind: "interaction" }>): void;
   sendActivity(recordings: readonly NamedActivity[]): void;
@@ -23,7 +25,7 @@ const bufferBytes = 16 * 1024;
  * What waits for a slow reader is bounded by construction: of each row only its newest state, of the levels only the last,
  * and if the rows become too many, one `reset` instead of all of them.
  */
-export function createLiveClient(principal: Principal): LiveClient {
+export function createLiveClient(principal: Principal, seen: Seen): LiveClient {
   const rows = new Map<string, LiveEvent>();
   let activity: LiveEvent | null = null;
   let resetting = false;
@@ -74,6 +76,7 @@ export function createLiveClient(principal: Principal): LiveClient {
 
   const client: LiveClient = {
     principal,
+    seen,
     stream,
     send(event) {
       if (resetting) return;
@@ -85,7 +88,7 @@ export function createLiveClient(principal: Principal): LiveClient {
     },
     sendActivity(recordings) {
       const visible = recordings.flatMap((recording) => {
-        const interactionIds = recording.interactions.filter((row) => maySee(client.principal, row)).map((row) => row.interaction_id);
+        const interactionIds = recording.interactions.filter((row) => client.seen.has(row)).map((row) => row.interaction_id);
         return interactionIds.length === 0 ? [] : [{ interactionIds, tracks: [...recording.tracks] }];
       });
       if (visible.length === 0) return;

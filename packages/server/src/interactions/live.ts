@@ -11,7 +11,7 @@ import { createLiveClient, type LiveClient } from "./live-client.ts";
 import { createActivityMap, type RecordingActivity } from "./activity.ts";
 import { readRows } from "./rows.ts";
 import { toInteraction } from "./row.ts";
-import { scopeKey } from "./scope.ts";
+import { whoIsSeen } from "./scope.ts";
 
 export interface LiveSources {
   /** The notifier's. */
@@ -75,8 +75,8 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
 
   async function deliver(tenantId: string, ids: ReadonlySet<string> | null): Promise<void> {
     // Who sees the same rows shares one reading of them.
-    const groups = Map.groupBy([...clients].filter((client) => client.principal.tenantId === tenantId), (client) => scopeKey(client.principal));
-    for (const [scope, group] of groups) {
+    const groups = Map.groupBy([...clients].filter((client) => client.principal.tenantId === tenantId), (client) => client.seen.key);
+    for (const [key, group] of groups) {
       const [first] = group;
       if (first === undefined) continue;
       try {
@@ -85,7 +85,7 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
         const now = clock.now();
         for (const row of rows) {
           const event: LiveEvent = { kind: "interaction", interaction: toInteraction(row, now) };
-          for (const client of group) if (scopeKey(client.principal) === scope) client.send(event); // it may have changed meanwhile
+          for (const client of group) if (client.seen.key === key) client.send(event); // it may have changed meanwhile
         }
       } catch (error) {
         log.warn({ error: messageOf(error) }, "live rows could not be read; clients start over");
@@ -119,8 +119,11 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
     try {
       const principal = await recheck();
       if (principal === null || principal.tenantId !== client.principal.tenantId || !can(principal, "interaction.list")) return client.close();
-      if (scopeKey(principal) !== scopeKey(client.principal)) client.reset();
+      // Who is in a group that is seen may have changed, though the rights have not.
+      const seen = await whoIsSeen(db, principal);
+      if (seen.key !== client.seen.key) client.reset();
       client.principal = principal;
+      client.seen = seen;
     } catch (error) {
       // Who cannot be checked may not go on listening; the client comes back by itself.
       log.warn({ error: messageOf(error) }, "a live stream's session could not be checked");
@@ -134,7 +137,7 @@ export function createLive({ db, clock, log, sources }: { db: Db; clock: Clock; 
       const note = (occurredAt: Date, detail: Record<string, unknown>) =>
         withTenant(db, principal.tenantId, (tx) => append(tx, { ...origin, action: "Monitor", item: "Interactions", subject: streamId, occurredAt, detail }));
       if (!closed) await note(origin.occurredAt, { stream: "opened" });
-      const client = createLiveClient(principal);
+      const client = createLiveClient(principal, await whoIsSeen(db, principal));
       if (closed) {
         client.close();
         return client;

@@ -9,7 +9,7 @@ import { searchOf } from "./looks.ts";
 import { searchPattern } from "./search-pattern.ts";
 import { readRows } from "./rows.ts";
 import { toInteraction } from "./row.ts";
-import { visibleOnly } from "./scope.ts";
+import { reachOf, visibleOnly, type Reach } from "./scope.ts";
 
 const defaultLimit = 50;
 /** Counting goes no further: beyond it the number is of no use to anybody, and costs (foundations, section 4). */
@@ -22,14 +22,15 @@ const countedAtMost = 10_000;
 export async function listInteractions(db: Db, principal: Principal, query: InteractionQuery, origin: Origin): Promise<InteractionPage> {
   const limit = query.limit ?? defaultLimit;
   // One more than asked for tells whether there is a next page.
-  const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, principal, query), query).limit(limit + 1));
+  const reach = await reachOf(db, principal);
+  const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, reach, query), query).limit(limit + 1));
   const shown = found.slice(0, limit);
   const rows = await withTenant(db, principal.tenantId, async (tx) => {
     await appendOnce(tx, searchOf(query, origin));
     return await readRows(tx, principal, shown.map((row) => row.interaction_id));
   });
   const last = shown.at(-1);
-  const count = query.after === undefined ? await countInteractions(db, principal.tenantId, countedAtMost + 1, (search) => matching(search, principal, query)) : null;
+  const count = query.after === undefined ? await countInteractions(db, principal.tenantId, countedAtMost + 1, (search) => matching(search, reach, query)) : null;
   return {
     items: rows.map((row) => toInteraction(row, origin.occurredAt)),
     next: last !== undefined && found.length > limit ? formatCursor({ startedAt: last.started_at, id: last.interaction_id }) : null,
@@ -39,7 +40,8 @@ export async function listInteractions(db: Db, principal: Principal, query: Inte
 
 /** Ids of all that match, newest first; one more than `most` where there are more. */
 export async function findInteractions(db: Db, principal: Principal, query: InteractionQuery, most: number): Promise<string[]> {
-  const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, principal, query), query).limit(most + 1));
+  const reach = await reachOf(db, principal);
+  const found = await searchInteractionIds(db, principal.tenantId, (search) => onPage(matching(search, reach, query), query).limit(most + 1));
   return found.map((row) => row.interaction_id);
 }
 
@@ -52,8 +54,8 @@ function onPage(search: InteractionSearch, { after }: InteractionQuery): Interac
 }
 
 /** Everything that the caller may see and asked for. */
-function matching(search: InteractionSearch, principal: Principal, query: InteractionQuery): InteractionSearch {
-  let narrowed = visibleOnly(search, principal);
+function matching(search: InteractionSearch, reach: Reach, query: InteractionQuery): InteractionSearch {
+  let narrowed = visibleOnly(search, reach);
   const { status, direction, q, sipCallId, from, to } = query;
   if (status !== undefined && status.length > 0) narrowed = narrowed.where("media_status", "in", status);
   if (direction !== undefined && direction.length > 0) narrowed = narrowed.where("direction", "in", direction);

@@ -15,7 +15,7 @@ let key: string;
 beforeAll(async () => {
   stage = await createTestPortal();
   tenantId = await addSealingTenant(stage, "contoso");
-  key = (await stage.apiKeys.create(tenantId, { name: "compliance", profile: "Global Admin" }, by)).key;
+  key = (await stage.apiKeys.create(tenantId, { name: "compliance", profile: "Admin" }, by)).key;
 });
 afterAll(() => stage.close());
 
@@ -51,7 +51,7 @@ describe("when an interaction was last verified", () => {
     const good = { result: "holds", checked: [], differing: [], checkpoint: null };
     for (const bad of [{ ...good, result: "differs" }, { ...good, differing: ["A second."] }, { ...good, result: "fine" }, { ...good, checkpoint: { size: 1, root: "00" } }, { ...good, means: "fsck" }]) expect((await post(id, bad)).statusCode, JSON.stringify(bad)).toBe(400);
     expect((await post("0123456789abcdef01234567", good)).statusCode).toBe(404);
-    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "Own Calls");
+    const { personId } = await addPerson(stage.db, tenantId, `own-${Date.now()}@contoso.example`, "User Self View");
     const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
     expect((await post(id, good, { cookie: `${stage.sessionCookie}=${session!.cookie}`, "sec-fetch-site": "same-origin" })).statusCode).toBe(403);
     expect(await evidence(id)).toEqual([]);

@@ -1,4 +1,5 @@
 import type { Clock } from "#clock";
+import { keepingAnAdministrator, withoutGain } from "#access";
 import { withTenant, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import type { Action, Item } from "@earwitness/contract";
@@ -23,13 +24,13 @@ export interface PeopleOptions {
 
 /**
  * A change of people, one at a time for each tenant: what is looked at first (whose is this number?) is still so when it is
- * written. What the provision file does waits at the same place.
+ * written. What the provision file does waits at the same place. Nobody becomes more by it than they were, and an administrator is left.
  */
-export async function changing<T>({ db, announce }: PeopleOptions, { tenantId }: Act, work: (tx: TenantTransaction) => Promise<T>): Promise<T> {
+export async function changing<T>({ db, clock, announce }: PeopleOptions, { tenantId, by }: Act, work: (tx: TenantTransaction) => Promise<T>): Promise<T> {
   const done = await withTenant(db, tenantId, async (tx) => {
     // Not FOR UPDATE: every row that refers to the tenant would wait for the end of an import.
     await tx.selectFrom("tenants").select("tenant_id").forNoKeyUpdate().execute();
-    return await work(tx);
+    return await keepingAnAdministrator(tx, () => withoutGain(tx, by, clock.now(), () => work(tx)));
   });
   announce();
   return done;

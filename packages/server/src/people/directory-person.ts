@@ -10,7 +10,7 @@ export function settingsFrom(user: UserChange, before: PersonSettings | null, re
   const upn = user.userPrincipalName ?? before?.upn ?? "";
   if (!/^[!-?A-~]+@[!-?A-~]+$/.test(upn) || upn.length > 320) return { settings: null, mistake: upn === "" ? "has no UPN" : `“${shown(upn)}” is no UPN` };
   const displayName = nameOf(user.displayName) ?? before?.displayName ?? upn.slice(0, 200);
-  const plain = { givenName: null, familyName: null, accessProfile: null, recorded: recordsNew, addresses: [], extensions: [], groupIds: [] };
+  const plain = { givenName: null, familyName: null, role: "User" as const, recorded: recordsNew, addresses: [], extensions: [], groupIds: [], managedGroupIds: [] };
   return { settings: { ...(before ?? plain), displayName, upn }, mistake: null };
 }
 

@@ -5,6 +5,7 @@ import { Refusal } from "#errors";
 import { append, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
 import { isStorable } from "#tenants";
+import { usesOfGroup } from "./access-groups.ts";
 import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
 
 export interface GroupStore {
@@ -85,6 +86,8 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
     remove: (act, groupId) =>
       changing(options, act, async (tx) => {
         const { settings } = await one(tx, groupId);
+        const uses = await usesOfGroup(tx, groupId);
+        if (uses.length > 0) throw new Refusal("IN_USE", 409, `This group says what people may see: ${uses.slice(0, 10).join("; ")}. Take it out there first.`);
         const members = (await tx.selectFrom("group_members").select("person_id").where("group_id", "=", groupId).orderBy("person_id").execute()).map(({ person_id }) => person_id);
         await tx.deleteFrom("people_groups").where("group_id", "=", groupId).execute();
         await append(tx, evidenceOf(options, act, "Delete", "Group", groupId, { name: settings.name, was: { name: settings.name, people: members } }));

@@ -1,11 +1,12 @@
 /** A CSV of people becomes the directory: all of it or nothing. */
 import { setImmediate as breathe } from "node:timers/promises";
-import type { ImportResult, Person, PersonSettings } from "@earwitness/contract";
+import type { ImportResult, Person, PersonSettings, Role } from "@earwitness/contract";
 import type { TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import { appendMany, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
 import { withTenant } from "#db";
+import { accessFieldThatDiffers, groupsGivingAccess } from "./access-groups.ts";
 import { changing, evidenceOf, type Act, type PeopleOptions } from "./act.ts";
 import { createGroups, groupNameMistake } from "./group-store.ts";
 import { readCsv, type Column, type CsvMistake, type CsvRow, type CsvTable } from "./people-csv.ts";
@@ -97,6 +98,7 @@ async function plan(tx: TenantTransaction, act: Act, table: CsvTable): Promise<P
   const groups = await tx.selectFrom("people_groups").select(["group_id", "name"]).execute();
   const byUpn = new Map(all.map((person) => [person.settings.upn.toLowerCase(), person]));
   const groupIds = new Map(groups.map(({ group_id, name }) => [name.toLowerCase(), group_id]));
+  const giving = await groupsGivingAccess(tx);
   const newGroups: { id: string; name: string }[] = [];
   const mistakes: CsvMistake[] = [];
   const planned: Planned[] = [];
@@ -137,10 +139,9 @@ async function plan(tx: TenantTransaction, act: Act, table: CsvTable): Promise<P
     const { settings, mistakes: own } = checkPersonSettings(wanted);
     for (const { where, message } of own) wrong(columnOf(where), message);
     refuseLengths(settings, wrong);
-    if (settings.accessProfile !== (before?.settings.accessProfile ?? null)) {
-      if (!act.mayGiveAccess) wrong("accessProfile", "Saying what people may see needs the permission access.manage");
-      else if (act.by.kind === "person" && act.by.id === before?.id) wrong("accessProfile", "You cannot change your own access profile");
-    }
+    const field = await accessFieldThatDiffers(tx, before?.settings ?? null, settings, giving);
+    if (field !== null && !act.mayGiveAccess) wrong(columnOf(field), "Saying what people may see needs the permission access.manage");
+    else if (field === "role" && act.by.kind === "person" && act.by.id === before?.id) wrong("role", "You cannot change your own role");
     if (before !== null && JSON.stringify(before.settings) === JSON.stringify(settings)) unchanged += 1;
     else planned.push({ row, before, after: { id: before?.id ?? newUuid(), settings } });
   }
@@ -151,6 +152,7 @@ async function plan(tx: TenantTransaction, act: Act, table: CsvTable): Promise<P
 function settingsOf(row: CsvRow, before: Person | null, wrong: (column: Column, message: string) => void, groupIdOf: (name: string, wrong: (column: Column, message: string) => void) => string | null): PersonSettings {
   const { fields } = row;
   const was = before?.settings;
+  const groupIdsOf = (names: string): string[] => names.split("|").flatMap((name) => (name.trim() === "" ? [] : (groupIdOf(name.trim(), wrong) ?? [])));
   const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
   const displayName = fields.displayName ?? was?.displayName ?? "";
   if (fields.displayName === undefined && was === undefined) wrong("displayName", "The person is new, and has no name: the column is missing");
@@ -163,11 +165,12 @@ function settingsOf(row: CsvRow, before: Person | null, wrong: (column: Column, 
     upn: fields.upn!,
     givenName: fields.givenName === undefined ? (was?.givenName ?? null) : fields.givenName || null,
     familyName: fields.familyName === undefined ? (was?.familyName ?? null) : fields.familyName || null,
-    accessProfile: fields.accessProfile === undefined ? (was?.accessProfile ?? null) : fields.accessProfile || null,
+    role: (fields.role === undefined ? (was?.role ?? "User") : fields.role || "User") as Role, // what it may be is checked with the rest
     recorded: recorded ?? true,
     addresses: fields.addresses === undefined ? (was?.addresses ?? []) : words(fields.addresses),
     extensions,
-    groupIds: fields.groups === undefined ? (was?.groupIds ?? []) : fields.groups.split("|").flatMap((name) => (name.trim() === "" ? [] : (groupIdOf(name.trim(), wrong) ?? []))),
+    groupIds: fields.groups === undefined ? (was?.groupIds ?? []) : groupIdsOf(fields.groups),
+    managedGroupIds: fields.managedGroups === undefined ? (was?.managedGroupIds ?? []) : groupIdsOf(fields.managedGroups),
   };
 }
 
@@ -179,7 +182,8 @@ function readBoolean(text: string): boolean | null {
 function columnOf(where: string): Column | null {
   const [field = ""] = where.split(".");
   if (field === "groupIds") return "groups";
-  return (["upn", "displayName", "givenName", "familyName", "accessProfile", "recorded", "addresses", "extensions"] as const).find((column) => column === field) ?? null;
+  if (field === "managedGroupIds") return "managedGroups";
+  return (["upn", "displayName", "givenName", "familyName", "role", "recorded", "addresses", "extensions"] as const).find((column) => column === field) ?? null;
 }
 
 /** The same bounds that the form has. */
@@ -192,6 +196,7 @@ function refuseLengths(settings: PersonSettings, wrong: (column: Column, message
   if (settings.addresses.length > 50) wrong("addresses", "A person may have 50 addresses");
   if (settings.extensions.length > 50) wrong("extensions", "A person may have 50 extensions");
   if (settings.groupIds.length > 200) wrong("groups", "A person may be in 200 groups");
+  if (settings.managedGroupIds.length > 200) wrong("managedGroups", "A person may manage 200 groups");
 }
 
 /** Each address and each extension belongs to one person, when everything is as the file wants it. */

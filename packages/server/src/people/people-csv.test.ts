@@ -41,7 +41,7 @@ describe("readCsv", () => {
       last = performance.now();
     }, 1);
     const began = performance.now();
-    const { table } = await read(["upn,displayName,givenName,familyName,accessProfile,recorded,addresses,extensions,groups", ...lines].join("\n"));
+    const { table } = await read(["upn,displayName,givenName,familyName,role,recorded,addresses,extensions,groups", ...lines].join("\n"));
     clearInterval(watch);
     expect(table.rows).toHaveLength(mostRows);
     expect(performance.now() - began).toBeLessThan(10_000);
@@ -61,7 +61,7 @@ describe("readCsv", () => {
 });
 
 describe("writeCsv", () => {
-  const person = (more: Partial<PersonSettings>): Person => ({ id: "1", settings: { displayName: "Adele", upn: "a@x", givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [], extensions: [], groupIds: [], ...more } });
+  const person = (more: Partial<PersonSettings>): Person => ({ id: "1", settings: { displayName: "Adele", upn: "a@x", givenName: null, familyName: null, role: "User", recorded: true, addresses: [], extensions: [], groupIds: [], managedGroupIds: [], ...more } });
 
   test("nothing of it is a formula to a spreadsheet, and it reads back as what it was", async () => {
     const names = ["=1+1", "+49", "-x", "@SUM(A1)", "'=x", "''+y", "'quoted", 'a "b", c', "a;b", "Jörg 💥", "=cmd|' /C calc'!A0"];

@@ -5,7 +5,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { CsvError, parse, type Info } from "csv-parse";
 import type { Person } from "@earwitness/contract";
 
-export const columns = ["upn", "displayName", "givenName", "familyName", "accessProfile", "recorded", "addresses", "extensions", "groups"] as const;
+export const columns = ["upn", "displayName", "givenName", "familyName", "role", "recorded", "addresses", "extensions", "groups", "managedGroups"] as const;
 export type Column = (typeof columns)[number];
 
 export interface CsvMistake {
@@ -130,11 +130,12 @@ export function writeCsv(people: readonly Person[], groupName: (id: string) => s
       displayName: of.displayName,
       givenName: of.givenName ?? "",
       familyName: of.familyName ?? "",
-      accessProfile: of.accessProfile ?? "",
+      role: of.role,
       recorded: String(of.recorded),
       addresses: of.addresses.map((address) => (address.startsWith("+") ? `tel:${address}` : address)).join(" "),
       extensions: of.extensions.join(" "),
       groups: of.groupIds.map(groupName).sort().join("|"),
+      managedGroups: of.managedGroupIds.map(groupName).sort().join("|"),
     };
     return columns.map((column) => quoted(guarded(fields[column]))).join(",");
   });

@@ -15,10 +15,10 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 beforeEach(async () => {
   tenantId = await addSealingTenant(stage, `tenant-${randomUUID().slice(0, 8)}`);
-  key = (await stage.apiKeys.create(tenantId, { name: "admin", profile: "Global Admin" }, by)).key;
+  key = (await stage.apiKeys.create(tenantId, { name: "admin", profile: "Admin" }, by)).key;
 });
 
-const settings = (upn: string, more: Partial<PersonSettings> = {}): PersonSettings => ({ displayName: upn.split("@")[0]!, upn, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [], extensions: [], groupIds: [], ...more });
+const settings = (upn: string, more: Partial<PersonSettings> = {}): PersonSettings => ({ displayName: upn.split("@")[0]!, upn, givenName: null, familyName: null, role: "User", recorded: true, addresses: [], extensions: [], groupIds: [], managedGroupIds: [], ...more });
 
 async function call<T = Person>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, payload?: unknown, headers: Record<string, string> = {}) {
   const answer = await stage.portal.app.inject({ method, url: `/api/v1${path}`, headers: { authorization: `Bearer ${key}`, ...headers }, ...(payload === undefined ? {} : { payload: payload as object }) });
@@ -90,10 +90,9 @@ describe("people", () => {
       { where: "body.addresses.1", message: "is an address of Adele Vance already" },
       { where: "body.extensions.1", message: "is an extension of Adele Vance already" },
     ]]);
-    const wrong = await call<Problem>("POST", "/people", settings("bill@x", { displayName: " ", accessProfile: "Root", addresses: ["nonsense here"], groupIds: [] }));
+    const wrong = await call<Problem>("POST", "/people", settings("bill@x", { displayName: " ", addresses: ["nonsense here"] }));
     expect(wrong.body.errors).toEqual([
       { where: "body.displayName", message: "is empty" },
-      { where: "body.accessProfile", message: "there is no access profile “Root”; there are Global Admin, Own Calls" },
       { where: "body.addresses.0", message: expect.stringContaining("is no address such as") },
     ]);
     expect((await call<Problem>("POST", "/people", settings("bill@x", { groupIds: [randomUUID()] }))).body.errors?.[0]).toEqual({ where: "body.groupIds.0", message: "is no group of yours" });
@@ -110,19 +109,19 @@ describe("people", () => {
   });
 
   test("CON-07 nobody takes rights from or gives rights to themselves, or removes themselves", async () => {
-    const { personId } = await addPerson(stage.db, tenantId, "admin@x", "Global Admin");
+    const { personId } = await addPerson(stage.db, tenantId, "admin@x", "Admin");
     const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
     const own = { authorization: "", cookie: `${stage.sessionCookie}=${session!.cookie}`, "sec-fetch-site": "same-origin" };
     expect((await call<Problem>("DELETE", `/people/${personId}`, undefined, own)).body.code).toBe("YOURSELF");
     const { settings: mine } = (await call("GET", `/people/${personId}`, undefined, own)).body;
-    expect((await call<Problem>("PUT", `/people/${personId}`, { ...mine, accessProfile: null }, own)).body.code).toBe("YOURSELF");
+    expect((await call<Problem>("PUT", `/people/${personId}`, { ...mine, role: "User" }, own)).body.code).toBe("YOURSELF");
     expect((await call("PUT", `/people/${personId}`, { ...mine, displayName: "Admin" }, own)).status).toBe(200);
   });
 
   test("nothing that somebody types is a defect", async () => {
     const { id } = await add("adele@x");
     for (const text of ["", "\u0000", "\ud800", "a\u001fb", "x".repeat(600), "__proto__", "'", "sip:", "+", "💥@💥", "%", "\\"]) {
-      const drafts = [settings("b@x", { displayName: text }), settings(text), settings("b@x", { givenName: text }), settings("b@x", { addresses: [text] }), settings("b@x", { extensions: [text] }), settings("b@x", { groupIds: [text] }), settings("b@x", { accessProfile: text })];
+      const drafts = [settings("b@x", { displayName: text }), settings(text), settings("b@x", { givenName: text }), settings("b@x", { addresses: [text] }), settings("b@x", { extensions: [text] }), settings("b@x", { groupIds: [text] }), { ...settings("b@x"), role: text }];
       for (const draft of drafts) for (const path of ["/people", `/people/${id}`]) expect((await call(path === "/people" ? "POST" : "PUT", path, draft)).status, JSON.stringify(draft)).toBeLessThan(500);
       expect((await call("POST", "/groups", { name: text })).status, text).toBeLessThan(500);
       for (const query of ["q", "group", "limit", "after"]) expect((await call("GET", `/people?${query}=${encodeURIComponent(text.toWellFormed())}`)).status, `${query}=${text}`).toBeLessThan(500);
@@ -181,12 +180,12 @@ describe("the import", () => {
 
   test("one mistake and nothing happens; each is told by line and column", async () => {
     await add("owner@x", { displayName: "Owner", addresses: ["+4930777"], extensions: ["777"] });
-    const wrong = "upn,displayName,recorded,accessProfile,addresses,extensions,groups\ngood@x,Good,,,,,\nbad,B,,,,,\nc@x,C,perhaps,Root,,,\nd@x,D,,,+4930777 x,12 777,a\u0007\ngood@x,G,,,,,\n,,,,,,\ne@x,,,,,,\n,F,,,,,\n";
+    const wrong = "upn,displayName,recorded,role,addresses,extensions,groups\ngood@x,Good,,,,,\nbad,B,,,,,\nc@x,C,perhaps,Root,,,\nd@x,D,,,+4930777 x,12 777,a\u0007\ngood@x,G,,,,,\n,,,,,,\ne@x,,,,,,\n,F,,,,,\n";
     const result = await importCsv(wrong, true);
     expect([result.applied, result.mistakes]).toEqual([false, [
       { line: 3, column: "upn", message: "“bad” is no UPN such as name@contoso.example" },
       { line: 4, column: "recorded", message: "“perhaps” is neither true nor false" },
-      { line: 4, column: "accessProfile", message: "there is no access profile “Root”; there are Global Admin, Own Calls" },
+      { line: 4, column: "role", message: "there is no role “Root”; there are Admin, Supervisor, User Self View, User, API User" },
       { line: 5, column: "extensions", message: "“12” is no extension: it should be 3 to 15 digits" },
       { line: 5, column: "groups", message: expect.stringContaining("holds a control character") },
       { line: 5, column: "addresses", message: "“x” is no address such as sip:name@host or +4930123456" },

@@ -15,15 +15,18 @@ export async function readPeople(tx: TenantTransaction, ids: readonly string[] |
   const addresses = await tx.selectFrom("person_addresses").select(["person_id", "address"]).$if(ids !== null, (query) => query.where("person_id", "in", ids!)).execute();
   const extensions = await tx.selectFrom("person_extensions").select(["person_id", "extension"]).$if(ids !== null, (query) => query.where("person_id", "in", ids!)).execute();
   const members = await tx.selectFrom("group_members").select(["person_id", "group_id"]).$if(ids !== null, (query) => query.where("person_id", "in", ids!)).execute();
+  const managed = await tx.selectFrom("managed_groups").select(["person_id", "group_id"]).$if(ids !== null, (query) => query.where("person_id", "in", ids!)).execute();
   const addressesOf = Map.groupBy(addresses, (row) => row.person_id);
   const extensionsOf = Map.groupBy(extensions, (row) => row.person_id);
   const groupsOf = Map.groupBy(members, (row) => row.person_id);
+  const managedBy = Map.groupBy(managed, (row) => row.person_id);
   const people = rows.map((row) => ({
     id: row.person_id,
     settings: settingsOf(row, {
       addresses: (addressesOf.get(row.person_id) ?? []).map(({ address }) => address).sort(),
       extensions: (extensionsOf.get(row.person_id) ?? []).map(({ extension }) => extension).sort(),
       groupIds: (groupsOf.get(row.person_id) ?? []).map(({ group_id }) => group_id).sort(),
+      managedGroupIds: (managedBy.get(row.person_id) ?? []).map(({ group_id }) => group_id).sort(),
     }),
   }));
   if (ids === null) return people;
@@ -31,13 +34,13 @@ export async function readPeople(tx: TenantTransaction, ids: readonly string[] |
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
-function settingsOf(row: PersonRow, more: Pick<PersonSettings, "addresses" | "extensions" | "groupIds">): PersonSettings {
+function settingsOf(row: PersonRow, more: Pick<PersonSettings, "addresses" | "extensions" | "groupIds" | "managedGroupIds">): PersonSettings {
   return {
     displayName: row.display_name,
     upn: row.upn,
     givenName: row.given_name,
     familyName: row.family_name,
-    accessProfile: row.access_profile,
+    role: row.role,
     recorded: row.recorded,
     ...more,
   };
@@ -50,6 +53,7 @@ export async function writePeople(tx: TenantTransaction, people: readonly Person
     await tx.deleteFrom("person_addresses").where("person_id", "in", ids).execute();
     await tx.deleteFrom("person_extensions").where("person_id", "in", ids).execute();
     await tx.deleteFrom("group_members").where("person_id", "in", ids).execute();
+    await tx.deleteFrom("managed_groups").where("person_id", "in", ids).execute();
   }
   const tenant = { tenant_id: tx.tenantId };
   for (const some of chunks(people)) {
@@ -63,7 +67,7 @@ export async function writePeople(tx: TenantTransaction, people: readonly Person
           display_name: settings.displayName,
           given_name: settings.givenName,
           family_name: settings.familyName,
-          access_profile: settings.accessProfile,
+          role: settings.role,
           recorded: settings.recorded,
         })),
       )
@@ -73,7 +77,7 @@ export async function writePeople(tx: TenantTransaction, people: readonly Person
           display_name: eb.ref("excluded.display_name"),
           given_name: eb.ref("excluded.given_name"),
           family_name: eb.ref("excluded.family_name"),
-          access_profile: eb.ref("excluded.access_profile"),
+          role: eb.ref("excluded.role"),
           recorded: eb.ref("excluded.recorded"),
         })),
       )
@@ -85,6 +89,8 @@ export async function writePeople(tx: TenantTransaction, people: readonly Person
   for (const some of chunks(extensions)) await tx.insertInto("person_extensions").values(some).execute();
   const members = people.flatMap(({ id, settings }) => settings.groupIds.map((groupId) => ({ ...tenant, person_id: id, group_id: groupId })));
   for (const some of chunks(members)) await tx.insertInto("group_members").values(some).execute();
+  const managed = people.flatMap(({ id, settings }) => settings.managedGroupIds.map((groupId) => ({ ...tenant, person_id: id, group_id: groupId })));
+  for (const some of chunks(managed)) await tx.insertInto("managed_groups").values(some).execute();
 }
 
 export function chunks<T>(items: readonly T[], size = rowsPerStatement): T[][] {

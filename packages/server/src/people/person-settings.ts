@@ -1,5 +1,4 @@
-import type { PersonSettings } from "@earwitness/contract";
-import { profileNames } from "#access";
+import { roles, type PersonSettings } from "@earwitness/contract";
 import { normalizeAddress } from "@earwitness/media";
 import { unstorableTexts } from "#tenants";
 
@@ -15,8 +14,9 @@ export function checkPersonSettings(settings: PersonSettings): { readonly settin
   const wrong = (where: string, message: string): void => void mistakes.push({ where, message });
   const displayName = settings.displayName.trim();
   if (displayName === "") wrong("displayName", "is empty");
-  const { accessProfile } = settings;
-  if (accessProfile !== null && !profileNames.includes(accessProfile)) wrong("accessProfile", `there is no access profile “${accessProfile}”; there are ${profileNames.join(", ")}`);
+  const { role } = settings;
+  if (!roles.includes(role)) wrong("role", `there is no role “${String(role)}”; there are ${roles.join(", ")}`);
+  if (settings.managedGroupIds.length > 0 && role !== "Supervisor" && role !== "Admin") wrong("managedGroupIds", "has a meaning with the roles Supervisor and Admin only");
   const addresses = settings.addresses.map((text, at) => {
     const address = normalizeAddress(text);
     if (!/^\+[0-9]{3,15}$|^sip:[^@\s]+@[^@\s]+$/.test(address) || address.length > 500) wrong(`addresses.${at}`, `“${text}” is no address such as sip:name@host or +4930123456`);
@@ -29,14 +29,17 @@ export function checkPersonSettings(settings: PersonSettings): { readonly settin
       upn: settings.upn,
       givenName: nameOrNull(settings.givenName),
       familyName: nameOrNull(settings.familyName),
-      accessProfile,
+      role,
       recorded: settings.recorded,
       addresses: [...new Set(addresses)].sort(),
       extensions: [...new Set(settings.extensions)].sort(),
-      groupIds: [...new Set(settings.groupIds.map((id) => id.toLowerCase()))].sort(),
+      groupIds: uniqueIds(settings.groupIds),
+      managedGroupIds: uniqueIds(settings.managedGroupIds),
     },
   };
 }
+
+const uniqueIds = (ids: readonly string[]): string[] => [...new Set(ids.map((id) => id.toLowerCase()))].sort();
 
 function nameOrNull(name: string | null): string | null {
   const trimmed = name?.trim() ?? "";
@@ -57,10 +60,11 @@ export function personFields(settings: PersonSettings): Record<string, unknown> 
     display_name: settings.displayName,
     given_name: settings.givenName,
     family_name: settings.familyName,
-    access_profile: settings.accessProfile,
+    role: settings.role,
     recorded: settings.recorded,
     addresses: settings.addresses,
     extensions: settings.extensions,
     group_ids: settings.groupIds,
+    managed_group_ids: settings.managedGroupIds,
   };
 }

@@ -8,6 +8,7 @@ import { append, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
 import { isStorable } from "#tenants";
 import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
+import { accessFieldThatDiffers } from "./access-groups.ts";
 import { readPeople, writePeople } from "./person-rows.ts";
 import { checkPersonSettings, personChange, personFields, type PersonMistake } from "./person-settings.ts";
 
@@ -77,26 +78,26 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
       changing(options, act, async (tx) => {
         const before = await one(tx, personId);
         if (act.by.kind === "person" && act.by.id === personId) throw new Refusal("YOURSELF", 409, "You cannot remove yourself; somebody else has to.");
-        if (before.settings.accessProfile !== null && !act.mayGiveAccess) throw mayNotGiveAccess();
+        if (before.settings.role !== "User" && !act.mayGiveAccess) throw mayNotGiveAccess("role");
         await tx.updateTable("people").set({ deleted_at: clock.now() }).where("person_id", "=", personId).execute();
         await tx.deleteFrom("person_addresses").where("person_id", "=", personId).execute();
         await tx.deleteFrom("person_extensions").where("person_id", "=", personId).execute();
         await tx.deleteFrom("group_members").where("person_id", "=", personId).execute();
+        await tx.deleteFrom("managed_groups").where("person_id", "=", personId).execute();
         await append(tx, evidenceOf(options, act, "Delete", "User", personId, { name: before.settings.displayName, was: personFields(before.settings) }));
       }),
   };
 }
 
-export const mayNotGiveAccess = () => new Refusal("FORBIDDEN", 403, "Saying what people may see needs the permission access.manage.", [{ where: "body.accessProfile", message: "needs the permission access.manage" }]);
+const mayNotGiveAccess = (field: string) => new Refusal("FORBIDDEN", 403, "Saying what people may see needs the permission access.manage.", [{ where: `body.${field}`, message: "needs the permission access.manage" }]);
 
 /** The settings in one spelling, or a refusal with every mistake: of form, and of what belongs to somebody else. */
 async function checked(tx: TenantTransaction, act: Act, before: Person | null, wanted: PersonSettings): Promise<PersonSettings> {
   const { settings, mistakes } = checkPersonSettings(wanted);
   if (mistakes.length > 0) throw invalid(mistakes);
-  if (settings.accessProfile !== (before?.settings.accessProfile ?? null)) {
-    if (!act.mayGiveAccess) throw mayNotGiveAccess();
-    if (act.by.kind === "person" && act.by.id === before?.id) throw new Refusal("YOURSELF", 409, "You cannot change your own access profile; somebody else has to.", [{ where: "body.accessProfile", message: "is your own" }]);
-  }
+  const field = await accessFieldThatDiffers(tx, before?.settings ?? null, settings);
+  if (field !== null && !act.mayGiveAccess) throw mayNotGiveAccess(field);
+  if (field === "role" && act.by.kind === "person" && act.by.id === before?.id) throw new Refusal("YOURSELF", 409, "You cannot change your own role; somebody else has to.", [{ where: "body.role", message: "is your own" }]);
   const isOther = before?.id ?? newUuid();
   const taken: PersonMistake[] = [];
   const upn = await tx.selectFrom("people").select("display_name").where((eb) => eb(eb.fn("lower", ["upn"]), "=", settings.upn.toLowerCase())).where("deleted_at", "is", null).where("person_id", "<>", isOther).executeTakeFirst();
@@ -110,15 +111,16 @@ async function checked(tx: TenantTransaction, act: Act, before: Person | null, w
     for (const { extension, display_name } of owned) taken.push({ where: `extensions.${wanted.extensions.indexOf(extension)}`, message: `is an extension of ${display_name} already` });
   }
   if (taken.length > 0) throw invalid(taken, 409, "TAKEN");
-  if (settings.groupIds.length > 0) {
-    const known = new Set((await tx.selectFrom("people_groups").select("group_id").where("group_id", "in", settings.groupIds).execute()).map(({ group_id }) => group_id));
-    const unknown = wanted.groupIds.flatMap((id, at) => (known.has(id.toLowerCase()) ? [] : [{ where: `groupIds.${at}`, message: "is no group of yours" }]));
+  const groupIds = [...settings.groupIds, ...settings.managedGroupIds];
+  if (groupIds.length > 0) {
+    const known = new Set((await tx.selectFrom("people_groups").select("group_id").where("group_id", "in", groupIds).execute()).map(({ group_id }) => group_id));
+    const unknown = (["groupIds", "managedGroupIds"] as const).flatMap((where) => wanted[where].flatMap((id, at) => (known.has(id.toLowerCase()) ? [] : [{ where: `${where}.${at}`, message: "is no group of yours" }])));
     if (unknown.length > 0) throw invalid(unknown);
   }
   return settings;
 }
 
-const normalized = (text: string): string => checkPersonSettings({ displayName: "x", upn: "x@x", givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [text], extensions: [], groupIds: [] }).settings.addresses[0]!;
+const normalized = (text: string): string => checkPersonSettings({ displayName: "x", upn: "x@x", givenName: null, familyName: null, role: "User", recorded: true, addresses: [text], extensions: [], groupIds: [], managedGroupIds: [] }).settings.addresses[0]!;
 
 async function list(tx: TenantTransaction, { q = "", group, limit, after }: PersonQuery): Promise<PersonPage> {
   let query = tx.selectFrom("people").where("deleted_at", "is", null);

@@ -3,7 +3,7 @@ import type { Person, PersonSettings } from "@earwitness/contract";
 import { planUsers, type KnownBefore } from "./plan-users.ts";
 
 const id = (last: string): string => `00000000-0000-4000-8000-00000000000${last}`;
-const plain: Omit<PersonSettings, "upn" | "displayName"> = { givenName: null, familyName: null, accessProfile: null, recorded: false, addresses: [], extensions: [], groupIds: [] };
+const plain: Omit<PersonSettings, "upn" | "displayName"> = { givenName: null, familyName: null, role: "User", recorded: false, addresses: [], extensions: [], groupIds: [], managedGroupIds: [] };
 const person = (last: string, upn: string, more: Partial<PersonSettings> = {}): Person => ({ id: id(last), settings: { ...plain, upn, displayName: upn, ...more } });
 const nobody: KnownBefore = { linked: new Map(), people: [], claimed: new Set(), taken: new Set() };
 const linkedTo = (...people: Person[]): KnownBefore => ({ linked: new Map(people.map((each) => [each.id, each.id])), people, claimed: new Set(people.map((each) => each.id)), taken: new Set(people.map((each) => each.id)) });
@@ -18,7 +18,7 @@ describe("planUsers", () => {
   });
 
   test("who came by form is found by UPN, in any case, and keeps what the directory does not say", () => {
-    const before = person("1", "A@x.example", { displayName: "By form", recorded: true, accessProfile: "Global Admin", extensions: ["123"] });
+    const before = person("1", "A@x.example", { displayName: "By form", recorded: true, role: "Admin", extensions: ["123"] });
     const { users } = planUsers([{ id: id("a"), userPrincipalName: "a@x.example", displayName: "A" }], { ...nobody, people: [before] }, false);
     expect(users[0]).toMatchObject({ before, after: { id: before.id, settings: { ...before.settings, upn: "a@x.example", displayName: "A" } } });
     expect(Object.keys(users[0]?.change ?? {})).toEqual(["upn", "display_name"]);

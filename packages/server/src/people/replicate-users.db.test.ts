@@ -149,8 +149,8 @@ describe("replicateUsers", () => {
 
   test("who came by form is taken over by UPN, keeps what is ours, and a UPN of somebody else's is told", async () => {
     const byForm = randomUUID();
-    await inTenant((tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: byForm, upn: "USER1@x.example", display_name: "By form", recorded: true, access_profile: "Own Calls", deleted_at: null, given_name: null, family_name: null }).execute());
-    await inTenant((tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: oid(2), upn: "user2@x.example", display_name: "User 2", recorded: true, access_profile: null, deleted_at: null, given_name: null, family_name: null }).execute());
+    await inTenant((tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: byForm, upn: "USER1@x.example", display_name: "By form", recorded: true, role: "User Self View", deleted_at: null, given_name: null, family_name: null }).execute());
+    await inTenant((tx) => tx.insertInto("people").values({ tenant_id: tenantId, person_id: oid(2), upn: "user2@x.example", display_name: "User 2", recorded: true, role: "User", deleted_at: null, given_name: null, family_name: null }).execute());
     directory.putUser({ id: oid(40), userPrincipalName: "user1@X.example", displayName: "Twin" });
     directory.putUser({ id: oid(41), userPrincipalName: "no upn" });
     const report = await run();

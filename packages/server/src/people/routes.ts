@@ -51,7 +51,7 @@ export function peopleRoutes(options: PeopleOptions) {
 
     app.post(
       "/api/v1/people",
-      { config: { access }, schema: { summary: "Add a person", description: "Calls know them within a second. An access profile needs the permission access.manage as well.", tags: peopleTags, body: PersonSettings, response: { 201: Person } } },
+      { config: { access }, schema: { summary: "Add a person", description: "Calls know them within a second. Role, managed groups, and groups that an access profile names, need the permission access.manage as well.", tags: peopleTags, body: PersonSettings, response: { 201: Person } } },
       async (request, reply) => {
         const person = await people.create(actOf(request), request.body);
         return await reply.code(201).header("location", `/api/v1/people/${person.id}`).header("etag", personTag(person)).send(person);
@@ -112,7 +112,7 @@ export function peopleRoutes(options: PeopleOptions) {
           schema: {
             summary: "Import people from CSV",
             description:
-              "`text/csv` in UTF-8, comma or semicolon, at most 50,000 people. Columns by header, in any order: upn, displayName, givenName, familyName, accessProfile, recorded, addresses, extensions (each parted by spaces), groups (parted by `|`; those that do not exist are made). A column that is missing leaves what it is about as it is. Whoever is not in the file stays as they are. All or nothing.",
+              "`text/csv` in UTF-8, comma or semicolon, at most 50,000 people. Columns by header, in any order: upn, displayName, givenName, familyName, role, recorded, addresses, extensions (each parted by spaces), groups, managedGroups (parted by `|`; groups that do not exist are made). A column that is missing leaves what it is about as it is. Whoever is not in the file stays as they are. All or nothing.",
             tags: peopleTags,
             querystring: Type.Object({ apply: Type.Optional(Type.Boolean({ default: false, description: "false: only tell what would happen." })) }),
             response: { 200: ImportResult },

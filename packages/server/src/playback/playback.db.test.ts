@@ -9,6 +9,7 @@ import { mintedAt } from "#ids";
 import { NotAuthentic } from "#vault";
 import { addInteraction, addPerson, addRecording, addSealingTenant, createTestPortal, type TestPortal } from "../testing/test-portal.ts";
 import type { OpenReader } from "./sound.ts";
+import { addProfile } from "../testing/test-tenant.ts";
 
 const by = { kind: "machine", id: "test", name: "Test" } as const;
 const rate = 8_000;
@@ -44,7 +45,7 @@ let mediaId: string;
 beforeAll(async () => {
   stage = await createTestPortal({ openReader });
   tenantId = await addSealingTenant(stage, "contoso");
-  key = (await stage.apiKeys.create(tenantId, { name: "listener", profile: "Global Admin" }, by)).key;
+  key = (await stage.apiKeys.create(tenantId, { name: "listener", profile: "Admin" }, by)).key;
   id = await addInteraction(stage.db, tenantId);
   mediaId = await addRecording(stage.db, tenantId, id, {
     durationMs,
@@ -231,7 +232,7 @@ describe("plays", () => {
     expect((await evidence("Play", fresh)).length).toBe(1);
     await get(`${fresh}/media/1`);
     expect((await evidence("Play", fresh)).length).toBe(2);
-    const other = (await stage.apiKeys.create(tenantId, { name: "other", profile: "Global Admin" }, by)).key;
+    const other = (await stage.apiKeys.create(tenantId, { name: "other", profile: "Admin" }, by)).key;
     await get(`${fresh}/media`, { authorization: `Bearer ${other}` });
     expect((await evidence("Play", fresh)).length).toBe(3);
     // After a quarter of an hour it is another listening.
@@ -242,7 +243,7 @@ describe("plays", () => {
 
   test("a play id of somebody else, of another call, of another track or from nowhere is refused", async () => {
     const playId = await openPlay();
-    const other = (await stage.apiKeys.create(tenantId, { name: "thief", profile: "Global Admin" }, by)).key;
+    const other = (await stage.apiKeys.create(tenantId, { name: "thief", profile: "Admin" }, by)).key;
     const trackPlay = await openPlay(id, { track: 1 });
     const fresh = await addInteraction(stage.db, tenantId);
     await addRecording(stage.db, tenantId, fresh, { durationMs: 1_000, tracks: [{ track: 1, offsetMs: 0, durationMs: 1_000 }] });
@@ -270,8 +271,8 @@ describe("plays", () => {
 
   test("OVR-14 another tenant's recording, and one out of scope, are not found", async () => {
     const fabrikam = await addSealingTenant(stage, "fabrikam");
-    const foreign = (await stage.apiKeys.create(fabrikam, { name: "foreign", profile: "Global Admin" }, by)).key;
-    const own = (await stage.apiKeys.create(tenantId, { name: "own", profile: "Own Calls" }, by)).key;
+    const foreign = (await stage.apiKeys.create(fabrikam, { name: "foreign", profile: "Admin" }, by)).key;
+    const own = (await stage.apiKeys.create(tenantId, { name: "own", profile: await addProfile(stage.db, tenantId) }, by)).key;
     for (const authorization of [`Bearer ${foreign}`, `Bearer ${own}`]) {
       for (const path of ["media", "media/1", "peaks"]) expect((await get(`${id}/${path}`, { authorization })).statusCode).toBe(404);
       const answer = await stage.portal.app.inject({ method: "POST", url: `/api/v1/interactions/${id}/plays`, headers: { authorization }, payload: {} });
@@ -280,7 +281,7 @@ describe("plays", () => {
   });
 
   test("a person hears their own calls and no others", async () => {
-    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "Own Calls");
+    const adele = await addPerson(stage.db, tenantId, "adele@contoso.example", "User Self View");
     const mine = await addInteraction(stage.db, tenantId, { person_id: adele.personId });
     await addRecording(stage.db, tenantId, mine, { durationMs: 1_000, tracks: [{ track: 1, offsetMs: 0, durationMs: 1_000 }] });
     const session = await stage.sessions.create(tenantId, adele.personId, { remoteAddress: "127.0.0.1" });

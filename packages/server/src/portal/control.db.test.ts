@@ -128,11 +128,11 @@ test("a tenant is made and listed", async () => {
 });
 
 test("a key is made, printed alone, good for the API, listed without its secret, and revoked", async () => {
-  const made = await earwitness(["api-key", "create", "--tenant", "contoso", "--profile", "Global Admin"]);
+  const made = await earwitness(["api-key", "create", "--tenant", "contoso", "--profile", "Admin"]);
   expect(made).toMatchObject({ code: 0, err: "" });
   expect(made.out).toMatch(/^ew_[^\s]+\n$/);
   const key = made.out.trim();
-  expect(await apiKeys.verify(key)).toMatchObject({ kind: "api_key", tenantId, profile: "Global Admin" });
+  expect(await apiKeys.verify(key)).toMatchObject({ kind: "api_key", tenantId, profile: "Admin" });
   const listed = await earwitness(["api-key", "list", "--tenant", "contoso"]);
   expect(listed.out).toContain("Made on the command line");
   expect(listed.out).not.toContain(key.slice(-43));
@@ -220,10 +220,10 @@ test("MON-22 every command is one that leaves a row, as above, or tells nothing 
 });
 
 test("what is refused is said on stderr with exit code 1", async () => {
-  expect(await earwitness(["api-key", "create", "--tenant", "nobody", "--profile", "Global Admin"])).toEqual({ code: 1, out: "", err: "earwitness: There is no tenant “nobody”; there are contoso.\n" });
+  expect(await earwitness(["api-key", "create", "--tenant", "nobody", "--profile", "Admin"])).toEqual({ code: 1, out: "", err: "earwitness: There is no tenant “nobody”; there are contoso.\n" });
   const profile = await earwitness(["api-key", "create", "--tenant", "contoso", "--profile", "Emperor"]);
   expect([profile.code, profile.out]).toEqual([1, ""]);
-  expect(profile.err).toContain("There is no access profile “Emperor”; there are Global Admin");
+  expect(profile.err).toContain("There is no access profile “Emperor”; there are Admin");
   expect((await earwitness(["tenant", "create", "--slug", "No Good", "--name", "x"])).err).toContain("body.slug must match pattern");
   expect((await earwitness(["api-key", "revoke", "../../tenants", "--tenant", "contoso"])).err).toContain("params.apiKeyId");
 });

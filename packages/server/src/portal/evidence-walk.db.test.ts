@@ -42,6 +42,8 @@ interface Subjects {
   readonly trunk: string;
   readonly person: string;
   readonly group: string;
+  readonly profile: string;
+  readonly grant: string;
   readonly invitation: string;
   readonly entry: string;
   /** A row of evidence that a checkpoint covers. */
@@ -63,7 +65,8 @@ interface Step {
 }
 
 const trunkSettings = (name: string) => ({ name, enabled: true, sourceNetworks: [], transport: "any", media: "any", certificates: [], personDomains: [], numbers: { countryCode: null, internationalPrefix: null, nationalPrefix: null, rewrites: [] }, matching: [{ by: "number" }], unknown: "ignore" });
-const personSettings = (upn: string) => ({ displayName: upn, upn, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: [], extensions: [], groupIds: [] });
+const personSettings = (upn: string) => ({ displayName: upn, upn, givenName: null, familyName: null, role: "User", recorded: true, addresses: [], extensions: [], groupIds: [], managedGroupIds: [] });
+const profileSettings = (name: string) => ({ name, description: "", level: "own", ofGroupIds: [], permissions: [], groupIds: [] });
 const unique = () => crypto.randomUUID();
 const get = (url: string): Call => ({ method: "GET", url });
 
@@ -117,6 +120,15 @@ const walk: Readonly<Record<string, Step>> = {
   "GET /api/v1/groups/:id": { status: 200, evidence: { action: "View", item: "Group" }, once: true, call: ({ group }) => get(`/api/v1/groups/${group}`) },
   "POST /api/v1/groups": { status: 201, evidence: { action: "Add", item: "Group" }, call: () => ({ method: "POST", url: "/api/v1/groups", payload: { name: unique() } }) },
   "PUT /api/v1/groups/:id": { status: 200, evidence: { action: "Modify", item: "Group" }, call: ({ group }) => ({ method: "PUT", url: `/api/v1/groups/${group}`, payload: { name: unique() } }) },
+  "GET /api/v1/access-profiles": { status: 200, evidence: { action: "Access", item: "Access Profile" }, once: true, call: () => get("/api/v1/access-profiles") },
+  "GET /api/v1/access-profiles/:id": { status: 200, evidence: { action: "View", item: "Access Profile" }, once: true, call: ({ profile }) => get(`/api/v1/access-profiles/${profile}`) },
+  "POST /api/v1/access-profiles": { status: 201, evidence: { action: "Add", item: "Access Profile" }, call: () => ({ method: "POST", url: "/api/v1/access-profiles", payload: profileSettings(unique()) }) },
+  "PUT /api/v1/access-profiles/:id": { status: 200, evidence: { action: "Modify", item: "Access Profile" }, call: ({ profile }) => ({ method: "PUT", url: `/api/v1/access-profiles/${profile}`, payload: profileSettings(unique()) }) },
+  "DELETE /api/v1/access-profiles/:id": { status: 204, evidence: { action: "Delete", item: "Access Profile" }, call: ({ profile }) => ({ method: "DELETE", url: `/api/v1/access-profiles/${profile}` }) },
+  "GET /api/v1/access-grants": { status: 200, evidence: { action: "Access", item: "Access" }, once: true, call: () => get("/api/v1/access-grants") },
+  "POST /api/v1/access-grants": { status: 201, evidence: { action: "Add", item: "Access" }, call: ({ person, profile }) => ({ method: "POST", url: "/api/v1/access-grants", payload: { personId: person, profileId: profile, until: new Date(Date.now() + 60_000).toISOString(), reason: "Audit" } }) },
+  "DELETE /api/v1/access-grants/:id": { status: 204, evidence: { action: "Disabled", item: "Access" }, call: ({ grant }) => ({ method: "DELETE", url: `/api/v1/access-grants/${grant}` }) },
+  "GET /api/v1/people/:id/access": { status: 200, evidence: { action: "View", item: "User" }, once: true, call: ({ person }) => get(`/api/v1/people/${person}/access`) },
   "POST /api/v1/log/checkpoints": { status: 201, evidence: { action: "Add", item: "Log" }, call: () => ({ method: "POST", url: "/api/v1/log/checkpoints" }) },
   "GET /api/v1/evidence/:id/proof": { status: 200, evidence: { action: "View", item: "Evidence" }, once: true, call: ({ evidence: row }) => get(`/api/v1/evidence/${row}/proof`) },
   "DELETE /api/v1/groups/:id": { status: 204, evidence: { action: "Delete", item: "Group" }, call: ({ group }) => ({ method: "DELETE", url: `/api/v1/groups/${group}` }) },
@@ -133,7 +145,9 @@ const silent = [
   "GET /api/v1/log/consistency",
   "GET /api/v1/metrics",
   "GET /api/v1/openapi.json",
+  "GET /api/v1/roles",
   "GET /api/v1/session",
+  "GET /api/v1/session/access",
   "GET /log/:tenantId/checkpoint",
   "GET /log/:tenantId/keys",
   "GET /log/:tenantId/tile/*",
@@ -147,7 +161,7 @@ const evidence = () =>
   withTenant(stage.db, tenantId, (tx) => tx.selectFrom("evidence").select(["evidence_id", "recorded_at", "action", "item", "actor_kind", "actor_id", "remote_address", "detail"]).orderBy("recorded_at").execute());
 
 async function newSession(): Promise<string> {
-  const { personId } = await addPerson(stage.db, tenantId, `${crypto.randomUUID()}@contoso.example`, "Global Admin");
+  const { personId } = await addPerson(stage.db, tenantId, `${crypto.randomUUID()}@contoso.example`, "Admin");
   const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
   cookie = `${stage.sessionCookie}=${session!.cookie}`;
   return personId;
@@ -177,16 +191,18 @@ async function newEvidence(): Promise<string> {
 }
 
 async function newSubjects(): Promise<Subjects> {
-  const [trunk, group, invitation, { personId }] = [unique(), unique(), unique(), await addPerson(stage.db, tenantId, `${unique()}@contoso.example`)];
+  const [trunk, group, invitation, profile, grant, { personId }] = [unique(), unique(), unique(), unique(), unique(), await addPerson(stage.db, tenantId, `${unique()}@contoso.example`)];
   await withTenant(stage.db, tenantId, async (tx) => {
     const digest = { digest_username: "u", digest_realm: "r", digest_ha1_md5: "m", digest_ha1_sha256: "s", digest_set_at: new Date() };
     await tx.insertInto("trunks").values({ tenant_id: tenantId, trunk_id: trunk, name: trunk, source_networks: [], recording_user: trunk.replaceAll("-", ""), ...digest }).execute();
     await tx.insertInto("people_groups").values({ tenant_id: tenantId, group_id: group, name: group }).execute();
+    await tx.insertInto("access_profiles").values({ tenant_id: tenantId, access_profile_id: profile, name: profile, description: "", level: "own", permissions: [] }).execute();
+    await tx.insertInto("access_grants").values({ tenant_id: tenantId, access_grant_id: grant, access_profile_id: profile, person_id: personId, reason: "Audit", valid_until: new Date(Date.now() + 60_000), ended_at: null }).execute();
     const invited = { at: new Date(), node_id: "n1", remote_address: "192.0.2.7:5060", transport: "udp", sip_call_id: "1@sbc", client: null, status: 403, outcome: "refused", reason: "SOURCE_NOT_ALLOWED", explanation: "", recording_id: null } as const;
     await tx.insertInto("trunk_invitations").values({ tenant_id: tenantId, invitation_id: invitation, trunk_id: trunk, ...invited, trace: gzipSync("INVITE") }).execute();
   });
   const { evidence_id, recorded_at } = (await evidence())[0]!;
-  return { call: await newCall(), unanswered: await addInteraction(stage.db, tenantId, { media_status: "Unavailable" }), trunk, group, person: personId, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
+  return { call: await newCall(), unanswered: await addInteraction(stage.db, tenantId, { media_status: "Unavailable" }), trunk, group, profile, grant, person: personId, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
 }
 
 const send = ({ method, url, payload, type }: Call, headers: Record<string, string> = { cookie, "sec-fetch-site": "same-origin" }) =>
@@ -263,7 +279,7 @@ describe("a key that is refused", () => {
 
   test("MON-22 leaves one row that says why, however often it is tried", async () => {
     const admin = { kind: "machine", id: "t", name: "t" } as const;
-    const { apiKeyId, key } = await stage.apiKeys.create(tenantId, { name: "Reports", profile: "Global Admin" }, admin);
+    const { apiKeyId, key } = await stage.apiKeys.create(tenantId, { name: "Reports", profile: "Admin" }, admin);
     const tries = (tried: string) => leaves(async () => expect([(await send(get("/api/v1/session"), bearer(tried))).statusCode, (await send(get("/api/v1/session"), bearer(tried))).statusCode]).toEqual([401, 401]));
     expect(await tries(`${key.slice(0, -43)}${"A".repeat(43)}`)).toMatchObject([{ action: "Login Failed", item: "API Key", actor_id: apiKeyId, remote_address: "127.0.0.1", detail: { name: "Reports", why: "wrong secret" } }]);
     await stage.apiKeys.revoke(tenantId, apiKeyId, admin);

@@ -69,7 +69,7 @@ export function guardRoutes(app: PortalApp, options: GuardOptions): void {
       throw new Refusal("UNAUTHENTICATED", 401, "Sign in, or send an API key as `Authorization: Bearer …`.");
     }
     if (access !== "signed-in" && !can(principal, access.permission)) {
-      throw new Refusal("FORBIDDEN", 403, `This needs the permission ${access.permission}, which ${principal.profile === "" ? "you do not have" : `the access profile ${principal.profile} does not give`}.`);
+      throw new Refusal("FORBIDDEN", 403, `This needs the permission ${access.permission}, which ${principal.profile === "" ? "you do not have" : `${principal.profile} does not give`}.`);
     }
     return principal;
   }

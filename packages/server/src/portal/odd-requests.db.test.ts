@@ -21,8 +21,8 @@ beforeAll(async () => {
     openReader: async ({ tracks }) => ({ durationMs: 2_000, sampleRate: 8_000, tracks: tracks.map(({ track }) => track), readPcm: async (_track, _from, count) => new Int16Array(count), close: async () => undefined }),
   });
   const tenantId = await addSealingTenant(stage, "contoso");
-  await addPerson(stage.db, tenantId, "admin@contoso.example", "Global Admin");
-  key = (await stage.apiKeys.create(tenantId, { name: "odd", profile: "Global Admin" }, { kind: "machine", id: "test", name: "Test" })).key;
+  await addPerson(stage.db, tenantId, "admin@contoso.example", "Admin");
+  key = (await stage.apiKeys.create(tenantId, { name: "odd", profile: "Admin" }, { kind: "machine", id: "test", name: "Test" })).key;
   id = await addInteraction(stage.db, tenantId);
   await addRecording(stage.db, tenantId, id, { durationMs: 2_000, tracks: [{ track: 1, offsetMs: 0, durationMs: 2_000 }] });
   ({ port } = await stage.portal.listen({ host: "127.0.0.1", port: 0 }));

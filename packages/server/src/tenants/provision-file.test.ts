@@ -9,13 +9,11 @@ const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "AdeleV@c
 const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["192.0.2.0/24"] };
 const contoso = { tenantId, slug: "contoso", displayName: "Contoso" };
 
-const profiles = ["Global Admin", "Own Calls"];
-
-const parse = (file: unknown) => parseProvision(JSON.stringify(file), profiles);
+const parse = (file: unknown) => parseProvision(JSON.stringify(file));
 
 function mistakesOf(text: string, folder?: string): readonly string[] {
   try {
-    parseProvision(text, profiles, folder);
+    parseProvision(text, folder);
   } catch (error) {
     if (error instanceof ProvisionMistakes) return error.mistakes;
     throw error;
@@ -33,7 +31,7 @@ describe("parseProvision", () => {
       m365TenantId: null,
       sandbox: false,
       keepOriginal: true,
-      people: [{ ...adele, givenName: null, familyName: null, accessProfile: null, recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"], extensions: null }],
+      people: [{ ...adele, givenName: null, familyName: null, role: "User", recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"], extensions: null }],
       trunks: [
         {
           trunkId: trunk.trunkId,
@@ -78,7 +76,7 @@ describe("parseProvision", () => {
     writeFileSync(join(folder, "sbc"), `${password}\n`);
     writeFileSync(join(folder, "empty"), "");
     const file = (...trunks: object[]) => JSON.stringify({ tenants: [{ ...contoso, trunks: trunks.map((more, at) => ({ ...trunk, trunkId: trunk.trunkId.replace("62", `6${at}`), name: `SBC ${at}`, ...more })) }] });
-    const read = parseProvision(file({ recordingUser: "sbc123456", passwordFile: "sbc" }, {}), profiles, folder);
+    const read = parseProvision(file({ recordingUser: "sbc123456", passwordFile: "sbc" }, {}), folder);
     expect(read.tenants[0]!.trunks.map(({ digest, named }) => [digest?.username ?? null, named.join()])).toEqual([["sbc123456", "name,sourceNetworks,personDomains"], [null, "name,sourceNetworks,personDomains"]]);
     expect(JSON.stringify(read)).not.toContain(password);
     const wrong = mistakesOf(file({ passwordFile: "sbc" }, { recordingUser: "sbc123456", passwordFile: "empty" }, { recordingUser: "sbc654321", passwordFile: "gone" }), folder);
@@ -117,8 +115,8 @@ describe("parseProvision", () => {
 
   test("tells of an access profile that does not exist, and of characters that no name has", () => {
     const { personId } = adele;
-    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, people: [{ ...adele, accessProfile: "Own Calls" }, { personId: personId.replace("5", "6"), upn: "a@b", displayName: "A", accessProfile: "global admin" }] }] }))).toEqual([
-      "/tenants/0/people/1/accessProfile: there is no access profile “global admin”; there are Global Admin, Own Calls",
+    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, people: [{ ...adele, role: "User Self View" }, { personId: personId.replace("5", "6"), upn: "a@b", displayName: "A", role: "global admin" }] }] }))).toEqual([
+      "/tenants/0/people/1/role: there is no role “global admin”; there are Admin, Supervisor, User Self View, User, API User",
     ]);
     for (const displayName of ["a\u0000b", "a\u001fb", "a\ud800"]) expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, displayName }] }))).toEqual([expect.stringMatching(/^displayName: .* holds a control character$/)]);
   });

@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
-import { TrunkSettings } from "@earwitness/contract";
+import { roles, TrunkSettings, type Role } from "@earwitness/contract";
 import { normalizeAddress } from "@earwitness/media";
 import { digestOf, type TrunkDigest } from "./digest.ts";
 import { readPasswordFile } from "./password-file.ts";
@@ -18,7 +18,7 @@ const PersonEntry = Type.Object(
     displayName: name,
     givenName: orNull(name),
     familyName: orNull(name),
-    accessProfile: orNull(name),
+    role: orNull(name),
     recorded: Type.Optional(Type.Boolean()),
     addresses: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 500 }))),
     extensions: Type.Optional(Type.Array(Type.String({ pattern: "^[0-9]{3,15}$" }))),
@@ -87,7 +87,7 @@ export interface ProvisionedPerson {
   readonly displayName: string;
   readonly givenName: string | null;
   readonly familyName: string | null;
-  readonly accessProfile: string | null;
+  readonly role: Role;
   readonly recorded: boolean;
   readonly addresses: readonly string[];
   /** Null: the file does not say, and what there is stays. */
@@ -122,7 +122,7 @@ export class ProvisionMistakes extends Error {
  * Reads the text of the file. Throws `ProvisionMistakes` with all of them. `profiles` are the access profiles that there are;
  * `folder` is where the relative names of password files begin. Of a password nothing stays but its digests.
  */
-export function parseProvision(text: string, profiles: readonly string[], folder = "."): Provision {
+export function parseProvision(text: string, folder = "."): Provision {
   let file: unknown;
   const unreadable: string[] = [];
   try {
@@ -140,7 +140,7 @@ export function parseProvision(text: string, profiles: readonly string[], folder
   const provision = { tenants: file.tenants.map((tenant) => complete(tenant, passwords.digests)) };
   const mistakes = [
     ...repetitions(provision),
-    ...provision.tenants.flatMap((tenant, at) => profileMistakes(tenant, `/tenants/${at}`, profiles)),
+    ...provision.tenants.flatMap((tenant, at) => roleMistakes(tenant, `/tenants/${at}`)),
     ...provision.tenants.flatMap((tenant, at) => trunkMistakes(tenant, `/tenants/${at}`)),
     ...file.tenants.flatMap(({ trunks = [] }, tenant) => trunks.flatMap(({ recordAll, unknown }, at) => (recordAll === undefined || unknown === undefined ? [] : `/tenants/${tenant}/trunks/${at}/recordAll: says what unknown says; leave it out`))),
     ...passwords.mistakes,
@@ -194,7 +194,7 @@ function complete(tenant: Static<typeof TenantEntry>, digests: Digests): Provisi
       displayName: person.displayName,
       givenName: person.givenName ?? null,
       familyName: person.familyName ?? null,
-      accessProfile: person.accessProfile ?? null,
+      role: (person.role ?? "User") as Role, // what it may be is checked with the rest
       recorded: person.recorded ?? true,
       addresses: [...new Set((person.addresses ?? []).map(normalizeAddress))].sort(),
       extensions: person.extensions === undefined ? null : [...new Set(person.extensions)].sort(),
@@ -253,9 +253,9 @@ function repeated(where: string, what: string, values: readonly string[]): strin
 }
 
 /** Whoever has a profile that does not exist may do nothing; nobody writes that on purpose. */
-function profileMistakes({ people }: ProvisionedTenant, where: string, profiles: readonly string[]): string[] {
-  return people.flatMap(({ accessProfile }, at) =>
-    accessProfile === null || profiles.includes(accessProfile) ? [] : `${where}/people/${at}/accessProfile: there is no access profile “${accessProfile}”; there are ${profiles.join(", ")}`,
+function roleMistakes({ people }: ProvisionedTenant, where: string): string[] {
+  return people.flatMap(({ role }, at) =>
+    roles.includes(role) ? [] : `${where}/people/${at}/role: there is no role “${role}”; there are ${roles.join(", ")}`,
   );
 }
 

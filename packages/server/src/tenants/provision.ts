@@ -58,13 +58,13 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
     display_name: person.displayName,
     given_name: person.givenName,
     family_name: person.familyName,
-    access_profile: person.accessProfile,
+    role: person.role,
     recorded: person.recorded,
     deleted_at: null,
   };
   const row = await tx
     .selectFrom("people")
-    .select(["upn", "display_name", "given_name", "family_name", "access_profile", "recorded", "deleted_at"])
+    .select(["upn", "display_name", "given_name", "family_name", "role", "recorded", "deleted_at"])
     .where("person_id", "=", person.personId)
     .executeTakeFirst();
   const addresses = (await tx.selectFrom("person_addresses").select("address").where("person_id", "=", person.personId).execute()).map(({ address }) => address).sort();

@@ -67,11 +67,11 @@ describe("createTenant", () => {
 
 describe("provision", () => {
   const tenantId = "47eaa099-2cb6-416d-86dc-283cf0480ff9";
-  const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "adelev@contoso.example", displayName: "Adele Vance", accessProfile: "Own Calls", addresses: ["+17325550101"] };
+  const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "adelev@contoso.example", displayName: "Adele Vance", role: "User Self View", addresses: ["+17325550101"] };
   const alex = { personId: "5d32fe61-985f-44e7-aa09-5ee82bb29976", upn: "alexw@contoso.example", displayName: "Alex Wilber", addresses: ["sip:alexw@contoso.example"] };
   const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["127.0.0.2/32", "2001:db8::/32"], personDomains: ["contoso.example"] };
   const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string } = {}, folder?: string) =>
-    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }), ["Global Admin", "Own Calls"], folder);
+    parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }), folder);
 
   test("makes what is missing, each with its evidence; a second time nothing happens and nothing is written", async () => {
     expect(await provision(context, file())).toEqual({ changes: 4 });

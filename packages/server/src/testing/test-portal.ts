@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { accessRoutes, createApiKeys, createSessions, type ApiKeys, type OidcSettings, type Sessions } from "#access";
+import { accessRoutes, createApiKeys, createSessions, type ApiKeys, type OidcSettings, type Sessions, profileRoutes, type Role } from "#access";
 import { auditRoutes } from "#audit";
 import { systemClock, type Clock } from "#clock";
 import { isConnectionError, pingDb, withTenant, type Change, type Database, type Db } from "#db";
@@ -117,6 +117,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     },
     routes: [
       accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: randomBytes(32), oidc: options.oidc ?? null, sandbox: false }),
+      profileRoutes({ db, clock, nodeId }),
       interactionRoutes({ db, clock, nodeId, live, announce, recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
       auditRoutes({ db, clock, nodeId }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
@@ -183,10 +184,10 @@ export interface TestPerson {
   readonly upn: string;
 }
 
-export async function addPerson(db: Db, tenantId: string, upn: string, profile: string | null = null): Promise<TestPerson> {
+export async function addPerson(db: Db, tenantId: string, upn: string, role: Role = "User"): Promise<TestPerson> {
   const personId = randomUUID();
   await withTenant(db, tenantId, (tx) =>
-    tx.insertInto("people").values({ tenant_id: tenantId, person_id: personId, upn, display_name: upn.split("@")[0] ?? upn, access_profile: profile, deleted_at: null }).execute(),
+    tx.insertInto("people").values({ tenant_id: tenantId, person_id: personId, upn, display_name: upn.split("@")[0] ?? upn, role, deleted_at: null }).execute(),
   );
   return { personId, upn };
 }

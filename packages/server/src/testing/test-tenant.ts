@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import type { AccessProfileSettings } from "@earwitness/contract";
 import { withTenant, type Db } from "#db";
 import { createLog } from "#log";
 
@@ -14,4 +15,16 @@ export async function addTenant(db: Db, slug = `tenant-${randomBytes(4).toString
       .execute(),
   );
   return tenantId;
+}
+
+/** An access profile of the tenant's, by default one for own calls; answers its name, as keys are given it. */
+export async function addProfile(db: Db, tenantId: string, name = "Own Calls", wanted: Partial<AccessProfileSettings> = {}): Promise<string> {
+  const { level, permissions, groupIds, ofGroupIds } = { level: "own" as const, permissions: ["interaction.note" as const, "recording.listen" as const], groupIds: [], ofGroupIds: [], ...wanted };
+  const access_profile_id = randomUUID();
+  await withTenant(db, tenantId, async (tx) => {
+    await tx.insertInto("access_profiles").values({ tenant_id: tenantId, access_profile_id, name, description: "", level, permissions }).execute();
+    for (const group_id of groupIds) await tx.insertInto("access_profile_groups").values({ tenant_id: tenantId, access_profile_id, group_id }).execute();
+    for (const group_id of ofGroupIds) await tx.insertInto("access_profile_reach").values({ tenant_id: tenantId, access_profile_id, group_id }).execute();
+  });
+  return name;
 }

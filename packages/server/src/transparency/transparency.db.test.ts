@@ -17,7 +17,7 @@ const sha256: Hash = (bytes) => createHash("sha256").update(bytes).digest();
 beforeAll(async () => {
   stage = await createTestPortal({ keepsLogs: true, publicUrl: "https://portal.example" });
   tenantId = await addSealingTenant(stage, "contoso");
-  ({ key } = await stage.apiKeys.create(tenantId, { name: "auditor", profile: "Global Admin" }, by));
+  ({ key } = await stage.apiKeys.create(tenantId, { name: "auditor", profile: "Admin" }, by));
 });
 afterAll(() => stage?.close());
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 beforeEach(async () => {
   tenantId = await addSealingTenant(stage, `tenant-${randomUUID().slice(0, 8)}`);
-  key = (await stage.apiKeys.create(tenantId, { name: "admin", profile: "Global Admin" }, by)).key;
+  key = (await stage.apiKeys.create(tenantId, { name: "admin", profile: "Admin" }, by)).key;
   trunkId = randomUUID();
   await withTenant(stage.db, tenantId, (tx) => tx.insertInto("trunks").values({ tenant_id: tenantId, trunk_id: trunkId, name: "SBC", source_networks: [], recording_user: `u${randomUUID().replaceAll("-", "").slice(0, 12)}` }).execute());
 });

@@ -18,9 +18,9 @@ beforeAll(async () => {
   stage = await createTestPortal();
   tenantId = await addSealingTenant(stage, "contoso");
   otherTenantId = await addSealingTenant(stage, "fabrikam");
-  key = (await stage.apiKeys.create(tenantId, { name: "admin", profile: "Global Admin" }, by)).key;
-  otherKey = (await stage.apiKeys.create(otherTenantId, { name: "admin", profile: "Global Admin" }, by)).key;
-  weakKey = (await stage.apiKeys.create(tenantId, { name: "weak", profile: "Own Calls" }, by)).key;
+  key = (await stage.apiKeys.create(tenantId, { name: "admin", profile: "Admin" }, by)).key;
+  otherKey = (await stage.apiKeys.create(otherTenantId, { name: "admin", profile: "Admin" }, by)).key;
+  weakKey = (await stage.apiKeys.create(tenantId, { name: "weak", profile: "API User" }, by)).key;
   adeleId = (await addPerson(stage.db, tenantId, "adelev@contoso.example")).personId;
   await withTenant(stage.db, tenantId, async (tx) => {
     await tx.insertInto("person_addresses").values({ tenant_id: tenantId, person_id: adeleId, address: "+49301234567" }).execute();

@@ -1,4 +1,4 @@
-import type { PersonSettings, TrunkSettings } from "@earwitness/contract";
+import { roles, type AccessProfileSettings, type PersonSettings, type TrunkSettings } from "@earwitness/contract";
 import type { Text } from "../text.ts";
 import type { Mistake, Mistakes } from "./mistakes.ts";
 import { readNetwork } from "./network.ts";
@@ -33,5 +33,14 @@ export function checkPerson(settings: PersonSettings, text: Text): Mistakes {
     if (!isNumber && !/^(sips?:)?[^@\s]+@[^@\s]+$/i.test(address)) wrong(`addresses.${at}`, text("check.address", { address }));
   });
   settings.extensions.forEach((extension, at) => /^\d{3,15}$/.test(extension) || wrong(`extensions.${at}`, text("check.extension", { extension })));
+  return mistakes;
+}
+
+export function checkAccessProfile(settings: AccessProfileSettings, text: Text): Mistakes {
+  const mistakes: Mistake[] = [];
+  const wrong = (where: string, message: string) => void mistakes.push({ where, message });
+  if (settings.name.trim() === "") wrong("name", text("check.profileName"));
+  if (roles.some((role) => role.toLowerCase() === settings.name.trim().toLowerCase())) wrong("name", text("check.roleName"));
+  if (settings.level === "groups" && settings.ofGroupIds.length === 0) wrong("ofGroupIds", text("check.ofGroups"));
   return mistakes;
 }

@@ -18,12 +18,12 @@ import { Section } from "./section.tsx";
 import s from "./import-page.module.css";
 
 const sample = [
-  "upn,displayName,givenName,familyName,accessProfile,recorded,addresses,extensions,groups",
-  "adele@example.com,Adele Vance,Adele,Vance,Own Calls,true,tel:+49301234567 sip:adele@example.com,4711,Sales|Berlin",
+  "upn,displayName,givenName,familyName,role,recorded,addresses,extensions,groups,managedGroups",
+  "adele@example.com,Adele Vance,Adele,Vance,User Self View,true,tel:+49301234567 sip:adele@example.com,4711,Sales|Berlin",
   "alex@example.com,Alex Wilber,Alex,Wilber,,false,tel:+49301234568,4712,Sales",
   "",
 ].join("\r\n");
-const columns = ["upn", "displayName", "givenName", "familyName", "accessProfile", "recorded", "addresses", "extensions", "groups"];
+const columns = ["upn", "displayName", "givenName", "familyName", "role", "recorded", "addresses", "extensions", "groups", "managedGroups"];
 
 /** First a look at what would happen, then all of it or nothing. A file goes to the server as its bytes: only so is another encoding found out. */
 export function ImportPage() {

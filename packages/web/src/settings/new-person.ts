@@ -7,9 +7,9 @@ export const newPerson = ({ address, name }: NewPersonSearch = {}): PersonSettin
   upn: "",
   givenName: null,
   familyName: null,
-  accessProfile: null,
+  role: "User",
   recorded: true,
   addresses: address === undefined ? [] : [address],
   extensions: [],
-  groupIds: [],
+  groupIds: [], managedGroupIds: [],
 });

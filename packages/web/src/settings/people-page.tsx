@@ -64,7 +64,7 @@ export function PeoplePage() {
                 <th scope="col">{text("person.numbers")}</th>
                 <th scope="col">{text("groups.page")}</th>
                 <th scope="col">{text("person.recorded")}</th>
-                <th scope="col">{text("person.accessProfile")}</th>
+                <th scope="col">{text("person.role")}</th>
               </tr>
             </thead>
             <tbody>{list.isPending ? Array.from({ length: 14 }, (_, row) => <Bones key={row} row={row} />) : people.map((person) => <Row key={person.id} person={person} groupNames={groupNames} />)}</tbody>
@@ -101,7 +101,7 @@ function Row({ person: { id, settings }, groupNames }: { person: Person; groupNa
       <td className={s.recorded} data-recorded={settings.recorded || undefined}>
         {text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}
       </td>
-      <td className={s.access}>{settings.accessProfile}</td>
+      <td className={s.access}>{settings.role}</td>
     </tr>
   );
 }

@@ -1,6 +1,6 @@
 import { Checkbox, Input, Select, Switch } from "@fluentui/react-components";
-import type { Person, PersonSettings } from "@earwitness/contract";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { roles, type Group, type Person, type PersonSettings, type Role } from "@earwitness/contract";
+import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { api, type Versioned } from "../api.ts";
 import { History } from "../audit/history.tsx";
@@ -8,7 +8,7 @@ import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { shortAddress } from "../party.ts";
 import { pages } from "../paths.ts";
-import { groupsQuery, personQuery } from "../queries.ts";
+import { groupsQuery, personQuery, sessionQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { checkPerson } from "./check-settings.ts";
 import { DangerZone, DeleteRow } from "./danger-zone.tsx";
@@ -21,10 +21,8 @@ import { Section } from "./section.tsx";
 import { Tokens } from "./tokens.tsx";
 import { forgetDraft } from "./use-draft.ts";
 import { draftOf, useEdit } from "./use-edit.ts";
+import { Why } from "./why.tsx";
 import s from "./person-page.module.css";
-
-/** Built in; profiles that a tenant makes itself come later. */
-const accessProfiles = ["Global Admin", "Own Calls"];
 
 export function NewPersonPage() {
   const text = useText();
@@ -49,9 +47,11 @@ function PersonHere({ person: { id, settings }, etag }: { person: Person; etag: 
   const text = useText();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
+  const { data: session } = useSuspenseQuery(sessionQuery);
   return (
     <Page title={settings.displayName} back={<Back to={pages.people()} label={text("people.page")} />} note={text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}>
       <Edit id={id} current={{ value: settings, etag }} />
+      {session.permissions.includes("access.manage") && <Why personId={id} />}
       <History subject={id} />
       <DangerZone>
         <DeleteRow
@@ -77,11 +77,12 @@ const fieldNames: Readonly<Record<keyof PersonSettings, MessageId>> = {
   upn: "person.upn",
   givenName: "person.givenName",
   familyName: "person.familyName",
-  accessProfile: "person.accessProfile",
+  role: "person.role",
   recorded: "person.recorded",
   addresses: "person.addresses",
   extensions: "person.extensions",
   groupIds: "groups.page",
+  managedGroupIds: "person.managed",
 };
 
 interface EditProps {
@@ -145,28 +146,27 @@ function Edit({ id, current, begunWith }: EditProps) {
         </Field>
       </Section>
       <Section title={text("person.access")}>
-        <Field label={text("person.accessProfile")} hint={text("person.accessProfile.hint")} mistake={mistakesAt(mistakes, "accessProfile")}>
-          <Select value={person.accessProfile ?? ""} onChange={(_, { value }) => set("accessProfile", orNull(value))}>
-            <option value="">{text("person.accessProfile.none")}</option>
-            {[...new Set([...accessProfiles, ...(person.accessProfile === null ? [] : [person.accessProfile])])].map((profile) => (
-              <option key={profile}>{profile}</option>
+        <Field label={text("person.role")} hint={text("person.role.hint")} mistake={mistakesAt(mistakes, "role")}>
+          <Select value={person.role} onChange={(_, { value }) => edit.draft.set({ ...person, role: value as Role, managedGroupIds: value === "Supervisor" || value === "Admin" ? person.managedGroupIds : [] })}>
+            {roles.map((role) => (
+              <option key={role}>{role}</option>
             ))}
           </Select>
         </Field>
-        {groups.length > 0 && (
-          <fieldset className={s.groups}>
-            <legend>{text("groups.page")}</legend>
-            {groups.map((group) => (
-              <Checkbox
-                key={group.id}
-                label={group.settings.name}
-                checked={person.groupIds.includes(group.id)}
-                onChange={(_, { checked }) => set("groupIds", checked === true ? [...person.groupIds, group.id] : person.groupIds.filter((one) => one !== group.id))}
-              />
-            ))}
-          </fieldset>
-        )}
+        {groups.length > 0 && <Groups of={groups} legend={text("groups.page")} value={person.groupIds} onChange={(ids) => set("groupIds", ids)} />}
+        {groups.length > 0 && person.role === "Supervisor" && <Groups of={groups} legend={text("person.managed")} value={person.managedGroupIds} onChange={(ids) => set("managedGroupIds", ids)} />}
       </Section>
     </EditForm>
+  );
+}
+
+function Groups({ of, legend, value, onChange }: { of: readonly Group[]; legend: string; value: readonly string[]; onChange: (ids: string[]) => void }) {
+  return (
+    <fieldset className={s.groups}>
+      <legend>{legend}</legend>
+      {of.map((group) => (
+        <Checkbox key={group.id} label={group.settings.name} checked={value.includes(group.id)} onChange={(_, { checked }) => onChange(checked === true ? [...value, group.id] : value.filter((one) => one !== group.id))} />
+      ))}
+    </fieldset>
   );
 }

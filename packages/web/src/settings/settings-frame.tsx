@@ -2,6 +2,7 @@ import { PlugConnectedRegular } from "@fluentui/react-icons/svg/plug-connected";
 import { CallInboundRegular } from "@fluentui/react-icons/svg/call-inbound";
 import { PeopleRegular } from "@fluentui/react-icons/svg/people";
 import { PeopleTeamRegular } from "@fluentui/react-icons/svg/people-team";
+import { PersonKeyRegular } from "@fluentui/react-icons/svg/person-key";
 import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
@@ -16,7 +17,9 @@ import s from "./settings-frame.module.css";
 export function SettingsFrame() {
   const text = useText();
   const { data: session } = useSuspenseQuery(sessionQuery);
-  if (!session.permissions.includes("tenant.manage")) {
+  const configures = session.permissions.includes("tenant.manage");
+  const givesAccess = session.permissions.includes("access.manage");
+  if (!configures && !givesAccess) {
     return (
       <>
       <Title page={text("frame.settings")} />
@@ -30,7 +33,9 @@ export function SettingsFrame() {
   return (
     <div className={s.frame}>
       <nav className={s.pane} aria-label={text("settings.navigation")}>
-        <h2 className={s.group}>{text("settings.calls")}</h2>
+        {configures && (
+          <>
+            <h2 className={s.group}>{text("settings.calls")}</h2>
         <Link {...pages.trunks()} className={s.item} activeProps={{ "data-current": true }}>
           <PlugConnectedRegular fontSize={18} />
           <span>{text("trunks.page")}</span>
@@ -48,6 +53,21 @@ export function SettingsFrame() {
           <PeopleTeamRegular fontSize={18} />
           <span>{text("groups.page")}</span>
         </Link>
+          </>
+        )}
+        {givesAccess && (
+          <>
+            <h2 className={s.group}>{text("settings.access")}</h2>
+            <Link {...pages.accessProfiles()} className={s.item} activeProps={{ "data-current": true }} activeOptions={{ includeSearch: false }}>
+              <ShieldKeyholeRegular fontSize={18} />
+              <span>{text("access.page")}</span>
+            </Link>
+            <Link {...pages.roles()} className={s.item} activeProps={{ "data-current": true }}>
+              <PersonKeyRegular fontSize={18} />
+              <span>{text("roles.page")}</span>
+            </Link>
+          </>
+        )}
       </nav>
       <div className={s.content}>
         <Outlet />

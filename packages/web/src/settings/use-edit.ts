@@ -8,7 +8,7 @@ import { useDraft, type Draft } from "./use-draft.ts";
 
 interface EditOptions<T, Whole> {
   /** What is edited; its query's key is this and the id. */
-  readonly kind: "trunk" | "person";
+  readonly kind: "trunk" | "person" | "accessProfile";
   /** Null: not there yet. */
   readonly id: string | null;
   readonly current: Versioned<T>;

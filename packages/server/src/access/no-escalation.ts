@@ -1,0 +1,30 @@
+/** Nobody makes themselves more than they are, by whatever way (ACC-24): what they have after a change is held against what they had. */
+import type { TenantTransaction } from "#db";
+import { Refusal } from "#errors";
+import type { Actor } from "#evidence";
+import { isWithin, type Rights } from "./rights.ts";
+import { rightsOfKey, rightsOfPerson } from "./read-rights.ts";
+
+/** What the actor has by now; null of whoever stands above the tenants: the command line, the provision file, jobs. */
+export async function rightsOfActor(tx: TenantTransaction, actor: Actor, now: Date): Promise<Rights | null> {
+  if (actor.kind === "person") {
+    const person = await tx.selectFrom("people").select("role").where("person_id", "=", actor.id).where("deleted_at", "is", null).executeTakeFirst();
+    return await rightsOfPerson(tx, actor.id, person?.role ?? "User", now);
+  }
+  if (actor.kind === "api_key") {
+    const key = await tx.selectFrom("api_keys").select(["role", "access_profile_id"]).where("api_key_id", "=", actor.id).executeTakeFirst();
+    return await rightsOfKey(tx, key ?? { role: "API User", access_profile_id: null });
+  }
+  return null;
+}
+
+/** Does the work, and takes it back where it gave the actor a right, or calls, that they did not have. */
+export async function withoutGain<T>(tx: TenantTransaction, actor: Actor, now: Date, work: () => Promise<T>): Promise<T> {
+  const before = await rightsOfActor(tx, actor, now);
+  const done = await work();
+  // Whoever has everything cannot gain anything.
+  if (before === null || before.role === "Admin") return done;
+  const after = await rightsOfActor(tx, actor, now);
+  if (after !== null && isWithin(after, before)) return done;
+  throw new Refusal("ESCALATION", 403, "This would give yourself more than you have: a right, or the calls of others. Somebody who has it, or an administrator, has to do it.");
+}
