@@ -1,4 +1,4 @@
-// Writes every generated file: packages/contract/openapi.json, docs/configuration.md, docs/torture.md, docs/coverage.md.
+// Writes every generated file: packages/contract/openapi.json, docs/configuration.md, docs/torture.md, docs/access-matrix.md, docs/coverage.md.
 import { join } from "node:path";
 import { install, modernNode, projectDir, run } from "./bootstrap.mjs";
 

@@ -90,6 +90,16 @@ export const AccessProfilePage = Type.Object(
 );
 export type AccessProfilePage = Static<typeof AccessProfilePage>;
 
+/** What the form offers as one types. */
+export const AccessChoices = Type.Object(
+  {
+    groups: Type.Array(Type.Object({ id: uuid("Of the group."), name: Type.String(), people: Type.Integer({ description: "How many are in it." }) }), { description: "All of the tenant's, by name." }),
+    people: Type.Array(Named, { description: "Who fit `q`, by name; at most 20." }),
+  },
+  { title: "AccessChoices" },
+);
+export type AccessChoices = Static<typeof AccessChoices>;
+
 /** One person has one profile for a time, such as an auditor from outside. */
 export const AccessGrantSettings = Type.Object(
   {

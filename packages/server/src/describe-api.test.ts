@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { accessMatrixFile, describeAccess } from "./describe-access.ts";
 import { describeApi } from "./describe-api.ts";
 import { openApiFile } from "./generate.ts";
 
@@ -10,9 +12,21 @@ test("PLT-20 packages/contract/openapi.json is what the routes say (npm run gene
   expect(await readFile(openApiFile, "utf8")).toBe(generated);
 });
 
+test("ACC-01 USR-01 docs/access-matrix.md is what routes and roles say (npm run generate writes it), with no route missing", async () => {
+  const matrix = describeAccess(generated);
+  expect(await readFile(join(openApiFile, "../../..", accessMatrixFile), "utf8")).toBe(matrix);
+  for (const [path, methods] of Object.entries<object>(document.paths)) for (const method of Object.keys(methods)) expect(matrix).toContain(`| \`${method.toUpperCase()} ${path}\` |`);
+  expect(matrix).toContain("| `GET /api/v1/people` | List people | `tenant.manage` | yes |  |  |  |  |");
+});
+
 test("PLT-20 the description holds every operation with its answers, and every reference leads somewhere", () => {
   expect(document.openapi).toBe("3.1.0");
   expect(Object.keys(document.paths)).toEqual([
+    "/api/v1/access-grants",
+    "/api/v1/access-grants/{id}",
+    "/api/v1/access-profiles",
+    "/api/v1/access-profiles/{id}",
+    "/api/v1/access-profiles/choices",
     "/api/v1/audit",
     "/api/v1/audit/{id}",
     "/api/v1/audit/as-of",
@@ -39,9 +53,12 @@ test("PLT-20 the description holds every operation with its answers, and every r
     "/api/v1/openapi.json",
     "/api/v1/people",
     "/api/v1/people/{id}",
+    "/api/v1/people/{id}/access",
     "/api/v1/people/export",
     "/api/v1/people/import",
+    "/api/v1/roles",
     "/api/v1/session",
+    "/api/v1/session/access",
     "/api/v1/sign-in",
     "/api/v1/sign-in/callback",
     "/api/v1/sign-out",

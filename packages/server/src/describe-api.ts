@@ -1,5 +1,5 @@
 /** The API's description, from the routes as the portal registers them. Nothing is opened, listened on or asked for it. */
-import { accessRoutes, createSessions } from "#access";
+import { accessRoutes, createSessions, profileRoutes } from "#access";
 import { auditRoutes } from "#audit";
 import { systemClock } from "#clock";
 import { createDb } from "#db";
@@ -46,6 +46,7 @@ export async function describeApi(): Promise<string> {
     },
     routes: [
       accessRoutes({ db, clock, nodeId: "none", sessions: createSessions({ db, clock, nodeId: "none" }), publicUrl, sessionCookie: sessionCookieName(publicUrl), cookieSecret: new Uint8Array(32), oidc: null, sandbox: false }),
+      profileRoutes({ db, clock, nodeId: "none" }),
       interactionRoutes({ db, clock, nodeId: "none", live, announce: () => undefined, recheck: async () => null }),
       auditRoutes({ db, clock, nodeId: "none" }),
       peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),

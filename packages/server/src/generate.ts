@@ -1,4 +1,4 @@
-/** Writes what is generated from our own tables: docs/configuration.md, docs/torture.md and packages/contract/openapi.json. */
+/** Writes what is generated from our own tables: docs/configuration.md, docs/torture.md, docs/access-matrix.md and packages/contract/openapi.json. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { keys } from "./config.ts";
@@ -29,5 +29,7 @@ if (import.meta.main) {
   await writeFile(configurationFile, describeConfiguration());
   await writeFile(join(project, "docs/torture.md"), describeTorture());
   const openApi = await describeApi();
+  const { accessMatrixFile, describeAccess } = await import("./describe-access.ts");
+  await writeFile(join(project, accessMatrixFile), describeAccess(openApi));
   if (openApi !== (await readFile(openApiFile, "utf8").catch(() => ""))) await writeFile(openApiFile, openApi);
 }

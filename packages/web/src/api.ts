@@ -1,4 +1,5 @@
 import type {
+  AccessChoices,
   AccessExplanation,
   AccessGrant,
   AccessGrantPage,
@@ -152,6 +153,7 @@ export const api = {
   createAccessProfile: (settings: AccessProfileSettings) => writeVersioned<AccessProfile>("POST", apiPaths.accessProfiles, settings),
   changeAccessProfile: (id: string, settings: AccessProfileSettings, etag: string | null) => writeVersioned<AccessProfile>("PUT", apiPaths.accessProfile(id), settings, etag),
   deleteAccessProfile: (id: string) => remove(apiPaths.accessProfile(id)),
+  accessChoices: (q: string, signal?: AbortSignal) => get<AccessChoices>(apiPaths.accessChoices(q), signal),
   accessGrants: (signal?: AbortSignal) => get<AccessGrantPage>(apiPaths.accessGrants, signal),
   createAccessGrant: (settings: AccessGrantSettings) => write<AccessGrant>("POST", apiPaths.accessGrants, settings),
   endAccessGrant: (id: string) => remove(apiPaths.accessGrant(id)),

@@ -107,6 +107,7 @@ export const apiPaths = {
   roles: `${api}/roles`,
   accessProfiles: `${api}/access-profiles`,
   accessProfile: (id: string) => `${api}/access-profiles/${encodeURIComponent(id)}`,
+  accessChoices: (q: string) => `${api}/access-profiles/choices?${present({ q })}`,
   accessGrants: `${api}/access-grants`,
   accessGrant: (id: string) => `${api}/access-grants/${encodeURIComponent(id)}`,
   personAccess: (id: string, interaction: string) => `${api}/people/${encodeURIComponent(id)}/access?${present({ interaction })}`,

@@ -75,8 +75,8 @@ export const personQuery = (id: string) => queryOptions({ queryKey: ["person", i
 
 export const groupsQuery = queryOptions({ queryKey: ["groups"], queryFn: ({ signal }) => api.groups(signal), staleTime: 5_000 });
 
-/** People who fit what is typed, for a choice. */
-export const peopleFoundQuery = (q: string) => queryOptions({ queryKey: ["people", "found", q.trim()], queryFn: ({ signal }) => api.people({ q: q.trim() || undefined, limit: 20 }, signal), placeholderData: keepPreviousData });
+/** Groups, and people who fit what is typed, for a choice. */
+export const accessChoicesQuery = (q: string) => queryOptions({ queryKey: ["accessChoices", q.trim()], queryFn: ({ signal }) => api.accessChoices(q.trim(), signal), placeholderData: keepPreviousData, staleTime: 5_000 });
 
 export const rolesQuery = queryOptions({ queryKey: ["roles"], queryFn: ({ signal }) => api.roles(signal), staleTime: Number.POSITIVE_INFINITY });
 

@@ -3,7 +3,7 @@ export { entityTag, refuseStale } from "./entity-tag.ts";
 export { originOf, principalKey, principalOf, type Origin, type PortalApp, type RouteAccess } from "./http.ts";
 export { keepingAnAdministrator } from "./last-administrator.ts";
 export { withoutGain } from "./no-escalation.ts";
-export { permissions, roles, type Permission, type Role } from "./permissions.ts";
+export { permissions, roles, rolesGive, type Permission, type Role } from "./permissions.ts";
 export { actorOf, can, makePrincipal, scopeOf, type Principal } from "./principal.ts";
 export { profileRoutes, type ProfileRoutesOptions } from "./profile-routes.ts";
 export type { Scope } from "./rights.ts";

@@ -1,10 +1,11 @@
 /** Access profiles, roles, grants, and why somebody may. */
 import { Type } from "typebox";
-import { AccessExplanation, AccessGrant, AccessGrantPage, AccessGrantSettings, AccessProfile, AccessProfilePage, AccessProfileSettings, RolePage } from "@earwitness/contract";
+import { AccessChoices, AccessExplanation, AccessGrant, AccessGrantPage, AccessGrantSettings, AccessProfile, AccessProfilePage, AccessProfileSettings, RolePage } from "@earwitness/contract";
 import type { Clock } from "#clock";
 import { withTenant, type Db } from "#db";
 import { Refusal } from "#errors";
 import { appendOnce } from "#evidence";
+import { choices } from "./choices.ts";
 import { explainAccess } from "./explain.ts";
 import { createGrantStore } from "./grant-store.ts";
 import { originOf, principalOf, type PortalApp } from "./http.ts";
@@ -31,7 +32,7 @@ export function profileRoutes(options: ProfileRoutesOptions) {
   return (app: PortalApp): void => {
     app.get(
       "/api/v1/roles",
-      { config: { access: "signed-in" }, schema: { summary: "Roles", description: "What each gives. They are the same in every tenant, and nothing changes them.", tags, response: { 200: RolePage } } },
+      { config: { access: "signed-in" }, schema: { summary: "List roles", description: "What each gives. They are the same in every tenant, and nothing changes them.", tags, response: { 200: RolePage } } },
       async () => ({ roles: roleInfos() }),
     );
 
@@ -46,6 +47,20 @@ export function profileRoutes(options: ProfileRoutesOptions) {
       async (request, reply) => {
         const profile = await profiles.create(principalOf(request).tenantId, request.body, originOf(request, options));
         return await reply.code(201).header("location", `/api/v1/access-profiles/${profile.id}`).header("etag", profileTag(profile)).send(profile);
+      },
+    );
+    app.get(
+      "/api/v1/access-profiles/choices",
+      {
+        config: { access },
+        schema: { summary: "Groups and people to choose from", description: "Names only: whoever gives access need not be allowed to change people.", tags, querystring: Type.Object({ q: Type.Optional(Type.String({ maxLength: 200, description: "Part of a person's name or UPN." })) }), response: { 200: AccessChoices } },
+      },
+      async (request) => {
+        const { tenantId } = principalOf(request);
+        return await withTenant(db, tenantId, async (tx) => {
+          await appendOnce(tx, { ...originOf(request, options), action: "Access", item: "Directory" });
+          return await choices(tx, request.query.q ?? "");
+        });
       },
     );
     app.get(

@@ -1,12 +1,11 @@
 /** Access profiles of a tenant: made, changed and removed by form. Every change is one evidence row in the transaction of the change. */
 import type { AccessProfile, AccessProfilePage, AccessProfileSettings, Action } from "@earwitness/contract";
-import { permissionWords, roles } from "@earwitness/contract";
 import type { Clock } from "#clock";
 import { withTenant, type Db, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import { append, appendOnce } from "#evidence";
 import { newUuid } from "#ids";
-import { isStorable } from "#tenants";
+import { profileMistakes } from "#tenants";
 import { entityTag, refuseStale } from "./entity-tag.ts";
 import type { Origin } from "./http.ts";
 import { withoutGain } from "./no-escalation.ts";
@@ -109,18 +108,10 @@ export function createProfileStore({ db, clock }: ProfileStoreOptions): ProfileS
 async function checked(tx: TenantTransaction, id: string | null, wanted: AccessProfileSettings): Promise<AccessProfileSettings> {
   const unique = (ids: readonly string[]) => [...new Set(ids.map((one) => one.toLowerCase()))].sort();
   const settings: AccessProfileSettings = { ...wanted, name: wanted.name.trim(), description: wanted.description.trim(), ofGroupIds: unique(wanted.ofGroupIds), permissions: [...new Set(wanted.permissions)].sort(), groupIds: unique(wanted.groupIds) };
-  const mistakes: Mistake[] = [];
-  const wrong = (where: string, message: string): void => void mistakes.push({ where, message });
-  if (settings.name === "") wrong("name", "is empty");
-  if (roles.some((role) => role.toLowerCase() === settings.name.toLowerCase())) wrong("name", "is the name of a role");
-  for (const where of ["name", "description"] as const) if (!isStorable(settings[where])) wrong(where, "holds a control character or half a character");
-  if (settings.level === "groups" && settings.ofGroupIds.length === 0) wrong("ofGroupIds", "names no group: choose at least one, or another level");
-  if (settings.level !== "groups" && settings.ofGroupIds.length > 0) wrong("ofGroupIds", "has a meaning with the level Access User's Own and Group Calls only");
-  const needless = settings.level === "none" ? settings.permissions.filter((permission) => permissionWords[permission].about === "call") : [];
-  for (const permission of needless) wrong(`permissions.${wanted.permissions.indexOf(permission)}`, `“${permissionWords[permission].label}” needs a level other than No Call Access`);
+  const mistakes: Mistake[] = profileMistakes({ ...settings, permissions: wanted.permissions });
   const all = [...new Set([...settings.ofGroupIds, ...settings.groupIds])];
   const known = new Set(all.length === 0 ? [] : (await tx.selectFrom("people_groups").select("group_id").where("group_id", "in", all).execute()).map(({ group_id }) => group_id));
-  for (const where of ["ofGroupIds", "groupIds"] as const) wanted[where].forEach((group, at) => known.has(group.toLowerCase()) || wrong(`${where}.${at}`, "is no group of yours"));
+  for (const where of ["ofGroupIds", "groupIds"] as const) wanted[where].forEach((group, at) => known.has(group.toLowerCase()) || mistakes.push({ where: `${where}.${at}`, message: "is no group of yours" }));
   if (mistakes.length > 0) throw refusalOf(mistakes, 400, "VALIDATION");
   const other = await tx.selectFrom("access_profiles").select("access_profile_id").where((eb) => eb(eb.fn("lower", ["name"]), "=", eb.fn("lower", [eb.val(settings.name)]))).$if(id !== null, (query) => query.where("access_profile_id", "<>", id!)).executeTakeFirst();
   if (other !== undefined) throw refusalOf([{ where: "name", message: "is the name of another access profile already" }], 409, "TAKEN");

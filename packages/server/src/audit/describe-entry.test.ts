@@ -26,7 +26,7 @@ describe("the description of an entry", () => {
   test.for<[string, string]>([
     [say("Login", "Session"), "Megan Bowen logged into the system"],
     [say("Logout", "Session"), "Megan Bowen logged out of the system"],
-    [say("Login Failed", "Session", { detail: { why: "no_access" } }), "Megan Bowen was not let in: no access profile"],
+    [say("Login Failed", "Session", { detail: { why: "no_access" } }), "Megan Bowen was not let in: neither a role nor an access profile lets them in"],
     [say("Login Failed", "API Key", { detail: { name: "Reports", why: "revoked" } }), "API Key Reports was refused: revoked"],
     [say("Access", "Interactions"), "Megan Bowen accessed Interactions"],
     [say("Access", "Directory"), "Megan Bowen accessed People and Groups"],

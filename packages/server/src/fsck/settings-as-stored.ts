@@ -105,8 +105,8 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     id: "access_grant_id",
     isKept: true,
     async read(tx, ids) {
-      const rows = await tx.selectFrom("access_grants").selectAll().select(isWhole("valid_until", "ended_at").as("times_whole")).where("access_grant_id", "in", ids).execute();
-      return rows.map(({ access_grant_id, tenant_id: _, created_at, times_whole, ...fields }) => ({ ...plain, id: access_grant_id, createdAt: created_at, timesWhole: times_whole, fields }));
+      const rows = await tx.selectFrom("access_grants").select(["access_grant_id", "person_id", "access_profile_id", "reason", "created_at", "valid_until", "ended_at"]).select(isWhole("valid_until", "ended_at").as("times_whole")).where("access_grant_id", "in", ids).execute();
+      return rows.map(({ access_grant_id, created_at, times_whole, ...fields }) => ({ ...plain, id: access_grant_id, createdAt: created_at, timesWhole: times_whole, fields }));
     },
   },
   Trunk: {

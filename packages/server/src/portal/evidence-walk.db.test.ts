@@ -121,6 +121,7 @@ const walk: Readonly<Record<string, Step>> = {
   "POST /api/v1/groups": { status: 201, evidence: { action: "Add", item: "Group" }, call: () => ({ method: "POST", url: "/api/v1/groups", payload: { name: unique() } }) },
   "PUT /api/v1/groups/:id": { status: 200, evidence: { action: "Modify", item: "Group" }, call: ({ group }) => ({ method: "PUT", url: `/api/v1/groups/${group}`, payload: { name: unique() } }) },
   "GET /api/v1/access-profiles": { status: 200, evidence: { action: "Access", item: "Access Profile" }, once: true, call: () => get("/api/v1/access-profiles") },
+  "GET /api/v1/access-profiles/choices": { status: 200, evidence: { action: "Access", item: "Directory" }, once: true, call: () => get("/api/v1/access-profiles/choices?q=a%25") },
   "GET /api/v1/access-profiles/:id": { status: 200, evidence: { action: "View", item: "Access Profile" }, once: true, call: ({ profile }) => get(`/api/v1/access-profiles/${profile}`) },
   "POST /api/v1/access-profiles": { status: 201, evidence: { action: "Add", item: "Access Profile" }, call: () => ({ method: "POST", url: "/api/v1/access-profiles", payload: profileSettings(unique()) }) },
   "PUT /api/v1/access-profiles/:id": { status: 200, evidence: { action: "Modify", item: "Access Profile" }, call: ({ profile }) => ({ method: "PUT", url: `/api/v1/access-profiles/${profile}`, payload: profileSettings(unique()) }) },

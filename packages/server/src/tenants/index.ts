@@ -8,3 +8,4 @@ export { isStorable, unstorableTexts } from "./storable-text.ts";
 export { createTenant, listTenants, viewTenants, type EnsureKey, type NewTenant, type Tenant, type TenantsContext } from "./tenants.ts";
 export { oldestFirst, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
 export { checkTrunkSettings, newTrunk, plainMatching, plainNumbers, type SettingsMistake } from "./trunk-settings.ts";
+export { profileMistakes } from "./profile-mistakes.ts";

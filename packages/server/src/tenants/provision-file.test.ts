@@ -31,7 +31,9 @@ describe("parseProvision", () => {
       m365TenantId: null,
       sandbox: false,
       keepOriginal: true,
-      people: [{ ...adele, givenName: null, familyName: null, role: "User", recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"], extensions: null }],
+      groups: [],
+      accessProfiles: [],
+      people: [{ ...adele, givenName: null, familyName: null, role: "User", recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"], extensions: null, groups: null, managedGroups: null }],
       trunks: [
         {
           trunkId: trunk.trunkId,
@@ -113,7 +115,23 @@ describe("parseProvision", () => {
     ]);
   });
 
-  test("tells of an access profile that does not exist, and of characters that no name has", () => {
+  test("ACC-01 tells what is wrong with groups and access profiles", () => {
+    const [care, unknown] = ["11111111-0000-4000-8000-000000000001", "11111111-0000-4000-8000-000000000002"];
+    const profile = { accessProfileId: tenantId, name: "Supervisor", level: "groups", permissions: ["recording.listen"] };
+    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, groups: [{ groupId: care, name: "Care" }, { groupId: unknown.replace("2", "3"), name: "CARE" }], people: [{ ...adele, groups: [care, unknown], managedGroups: [care] }], accessProfiles: [profile, { ...profile, name: "P", level: "none", groups: [unknown] }] }] }))).toEqual([
+      "/tenants/0/groups: name care is there more than once",
+      `/tenants/0/accessProfiles: accessProfileId ${tenantId} is there more than once`,
+      `/tenants/0/people/0/groups: the group ${unknown} is not among the file's groups`,
+      "/tenants/0/people/0/managedGroups: have a meaning with the roles Supervisor and Admin only",
+      "/tenants/0/accessProfiles/0/name: is the name of a role",
+      "/tenants/0/accessProfiles/0/ofGroups: names no group: choose at least one, or another level",
+      "/tenants/0/accessProfiles/1/permissions/0: “Play Media Related to a Call” needs a level other than No Call Access",
+      `/tenants/0/accessProfiles/1/groups: the group ${unknown} is not among the file's groups`,
+    ]);
+    expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, accessProfiles: [{ ...profile, permissions: ["everything"] }] }] }))[0]).toMatch(/^\/tenants\/0\/accessProfiles\/0\/permissions/);
+  });
+
+  test("tells of a role that does not exist, and of characters that no name has", () => {
     const { personId } = adele;
     expect(mistakesOf(JSON.stringify({ tenants: [{ ...contoso, people: [{ ...adele, role: "User Self View" }, { personId: personId.replace("5", "6"), upn: "a@b", displayName: "A", role: "global admin" }] }] }))).toEqual([
       "/tenants/0/people/1/role: there is no role “global admin”; there are Admin, Supervisor, User Self View, User, API User",

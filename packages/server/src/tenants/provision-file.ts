@@ -1,8 +1,10 @@
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
-import { roles, TrunkSettings, type Role } from "@earwitness/contract";
+import { AccessProfileSettings, roles, TrunkSettings, type Role } from "@earwitness/contract";
 import { normalizeAddress } from "@earwitness/media";
 import { digestOf, type TrunkDigest } from "./digest.ts";
+import { profileMistakes } from "./profile-mistakes.ts";
+import type { ProvisionedGroup, ProvisionedProfile } from "./provision-access.ts";
 import { readPasswordFile } from "./password-file.ts";
 import { checkTrunkSettings, plainMatching, plainNumbers } from "./trunk-settings.ts";
 
@@ -22,7 +24,17 @@ const PersonEntry = Type.Object(
     recorded: Type.Optional(Type.Boolean()),
     addresses: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 500 }))),
     extensions: Type.Optional(Type.Array(Type.String({ pattern: "^[0-9]{3,15}$" }))),
+    groups: Type.Optional(Type.Array(id, { maxItems: 200 })),
+    managedGroups: Type.Optional(Type.Array(id, { maxItems: 200 })),
   },
+  closed,
+);
+
+const GroupEntry = Type.Object({ groupId: id, name }, closed);
+
+const profile = AccessProfileSettings.properties;
+const ProfileEntry = Type.Object(
+  { accessProfileId: id, name: profile.name, description: Type.Optional(profile.description), level: profile.level, ofGroups: Type.Optional(profile.ofGroupIds), permissions: profile.permissions, groups: Type.Optional(profile.groupIds) },
   closed,
 );
 
@@ -57,7 +69,9 @@ const TenantEntry = Type.Object(
     m365TenantId: orNull(id),
     sandbox: Type.Optional(Type.Boolean()),
     keepOriginal: Type.Optional(Type.Boolean()),
+    groups: Type.Optional(Type.Array(GroupEntry)),
     people: Type.Optional(Type.Array(PersonEntry)),
+    accessProfiles: Type.Optional(Type.Array(ProfileEntry)),
     trunks: Type.Optional(Type.Array(TrunkEntry)),
   },
   closed,
@@ -77,7 +91,9 @@ export interface ProvisionedTenant {
   readonly m365TenantId: string | null;
   readonly sandbox: boolean;
   readonly keepOriginal: boolean;
+  readonly groups: readonly ProvisionedGroup[];
   readonly people: readonly ProvisionedPerson[];
+  readonly accessProfiles: readonly ProvisionedProfile[];
   readonly trunks: readonly ProvisionedTrunk[];
 }
 
@@ -92,6 +108,9 @@ export interface ProvisionedPerson {
   readonly addresses: readonly string[];
   /** Null: the file does not say, and what there is stays. */
   readonly extensions: readonly string[] | null;
+  /** Ids of groups; null as well: what there is stays. */
+  readonly groups: readonly string[] | null;
+  readonly managedGroups: readonly string[] | null;
 }
 
 export interface ProvisionedTrunk {
@@ -119,8 +138,7 @@ export class ProvisionMistakes extends Error {
 }
 
 /**
- * Reads the text of the file. Throws `ProvisionMistakes` with all of them. `profiles` are the access profiles that there are;
- * `folder` is where the relative names of password files begin. Of a password nothing stays but its digests.
+ * Reads the text of the file. Throws `ProvisionMistakes` with all of them. `folder` is where the relative names of password files begin. Of a password nothing stays but its digests.
  */
 export function parseProvision(text: string, folder = "."): Provision {
   let file: unknown;
@@ -141,6 +159,7 @@ export function parseProvision(text: string, folder = "."): Provision {
   const mistakes = [
     ...repetitions(provision),
     ...provision.tenants.flatMap((tenant, at) => roleMistakes(tenant, `/tenants/${at}`)),
+    ...provision.tenants.flatMap((tenant, at) => accessMistakes(tenant, `/tenants/${at}`)),
     ...provision.tenants.flatMap((tenant, at) => trunkMistakes(tenant, `/tenants/${at}`)),
     ...file.tenants.flatMap(({ trunks = [] }, tenant) => trunks.flatMap(({ recordAll, unknown }, at) => (recordAll === undefined || unknown === undefined ? [] : `/tenants/${tenant}/trunks/${at}/recordAll: says what unknown says; leave it out`))),
     ...passwords.mistakes,
@@ -188,6 +207,7 @@ function complete(tenant: Static<typeof TenantEntry>, digests: Digests): Provisi
     m365TenantId: tenant.m365TenantId?.toLowerCase() ?? null,
     sandbox: tenant.sandbox ?? false,
     keepOriginal: tenant.keepOriginal ?? true,
+    groups: (tenant.groups ?? []).map((group) => ({ groupId: group.groupId.toLowerCase(), name: group.name })),
     people: (tenant.people ?? []).map((person) => ({
       personId: person.personId.toLowerCase(),
       upn: person.upn,
@@ -198,10 +218,15 @@ function complete(tenant: Static<typeof TenantEntry>, digests: Digests): Provisi
       recorded: person.recorded ?? true,
       addresses: [...new Set((person.addresses ?? []).map(normalizeAddress))].sort(),
       extensions: person.extensions === undefined ? null : [...new Set(person.extensions)].sort(),
+      groups: person.groups === undefined ? null : uniqueIds(person.groups),
+      managedGroups: person.managedGroups === undefined ? null : uniqueIds(person.managedGroups),
     })),
+    accessProfiles: (tenant.accessProfiles ?? []).map(({ accessProfileId, ofGroups = [], groups = [], description = "", ...said }) => ({ ...said, accessProfileId: accessProfileId.toLowerCase(), description, permissions: [...new Set(said.permissions)].sort(), ofGroupIds: uniqueIds(ofGroups), groupIds: uniqueIds(groups) })),
     trunks: (tenant.trunks ?? []).map((trunk) => completeTrunk(trunk, digests.get(trunk) ?? null)),
   };
 }
+
+const uniqueIds = (ids: readonly string[]): string[] => [...new Set(ids.map((one) => one.toLowerCase()))].sort();
 
 function completeTrunk({ trunkId, recordingUser, recordAll, passwordFile: _read, sandbox = false, ...said }: Static<typeof TrunkEntry>, digest: TrunkDigest | null): ProvisionedTrunk {
   const unknown = said.unknown ?? (recordAll === undefined ? undefined : recordAll ? "record" : "ignore");
@@ -240,6 +265,12 @@ function repetitions({ tenants }: Provision): string[] {
       ...repeated(where, "address", people.flatMap(({ addresses }) => addresses)),
       ...repeated(where, "extension", people.flatMap(({ extensions }) => extensions ?? [])),
     ]),
+    ...tenants.flatMap(({ groups, accessProfiles }, at) => [
+      ...repeated(`/tenants/${at}/groups`, "groupId", groups.map(({ groupId }) => groupId)),
+      ...repeated(`/tenants/${at}/groups`, "name", groups.map((group) => group.name.toLowerCase())),
+      ...repeated(`/tenants/${at}/accessProfiles`, "accessProfileId", accessProfiles.map(({ accessProfileId }) => accessProfileId)),
+      ...repeated(`/tenants/${at}/accessProfiles`, "name", accessProfiles.map((one) => one.name.toLowerCase())),
+    ]),
     ...tenants.flatMap(({ trunks }, at) => [
       ...repeated(`/tenants/${at}/trunks`, "trunkId", trunks.map(({ trunkId }) => trunkId)),
       ...repeated(`/tenants/${at}/trunks`, "name", trunks.map(({ settings }) => settings.name)),
@@ -252,7 +283,25 @@ function repeated(where: string, what: string, values: readonly string[]): strin
   return [...twice].map((value) => `${where}: ${what} ${value} is there more than once`);
 }
 
-/** Whoever has a profile that does not exist may do nothing; nobody writes that on purpose. */
+/** What the form of the portal would refuse too. Groups that are named have to be in the file: their ids are of its making. */
+function accessMistakes({ groups, people, accessProfiles }: ProvisionedTenant, where: string): string[] {
+  const known = new Set(groups.map(({ groupId }) => groupId));
+  const unknown = (at: string, ids: readonly string[] | null) => (ids ?? []).flatMap((group) => (known.has(group) ? [] : `${where}/${at}: the group ${group} is not among the file's groups`));
+  return [
+    ...people.flatMap((person, at) => [
+      ...unknown(`people/${at}/groups`, person.groups),
+      ...unknown(`people/${at}/managedGroups`, person.managedGroups),
+      ...((person.managedGroups?.length ?? 0) > 0 && person.role !== "Supervisor" && person.role !== "Admin" ? [`${where}/people/${at}/managedGroups: have a meaning with the roles Supervisor and Admin only`] : []),
+    ]),
+    ...accessProfiles.flatMap((one, at) => [
+      ...profileMistakes(one).map((mistake) => `${where}/accessProfiles/${at}/${mistake.where.replace("ofGroupIds", "ofGroups").replaceAll(".", "/")}: ${mistake.message}`),
+      ...unknown(`accessProfiles/${at}/groups`, one.groupIds),
+      ...unknown(`accessProfiles/${at}/ofGroups`, one.ofGroupIds),
+    ]),
+  ];
+}
+
+/** A role that does not exist would let somebody do nothing; nobody writes that on purpose. */
 function roleMistakes({ people }: ProvisionedTenant, where: string): string[] {
   return people.flatMap(({ role }, at) =>
     roles.includes(role) ? [] : `${where}/people/${at}/role: there is no role “${role}”; there are ${roles.join(", ")}`,

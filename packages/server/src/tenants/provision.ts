@@ -4,6 +4,7 @@ import { append, provisionFile, type Actor } from "#evidence";
 import { digestColumns, isSameDigest, toldDigest } from "./digest.ts";
 import { newRecordingUser } from "./recording-user.ts";
 import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
+import { membershipsOf, putGroup, putMemberships, putProfile } from "./provision-access.ts";
 import { columnOf, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
 import { createTenant, listTenants, type TenantsContext } from "./tenants.ts";
 
@@ -37,7 +38,9 @@ async function provisionTenant(tx: TenantTransaction, tenant: ProvisionedTenant,
   // Two nodes may start with the same file at the same moment.
   await tx.selectFrom("tenants").select("tenant_id").forUpdate().execute();
   let changes = (await updateTenant(tx, tenant, act)) ? 1 : 0;
+  for (const group of tenant.groups) if (await putGroup(tx, group, (isNew, change) => tell(tx, act, isNew ? "Add" : "Modify", "Group", group.groupId, group.name, change))) changes++;
   for (const person of tenant.people) if (await putPerson(tx, person, act)) changes++;
+  for (const profile of tenant.accessProfiles) if (await putProfile(tx, profile, (isNew, change) => tell(tx, act, isNew ? "Add" : "Modify", "Access Profile", profile.accessProfileId, profile.name, change))) changes++;
   for (const trunk of tenant.trunks) if (await putTrunk(tx, trunk, act)) changes++;
   return changes;
 }
@@ -69,7 +72,9 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
     .executeTakeFirst();
   const addresses = (await tx.selectFrom("person_addresses").select("address").where("person_id", "=", person.personId).execute()).map(({ address }) => address).sort();
   const extensions = (await tx.selectFrom("person_extensions").select("extension").where("person_id", "=", person.personId).execute()).map(({ extension }) => extension).sort();
-  const change = difference(row && { ...row, addresses, extensions }, { ...wanted, addresses: person.addresses, ...(person.extensions === null ? {} : { extensions: person.extensions }) });
+  const has = { addresses, extensions, group_ids: await membershipsOf(tx, "group_members", person.personId), managed_group_ids: await membershipsOf(tx, "managed_groups", person.personId) };
+  const said = { extensions: person.extensions, group_ids: person.groups, managed_group_ids: person.managedGroups };
+  const change = difference(row && { ...row, ...has }, { ...wanted, addresses: person.addresses, ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)) });
   if (change === null) return false;
   const other = await tx.selectFrom("people").select("person_id").where((eb) => eb(eb.fn("lower", ["upn"]), "=", person.upn.toLowerCase())).where("deleted_at", "is", null).where("person_id", "<>", person.personId).executeTakeFirst();
   if (other !== undefined) throw new Error(`The provision file gives the UPN ${person.upn} to person ${person.personId}, but it is that of person ${other.person_id}. Name that id in the file, or take the person out in the portal.`);
@@ -86,6 +91,8 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
     await tx.deleteFrom("person_extensions").where("person_id", "=", person.personId).execute();
     for (const extension of person.extensions) await tx.insertInto("person_extensions").values({ tenant_id: tx.tenantId, extension, person_id: person.personId }).execute();
   }
+  if (person.groups !== null) await putMemberships(tx, "group_members", person.personId, person.groups);
+  if (person.managedGroups !== null) await putMemberships(tx, "managed_groups", person.personId, person.managedGroups);
   await tell(tx, act, row === undefined ? "Add" : "Modify", "User", person.personId, person.displayName, change);
   return true;
 }

@@ -70,7 +70,7 @@ describe("provision", () => {
   const adele = { personId: "59ba1b0d-5c90-4158-a909-406c2e416788", upn: "adelev@contoso.example", displayName: "Adele Vance", role: "User Self View", addresses: ["+17325550101"] };
   const alex = { personId: "5d32fe61-985f-44e7-aa09-5ee82bb29976", upn: "alexw@contoso.example", displayName: "Alex Wilber", addresses: ["sip:alexw@contoso.example"] };
   const trunk = { trunkId: "627bf322-5fac-4cb6-a34a-cb115ee347dd", name: "SBC", sourceNetworks: ["127.0.0.2/32", "2001:db8::/32"], personDomains: ["contoso.example"] };
-  const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string } = {}, folder?: string) =>
+  const file = (changes: { people?: unknown[]; trunks?: unknown[]; displayName?: string; groups?: unknown[]; accessProfiles?: unknown[] } = {}, folder?: string) =>
     parseProvision(JSON.stringify({ tenants: [{ tenantId, slug: "contoso", displayName: "Contoso", sandbox: true, people: [adele, alex], trunks: [trunk], ...changes }] }), folder);
 
   test("makes what is missing, each with its evidence; a second time nothing happens and nothing is written", async () => {
@@ -93,6 +93,26 @@ describe("provision", () => {
     ]);
     const left = await withTenant(database.db, tenantId, async (tx) => [await tx.selectFrom("people").select("upn").execute(), await tx.selectFrom("trunks").select("name").execute()]);
     expect(left.map((rows) => rows.length)).toEqual([2, 1]);
+  });
+
+  test("ACC-01 ACC-12 USR-13 groups, who is in them and who manages them, and access profiles: made, changed, and left alone where the file is silent", async () => {
+    const [care, sales, profileId] = [randomUUID(), randomUUID(), randomUUID()];
+    const groups = [{ groupId: care, name: "Care" }, { groupId: sales, name: "Sales" }];
+    const profile = { accessProfileId: profileId, name: "Compliance", level: "groups", ofGroups: [care], permissions: ["recording.listen", "audit.read"], groups: [sales] };
+    const wanted = (more: object = {}) => file({ people: [{ ...adele, role: "Supervisor", groups: [care], managedGroups: [sales] }], trunks: [], groups, accessProfiles: [profile], ...more });
+    const begun = (await evidenceOf(tenantId)).length;
+    await provision(context, wanted());
+    expect((await evidenceOf(tenantId)).slice(begun).map(({ action, item }) => `${action} ${item}`)).toEqual(["Modify Tenant", "Add Group", "Add Group", "Modify User", "Add Access Profile"]);
+    expect(await provision(context, wanted()), "a second time").toEqual({ changes: 0 });
+    expect(await provision(context, file({ people: [{ ...adele, role: "Supervisor" }], trunks: [] })), "silent").toEqual({ changes: 0 });
+    expect(await provision(context, wanted({ accessProfiles: [{ ...profile, groups: [care, sales].toSorted() }], groups: [groups[0], { groupId: sales, name: "Selling" }] }))).toEqual({ changes: 2 });
+    const stored = await withTenant(database.db, tenantId, async (tx) => [
+      await tx.selectFrom("group_members").select(["person_id", "group_id"]).execute(),
+      await tx.selectFrom("managed_groups").select(["person_id", "group_id"]).execute(),
+      await tx.selectFrom("access_profile_groups").select("group_id").orderBy("group_id").execute(),
+      await tx.selectFrom("access_profiles").select(["name", "level", "permissions"]).execute(),
+    ]);
+    expect(stored).toEqual([[{ person_id: adele.personId, group_id: care }], [{ person_id: adele.personId, group_id: sales }], [care, sales].toSorted().map((group_id) => ({ group_id })), [{ name: "Compliance", level: "groups", permissions: ["audit.read", "recording.listen"] }]]);
   });
 
   test("what the file does not name of a trunk stays as people have set it; what it names is brought back", async () => {

@@ -5,7 +5,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, problemOf } from "../api.ts";
 import { useProblemWords } from "../frame/notice.tsx";
-import { accessGrantsQuery, peopleFoundQuery } from "../queries.ts";
+import { accessChoicesQuery, accessGrantsQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { Field } from "./field.tsx";
 import { fromProblem, mistakesAt } from "./mistakes.ts";
@@ -84,7 +84,7 @@ function NewGrant({ profiles, onDone }: { profiles: readonly AccessProfile[]; on
   const [profileId, setProfileId] = useState(profiles[0]?.id ?? "");
   const [until, setUntil] = useState(inDays(30));
   const [reason, setReason] = useState("");
-  const found = useQuery(peopleFoundQuery(typed)).data?.people ?? [];
+  const found = useQuery(accessChoicesQuery(typed)).data?.people ?? [];
   // To the end of the day that is named, in the reader's own time.
   const create = useMutation({ mutationFn: () => api.createAccessGrant({ personId: person!.id, profileId, until: new Date(`${until}T23:59:59`).toISOString(), reason: reason.trim() }), onSuccess: () => onDone(true) });
   const problem = create.isError ? problemOf(create.error) : null;
@@ -105,9 +105,9 @@ function NewGrant({ profiles, onDone }: { profiles: readonly AccessProfile[]; on
           onInput={(event) => (setPerson(null), setTyped(event.currentTarget.value))}
           onOptionSelect={(_, { optionValue, optionText }) => optionValue !== undefined && setPerson({ id: optionValue, name: optionText ?? "" })}
         >
-          {found.map(({ id, settings }) => (
-            <Option key={id} value={id} text={settings.displayName}>
-              {`${settings.displayName} (${settings.upn})`}
+          {found.map(({ id, name, upn }) => (
+            <Option key={id} value={id} text={name}>
+              {`${name} (${upn})`}
             </Option>
           ))}
         </Combobox>

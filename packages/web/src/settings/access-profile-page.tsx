@@ -10,7 +10,7 @@ import { History } from "../audit/history.tsx";
 import { Back } from "../frame/back.tsx";
 import type { MessageId } from "../messages/en.ts";
 import { pages } from "../paths.ts";
-import { accessProfileQuery, groupsQuery } from "../queries.ts";
+import { accessChoicesQuery, accessProfileQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { useGroupNames } from "./access-profiles-page.tsx";
 import { checkAccessProfile } from "./check-settings.ts";
@@ -201,11 +201,11 @@ interface GroupPickerProps {
 /** Groups found as one types, and those that were chosen. */
 function GroupPicker({ value, onChange, label, confirm }: GroupPickerProps) {
   const text = useText();
-  const groups = useQuery(groupsQuery).data?.groups ?? [];
+  const groups = useQuery(accessChoicesQuery("")).data?.groups ?? [];
   const [typed, setTyped] = useState("");
   const [asked, setAsked] = useState<string | null>(null);
   const byId = new Map(groups.map((group) => [group.id, group]));
-  const found = groups.filter(({ id, settings }) => !value.includes(id) && settings.name.toLowerCase().includes(typed.trim().toLowerCase())).slice(0, 50);
+  const found = groups.filter(({ id, name }) => !value.includes(id) && name.toLowerCase().includes(typed.trim().toLowerCase())).slice(0, 50);
   const take = (id: string) => {
     onChange([...value, id].toSorted());
     setTyped("");
@@ -216,7 +216,7 @@ function GroupPicker({ value, onChange, label, confirm }: GroupPickerProps) {
     <div className={s.picker}>
       <Combobox
         freeform
-        value={group?.settings.name ?? typed}
+        value={group?.name ?? typed}
         aria-label={label}
         placeholder={text("access.group.find")}
         selectedOptions={[]}
@@ -227,9 +227,9 @@ function GroupPicker({ value, onChange, label, confirm }: GroupPickerProps) {
           else setAsked(optionValue);
         }}
       >
-        {found.map(({ id, settings, people }) => (
-          <Option key={id} value={id} text={settings.name}>
-            {`${settings.name} · ${text("groups.people", { count: people })}`}
+        {found.map(({ id, name, people }) => (
+          <Option key={id} value={id} text={name}>
+            {`${name} · ${text("groups.people", { count: people })}`}
           </Option>
         ))}
         {found.length === 0 && (
@@ -240,7 +240,7 @@ function GroupPicker({ value, onChange, label, confirm }: GroupPickerProps) {
       </Combobox>
       {group !== undefined && (
         <div className={s.sure} role="group" aria-label={text("access.group.add")}>
-          <span>{text("access.group.sure", { group: group.settings.name, count: group.people, profile: confirm || text("access.unnamed") })}</span>
+          <span>{text("access.group.sure", { group: group.name, count: group.people, profile: confirm || text("access.unnamed") })}</span>
           <Button autoFocus size="small" appearance="primary" onClick={() => take(group.id)}>
             {text("access.group.add")}
           </Button>
@@ -253,9 +253,9 @@ function GroupPicker({ value, onChange, label, confirm }: GroupPickerProps) {
         <ul className={s.chosen}>
           {value.map((id) => (
             <li key={id}>
-              <span>{byId.get(id)?.settings.name ?? "…"}</span>
+              <span>{byId.get(id)?.name ?? "…"}</span>
               <span className={s.quiet}>{text("groups.people", { count: byId.get(id)?.people ?? 0 })}</span>
-              <Button size="small" appearance="subtle" icon={<DismissRegular />} aria-label={text("access.group.remove", { name: byId.get(id)?.settings.name ?? id })} onClick={() => onChange(value.filter((one) => one !== id))} />
+              <Button size="small" appearance="subtle" icon={<DismissRegular />} aria-label={text("access.group.remove", { name: byId.get(id)?.name ?? id })} onClick={() => onChange(value.filter((one) => one !== id))} />
             </li>
           ))}
         </ul>

@@ -7,7 +7,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Fault, Notice } from "../frame/notice.tsx";
 import { pages } from "../paths.ts";
-import { accessProfilesQuery, groupsQuery } from "../queries.ts";
+import { accessChoicesQuery, accessProfilesQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { AccessGrants } from "./access-grants.tsx";
 import { Page } from "./page.tsx";
@@ -79,8 +79,8 @@ function Row({ profile: { id, settings, people } }: { profile: AccessProfile }) 
 
 /** Names of groups by their ids; a group that is not known yet is nothing. */
 export function useGroupNames(): (id: string) => string {
-  const groups = useQuery(groupsQuery);
-  const names = new Map(groups.data?.groups.map(({ id, settings }) => [id, settings.name]));
+  const { data } = useQuery(accessChoicesQuery(""));
+  const names = new Map(data?.groups.map(({ id, name }) => [id, name]));
   return (id) => names.get(id) ?? "…";
 }
 
@@ -99,7 +99,7 @@ function Administrators({ of }: { of: AccessProfilePage["administrators"] }) {
           ))}
         </ul>
       )}
-      <p>
+      <p className={s.more}>
         <Link {...pages.roles()}>{text("access.roles")}</Link>
       </p>
     </Section>
