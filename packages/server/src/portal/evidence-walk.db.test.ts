@@ -245,6 +245,15 @@ test.for(Object.entries(walk))("%s leaves none when it is refused", async ([, st
   expect(rows).toEqual([]);
 });
 
+test.for(Object.entries(walk).filter(([route]) => /:(id|track)/.test(route)))("OVR-14 %s: another tenant's administrator is told 404, whatever ids they know", async ([, step]) => {
+  const on = await newSubjects();
+  const theirs = await addSealingTenant(stage, `t${unique().slice(0, 8)}`);
+  const { personId } = await addPerson(stage.db, theirs, `${unique()}@contoso.example`, "Admin");
+  const session = await stage.sessions.create(theirs, personId, { remoteAddress: "127.0.0.1" });
+  const answer = await send(step.call(on), { cookie: `${stage.sessionCookie}=${session!.cookie}`, "sec-fetch-site": "same-origin" });
+  expect(answer.statusCode, answer.body).toBe(404);
+});
+
 test.for(silent)("%s leaves none", async (route) => {
   await newSession();
   expect(await leaves(() => send(get(route.split(" ")[1]!)))).toEqual([]);

@@ -55,12 +55,14 @@ export interface TestPortalOptions {
   /** The page that goes into evidence bundles. */
   readonly evidencePage?: string;
   readonly routes?: Parameters<typeof createPortal>[0]["routes"];
+  /** Over other connections than usual. */
+  readonly openDb?: (url: string) => Db;
 }
 
 /** The whole portal over a database and a vault of its own, as app.ts builds it. */
 export async function createTestPortal(options: TestPortalOptions = {}): Promise<TestPortal> {
   const database = await createTestDatabase();
-  const { db } = database;
+  const db = options.openDb?.(database.url) ?? database.db;
   const dir = await mkdtemp(join(tmpdir(), "earwitness-portal-"));
   const storeDir = join(dir, "store");
   const vault = createVault({ store: createLocalStore(storeDir), keystore: createFileKeystore(join(dir, "keystore")), keyring: createFileKeyring(join(dir, "keys")) });
@@ -154,6 +156,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       await keeper?.close();
       await sequencer?.close();
       await vault.close();
+      if (db !== database.db) await db.close();
       await database.close();
       await rm(dir, { recursive: true, force: true });
     },
