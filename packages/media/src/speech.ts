@@ -25,6 +25,28 @@ export interface SpeechDetector {
   peaks(): Uint8Array;
   /** Where the first peak begins, in samples of the recording; null before the first push. */
   readonly originSample: number | null;
+  /** What it knows now beyond what the parts before told of. */
+  takePart(): SpeechPart;
+  /** Goes on behind a part that was taken: after all of them, in their order, as the detector does that they were taken of. */
+  takeUp(part: SpeechPart): void;
+}
+
+/** Lists hold what came since the part before, and from which place on; everything else is as it stands. */
+export interface SpeechPart {
+  readonly segmentsFrom: number;
+  readonly segments: readonly SpeechSegment[];
+  /** The first of them may have been told of before, when it was not complete. */
+  readonly peaksFrom: number;
+  readonly peaks: Uint8Array;
+  readonly origin: number | null;
+  readonly blocks: number;
+  readonly filled: number;
+  readonly block: Readonly<BlockMeasure>;
+  readonly floorDb: number;
+  readonly level: number;
+  readonly segmentStart: number;
+  readonly segmentEnd: number;
+  readonly activeBlocks: number;
 }
 
 const BLOCK_MS = 20;
@@ -69,6 +91,9 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
   let segmentStart = -1;
   let segmentEnd = 0;
   let activeBlocks = 0;
+  /** Of the parts that were taken. */
+  let toldSegments = 0;
+  let toldPeaks = 0;
 
   const toMs = (blockIndex: number): number => Math.round((((origin ?? 0) + blockIndex * blockSamples) * 1000) / sampleRate);
   const isLongEnough = (): boolean => segmentStart >= 0 && (segmentEnd - segmentStart) * BLOCK_MS >= SHORTEST_MS;
@@ -87,13 +112,16 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     } else if (segmentStart >= 0 && (blocks + 1 - segmentEnd) * BLOCK_MS >= MERGE_MS) closeSegment();
   }
 
+  function makeRoom(count: number): void {
+    if (count <= peaks.length) return;
+    const grown = new Uint8Array(Math.max(2 * peaks.length, count));
+    grown.set(peaks);
+    peaks = grown;
+  }
+
   function notePeak(): void {
     const index = Math.floor(blocks / BLOCKS_PER_PEAK);
-    if (index >= peaks.length) {
-      const grown = new Uint8Array(Math.max(2 * peaks.length, index + 1));
-      grown.set(peaks);
-      peaks = grown;
-    }
+    makeRoom(index + 1);
     peaks[index] = Math.max(peaks[index] as number, peakByte(block.peak));
   }
 
@@ -152,6 +180,11 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     return (origin ?? 0) + blocks * blockSamples + filled;
   }
 
+  function noteTold(): void {
+    toldSegments = closed.length;
+    toldPeaks = Math.floor(blocks / BLOCKS_PER_PEAK);
+  }
+
   return {
     push(pcm, fromSample) {
       origin ??= fromSample;
@@ -183,6 +216,19 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     },
     get originSample() {
       return origin;
+    },
+    takePart() {
+      const part = { segmentsFrom: toldSegments, segments: closed.slice(toldSegments), peaksFrom: toldPeaks, peaks: peaks.slice(toldPeaks, Math.ceil(blocks / BLOCKS_PER_PEAK)), origin, blocks, filled, block: { ...block }, floorDb, level, segmentStart, segmentEnd, activeBlocks };
+      noteTold();
+      return part;
+    },
+    takeUp(part) {
+      closed.splice(part.segmentsFrom, Infinity, ...part.segments);
+      makeRoom(part.peaksFrom + part.peaks.length);
+      peaks.set(part.peaks, part.peaksFrom);
+      ({ origin, blocks, filled, floorDb, level, segmentStart, segmentEnd, activeBlocks } = part);
+      Object.assign(block, part.block);
+      noteTold();
     },
   };
 }

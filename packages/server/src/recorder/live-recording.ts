@@ -11,14 +11,12 @@ import type { Slices } from "./in-slices.ts";
 import type { Journal } from "./journal.ts";
 import { createLiveTrack, type Frame, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
-import { decodePacketLog } from "./packet-log.ts";
 import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
 import { createLevelMeter } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
 import type { RefusedSpan } from "./refusals.ts";
 import { encodeState, type RecordingState, type TrackState } from "./recording-state.ts";
-import type { SecondLog } from "./second-log.ts";
-import { settleSecond } from "./settle.ts";
+import { sealSecondLog } from "./seal-second.ts";
 import { createSlabs } from "./slabs.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
@@ -139,7 +137,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     for (const track of tracks.values()) {
       if (track.live.hasUnframed(before)) journalFrame(track, track.live.takeFrame(Infinity)!); // came late: a piece is not written yet when it is sealed
       for (const log of track.live.takeSeconds(before)) {
-        const chunk = settleLog(track, log);
+        const chunk = sealSecondLog(sealer, track.number, track.sampleRate, log, track.analysis);
         log.letGo();
         chunks.push(chunk);
         track.tree.append(chunkLeaf(chunk));
@@ -148,21 +146,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     sealedBefore = before;
   }
 
-  function settleLog({ number, sampleRate, analysis }: Track, { second, bytes, isPlain }: SecondLog): SealedChunk {
-    if (isPlain) {
-      const chunk = sealer.sealLog(number, second, bytes);
-      analysis.addLog(second, bytes);
-      return chunk;
-    }
-    const settled = settleSecond(decodePacketLog(bytes, second * sampleRate), sampleRate);
-    const chunk = sealer.sealSecond(number, second, settled, sampleRate);
-    analysis.add(second, settled);
-    return chunk;
-  }
-
   function sealPiece(toSecond: number, final: boolean): void {
     const now = state();
-    const parts = sealer.sealPiece({ seq, fromSecond: pieceFrom, toSecond, final, chunks, state: now });
+    const heard = new Map([...tracks.values()].map((track) => [track.number, track.analysis.takePart()]));
+    const parts = sealer.sealPiece({ seq, fromSecond: pieceFrom, toSecond, final, chunks, state: now, heard });
     const path = join(options.piecesDir, tenantId, recordingId, `${seq}.ewp`);
     const piece = { recordingId, tenantId, seq, keyId: key.keyId, path, objectName: pieceObjectName({ tenantId, recordingId }, seq, key.keyId), fromMs: pieceFrom * 1000, toMs: final ? Math.max(pieceFrom * 1000, endMs()) : toSecond * 1000 };
     unwritten.push({ path, parts, piece, toSecond, marks: journal.marks(), letGo: slabs.cut() });
