@@ -95,17 +95,16 @@ async function startOn({ dataDir: from, key, callIds }: Left, checkout: string, 
   }
 }
 
-/** Answers how many are. */
+/** Answers how many are. Asked for is the one that is not yet there: to list all of them ten times a second would cost more than some of what is measured. */
 async function untilPlayable(url: string, key: string, callIds: ReadonlySet<string>): Promise<number> {
+  const ask = async (query: string): Promise<InteractionPage> => (await (await fetch(`${url}/api/v1/interactions?${query}`, { headers: { authorization: `Bearer ${key}` } })).json()) as InteractionPage;
   for (const deadline = Date.now() + patienceMs; ; await pause(100)) {
+    if ((await ask("status=Pending&limit=1")).items.length > 0 && Date.now() < deadline) continue;
     const found = new Set<string>();
-    for (let after = ""; found.size < callIds.size; ) {
-      const response = await fetch(`${url}/api/v1/interactions?limit=200${after}`, { headers: { authorization: `Bearer ${key}` } });
-      const page = (await response.json()) as InteractionPage;
-      const mine = page.items.filter(({ sipCallId }) => callIds.has(sipCallId));
-      for (const { sipCallId, mediaStatus } of mine) if (mediaStatus === "Available") found.add(sipCallId);
-      if (mine.every(({ mediaStatus }) => mediaStatus !== "Available") || page.next === null) break; // the newest come first
-      after = `&after=${encodeURIComponent(page.next)}`;
+    for (let after: string | null = ""; after !== null; ) {
+      const { items, next } = await ask(`status=Available&limit=200${after === "" ? "" : `&after=${encodeURIComponent(after)}`}`);
+      for (const { sipCallId } of items) if (callIds.has(sipCallId)) found.add(sipCallId);
+      after = next;
     }
     if (found.size === callIds.size || Date.now() > deadline) return found.size;
   }
@@ -129,7 +128,8 @@ for (const talkSeconds of talks) {
   try {
     for (let round = 0; round < rounds; round += 1)
       for (const checkout of round % 2 === 0 ? checkouts : checkouts.toReversed()) {
-        const start = await startOn(left, checkout, talkSeconds);
+        // Another program may take the free port that was found.
+        const start = await startOn(left, checkout, talkSeconds).catch(() => startOn(left, checkout, talkSeconds));
         results.add(start);
         console.log(`${start.checkout}, ${talkSeconds} s: taking calls after ${start.readyMs} ms (${start.readyCpuMs} ms of processor time), ${start.playable} of ${calls} playable after ${start.playableMs} ms (${start.cpuMs} ms, database ${start.databaseCpuMs} ms)`);
       }

@@ -23,6 +23,8 @@ const crcAt = nonceAt + 12;
 export const frameHeaderBytes = crcAt + 4;
 /** 400 ms of the widest codec are a tenth of this: a longer body is garbage that happens to look like a header. */
 const maxBodyBytes = 4 * 1024 * 1024;
+/** What may be sealed into one: the tag counts with it. */
+export const maxLogBytes = maxBodyBytes - tagBytes;
 
 export interface FrameHeader {
   readonly kind: FrameKind;

@@ -8,9 +8,11 @@ import { createSealingKey, type writeFileDurably } from "#vault";
 import type { StreamOffer } from "./call.ts";
 import { rateOfTrack } from "./codecs.ts";
 import type { Slices } from "./in-slices.ts";
+import { maxLogBytes } from "./journal-frame.ts";
 import type { Journal } from "./journal.ts";
 import { createLiveTrack, type Frame, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
+import { cutLog } from "./packet-log.ts";
 import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
 import { createLevelMeter } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
@@ -120,7 +122,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     const second = Math.floor(lastSample / track.sampleRate);
     const ms = (samples: number): number => Math.floor((samples * 1000) / track.sampleRate);
     const header = { kind: "packets", recordingId, tenantId, keyId: key.keyId, track: track.number, startedAtMs, fromMs: ms(firstSample), toMs: ms(lastSample) } as const;
-    journal.append({ sealing, header, body: log, second });
+    // A sender of the largest packets that call themselves the shortest, and a loop that stood still, make more than recovery reads as one.
+    for (const body of cutLog(log, maxLogBytes)) journal.append({ sealing, header, body, second });
   }
 
   /** Frames of what has waited long enough at this media time; Infinity: of everything. */

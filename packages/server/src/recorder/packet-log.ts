@@ -122,6 +122,22 @@ export function decodePacketLog(bytes: Uint8Array, baseSample: number): LogEntry
   return Array.from(entriesOf(view), ({ at, codec, payloadAt, length }) => ({ atSample: baseSample + at, codec, payload: view.subarray(payloadAt, payloadAt + length) }));
 }
 
+/** The log in parts of at most so many bytes, cut between entries; an entry is never as long. */
+export function cutLog(log: Buffer, most: number): Buffer[] {
+  if (log.length <= most) return [log];
+  const parts: Buffer[] = [];
+  let from = 0;
+  let end = 0;
+  for (const { payloadAt, length } of entriesOf(log)) {
+    if (payloadAt + length - from > most) {
+      parts.push(log.subarray(from, end));
+      from = end;
+    }
+    end = payloadAt + length;
+  }
+  return [...parts, log.subarray(from, end)];
+}
+
 /** Where each entry's place, codec and payload are, without a view on them. The answer is the same object each time. */
 export function* entriesOf(log: Buffer): Generator<{ readonly at: number; readonly codec: number; readonly payloadAt: number; readonly length: number }> {
   const entry = { at: 0, codec: 0, payloadAt: 0, length: 0 };
