@@ -72,6 +72,8 @@ export interface LiveRecording {
   readonly piecesDue: boolean;
   /** Throws when the disk refuses; may be called again. */
   finish(atMs: number): Promise<RecordingSummary>;
+  /** Its end could not be sealed, for a reason that is not the disk's, and never can be here: what the journal has of it is the whole. */
+  readonly isBroken: boolean;
   activity(): { track: number; level: number; speaking: boolean }[];
   /** How long nothing came on any track that should send; 0 when none should. */
   silentForMs(): number;
@@ -101,6 +103,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   /** The call is over; what came of it is sealed, in memory at least. */
   let closing: Promise<void> | null = null;
   let finishing: Promise<RecordingSummary> | null = null;
+  let isBroken = false;
 
   function state(): RecordingState {
     revision += 1;
@@ -232,7 +235,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   }
 
   async function finish(atMs: number): Promise<RecordingSummary> {
-    await (closing ??= closeAudio(atMs));
+    await (closing ??= closeAudio(atMs).catch((error: unknown) => {
+      isBroken = true; // some of its seconds are taken out of memory by now
+      throw error;
+    }));
     await writing?.catch(() => undefined);
     await writePieces();
     journal.append({ sealing, header: { kind: "sealed", recordingId, tenantId, keyId: key.keyId, track: 0, startedAtMs, fromMs: Math.round(atMs), toMs: Math.round(atMs) }, body: Buffer.alloc(0), second: null });
@@ -325,6 +331,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
         finishing = null;
         throw error;
       }));
+    },
+    get isBroken() {
+      return isBroken;
     },
     activity() {
       return [...tracks.values()].filter((track) => track.receiver !== null).map((track) => {
