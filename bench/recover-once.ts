@@ -1,6 +1,9 @@
 /** Recovers what lies in a directory as made-spool.ts leaves it, with the code of a checkout, and says what it took. Arguments: checkout, directory. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type * as Logs from "../packages/server/src/log/index.ts";
+import type * as Recovery from "../packages/server/src/recorder/recover.ts";
+import type * as Vaults from "../packages/server/src/vault/index.ts";
 
 export interface Recovered {
   readonly recordings: number;
@@ -12,9 +15,9 @@ export interface Recovered {
 
 const [checkout = "", dir = ""] = process.argv.slice(2);
 const source = join(checkout, "packages/server/src");
-const { findLeftBehind } = (await import(join(source, "recorder/recover.ts"))) as typeof import("../packages/server/src/recorder/recover.ts");
-const { createVault, createLocalStore, createFileKeystore, createFileKeyring } = (await import(join(source, "vault/index.ts"))) as typeof import("../packages/server/src/vault/index.ts");
-const { createLog } = (await import(join(source, "log/index.ts"))) as typeof import("../packages/server/src/log/index.ts");
+const { findLeftBehind } = (await import(join(source, "recorder/recover.ts"))) as typeof Recovery;
+const { createVault, createLocalStore, createFileKeystore, createFileKeyring } = (await import(join(source, "vault/index.ts"))) as typeof Vaults;
+const { createLog } = (await import(join(source, "log/index.ts"))) as typeof Logs;
 
 const tenantId = readFileSync(join(dir, "tenant"), "utf8");
 const vault = createVault({ store: createLocalStore(join(dir, "store")), keystore: createFileKeystore(join(dir, "keystore")), keyring: createFileKeyring(join(dir, "keys")) });
