@@ -13,8 +13,11 @@ export function processTime(pid: number): number {
 
 /** Of the processes that it started and that run, and theirs: the embedded database, for one. */
 export function descendantsTime(pid: number): number {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter((child) => child !== ""));
-  return children.reduce((sum, child) => sum + orGone(() => processTime(Number(child)) + descendantsTime(Number(child))), 0);
+  return childrenOf(pid).reduce((sum, child) => sum + orGone(() => processTime(child) + descendantsTime(child)), 0);
+}
+
+export function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter((child) => child !== "").map(Number));
 }
 
 /** A process may end between being named and being looked at. */

@@ -77,7 +77,7 @@ export { createTimeline } from "./timeline.ts";
 export type { PacketToPlace, Placement, Timeline, TimelineOptions } from "./timeline.ts";
 
 export { createSpeechDetector } from "./speech.ts";
-export type { SpeechDetector, SpeechSegment } from "./speech.ts";
+export type { SpeechDetector, SpeechPart, SpeechSegment } from "./speech.ts";
 
 export { parseWavHeader, wavHeader } from "./wav.ts";
 export type { WavDescription, WavFormat, WavHeader } from "./wav.ts";

@@ -25,6 +25,28 @@ export interface SpeechDetector {
   peaks(): Uint8Array;
   /** Where the first peak begins, in samples of the recording; null before the first push. */
   readonly originSample: number | null;
+  /** What it knows now beyond what the parts before told of. */
+  takePart(): SpeechPart;
+  /** Goes on behind a part that was taken: after all of them, in their order, as the detector does that they were taken of. */
+  takeUp(part: SpeechPart): void;
+}
+
+/** Lists hold what came since the part before, and from which place on; everything else is as it stands. */
+export interface SpeechPart {
+  readonly segmentsFrom: number;
+  readonly segments: readonly SpeechSegment[];
+  /** The first of them may have been told of before, when it was not complete. */
+  readonly peaksFrom: number;
+  readonly peaks: Uint8Array;
+  readonly origin: number | null;
+  readonly blocks: number;
+  readonly filled: number;
+  readonly block: Readonly<BlockMeasure>;
+  readonly floorDb: number;
+  readonly level: number;
+  readonly segmentStart: number;
+  readonly segmentEnd: number;
+  readonly activeBlocks: number;
 }
 
 const BLOCK_MS = 20;
@@ -49,11 +71,13 @@ const FLOOR_FALL = 0.2;
 const FLOOR_RISE_DB = 0.02;
 const LEVEL_FALL = 0.8;
 const FULL_SCALE_POWER = 32_768 ** 2;
+/** Of what grows with a call: it is held by every running one, so little of it is empty. */
+const growth = 1.25;
 
 export function createSpeechDetector({ sampleRate }: { sampleRate: number }): SpeechDetector {
   if (!(sampleRate >= 8000 && sampleRate <= 48_000)) throw new RangeError("sample rate must be 8000 … 48000");
   const blockSamples = Math.round((sampleRate * BLOCK_MS) / 1000);
-  const closed: SpeechSegment[] = [];
+  const closed = createPairs();
   let peaks = new Uint8Array(600);
 
   let origin: number | null = null;
@@ -69,12 +93,15 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
   let segmentStart = -1;
   let segmentEnd = 0;
   let activeBlocks = 0;
+  /** Of the parts that were taken. */
+  let toldSegments = 0;
+  let toldPeaks = 0;
 
   const toMs = (blockIndex: number): number => Math.round((((origin ?? 0) + blockIndex * blockSamples) * 1000) / sampleRate);
   const isLongEnough = (): boolean => segmentStart >= 0 && (segmentEnd - segmentStart) * BLOCK_MS >= SHORTEST_MS;
 
   function closeSegment(): void {
-    if (isLongEnough()) closed.push([toMs(segmentStart), toMs(segmentEnd)]);
+    if (isLongEnough()) closed.push(toMs(segmentStart), toMs(segmentEnd));
     segmentStart = -1;
     activeBlocks = 0;
   }
@@ -87,13 +114,16 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     } else if (segmentStart >= 0 && (blocks + 1 - segmentEnd) * BLOCK_MS >= MERGE_MS) closeSegment();
   }
 
+  function makeRoom(count: number): void {
+    if (count <= peaks.length) return;
+    const grown = new Uint8Array(Math.max(Math.ceil(growth * peaks.length), count));
+    grown.set(peaks);
+    peaks = grown;
+  }
+
   function notePeak(): void {
     const index = Math.floor(blocks / BLOCKS_PER_PEAK);
-    if (index >= peaks.length) {
-      const grown = new Uint8Array(Math.max(2 * peaks.length, index + 1));
-      grown.set(peaks);
-      peaks = grown;
-    }
+    makeRoom(index + 1);
     peaks[index] = Math.max(peaks[index] as number, peakByte(block.peak));
   }
 
@@ -152,6 +182,11 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     return (origin ?? 0) + blocks * blockSamples + filled;
   }
 
+  function noteTold(): void {
+    toldSegments = closed.length;
+    toldPeaks = Math.floor(blocks / BLOCKS_PER_PEAK);
+  }
+
   return {
     push(pcm, fromSample) {
       origin ??= fromSample;
@@ -169,7 +204,8 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
       return level;
     },
     segments() {
-      return isLongEnough() ? [...closed, [toMs(segmentStart), toMs(segmentEnd)]] : [...closed];
+      const all = closed.from(0);
+      return isLongEnough() ? [...all, [toMs(segmentStart), toMs(segmentEnd)]] : all;
     },
     peaks() {
       const begun = blocks + (filled > 0 ? 1 : 0);
@@ -184,6 +220,52 @@ export function createSpeechDetector({ sampleRate }: { sampleRate: number }): Sp
     get originSample() {
       return origin;
     },
+    takePart() {
+      const part = { segmentsFrom: toldSegments, segments: closed.from(toldSegments), peaksFrom: toldPeaks, peaks: peaks.slice(toldPeaks, Math.ceil(blocks / BLOCKS_PER_PEAK)), origin, blocks, filled, block: { ...block }, floorDb, level, segmentStart, segmentEnd, activeBlocks };
+      noteTold();
+      return part;
+    },
+    takeUp(part) {
+      closed.cut(part.segmentsFrom);
+      for (const [fromMs, toMs] of part.segments) closed.push(fromMs, toMs);
+      makeRoom(part.peaksFrom + part.peaks.length);
+      peaks.set(part.peaks, part.peaksFrom);
+      ({ origin, blocks, filled, floorDb, level, segmentStart, segmentEnd, activeBlocks } = part);
+      Object.assign(block, part.block);
+      noteTold();
+    },
+  };
+}
+
+interface Pairs {
+  readonly length: number;
+  push(from: number, to: number): void;
+  cut(length: number): void;
+  from(index: number): SpeechSegment[];
+}
+
+/** A running call keeps all of its segments: 8 bytes for each, where an array of two numbers takes 76 (measured), and speech has one every three seconds. */
+function createPairs(): Pairs {
+  let values = new Uint32Array(32);
+  let length = 0;
+  return {
+    get length() {
+      return length;
+    },
+    push(from, to) {
+      if (2 * length + 2 > values.length) {
+        const grown = new Uint32Array(Math.ceil(growth * values.length) + 2);
+        grown.set(values);
+        values = grown;
+      }
+      values[2 * length] = from;
+      values[2 * length + 1] = to;
+      length += 1;
+    },
+    cut(to) {
+      length = Math.min(length, to);
+    },
+    from: (index) => Array.from({ length: Math.max(0, length - index) }, (_, at) => [values[2 * (index + at)]!, values[2 * (index + at) + 1]!] as const),
   };
 }
 

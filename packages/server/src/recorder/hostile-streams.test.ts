@@ -471,3 +471,16 @@ describe("whatever the order of arrival", () => {
     );
   });
 });
+
+test("PLT-03 the largest packets that call themselves the shortest, in one go after a stall, come back from the journal: no frame is longer than recovery reads", async () => {
+  const call = await open(offer({ payloads: [opus] }));
+  const payload = Buffer.alloc(7_600, 0x55);
+  payload[0] = 0xe0; // one frame of 2.5 ms, it says
+  const packets = 640; // 4.9 MB, where a frame has 4 MiB at most
+  for (let index = 0; index < packets; index += 1) call.send(index * 2.5, { sequence: index, timestamp: index * 120, payload, payloadType: 96 }, { waitedMs: 1_900 - index * 2.5 });
+  call.pass(2_200);
+  expect(call.stats()).toMatchObject({ packets, packetsDropped: 0 });
+  const summary = await call.crash();
+  expect(summary.tracks[0]).toMatchObject({ packets, packetsLost: 0 });
+  expect(summary.tracks[0]!.gaps.map(({ reason }) => reason)).not.toContain("decrypt");
+});

@@ -8,17 +8,17 @@ import { createSealingKey, type writeFileDurably } from "#vault";
 import type { StreamOffer } from "./call.ts";
 import { rateOfTrack } from "./codecs.ts";
 import type { Slices } from "./in-slices.ts";
+import { maxLogBytes } from "./journal-frame.ts";
 import type { Journal } from "./journal.ts";
 import { createLiveTrack, type Frame, type LiveTrack } from "./live-track.ts";
 import type { OpenRecording, RecordingSummary, SealedPiece } from "./media.ts";
-import { decodePacketLog } from "./packet-log.ts";
+import { cutLog } from "./packet-log.ts";
 import { chunkLeaf, createPieceSealer, pieceObjectName, sha256, writePiece, type SealedChunk } from "./piece.ts";
 import { createLevelMeter } from "./pcm.ts";
 import type { PacketListener, Receiver } from "./receiver.ts";
 import type { RefusedSpan } from "./refusals.ts";
 import { encodeState, type RecordingState, type TrackState } from "./recording-state.ts";
-import type { SecondLog } from "./second-log.ts";
-import { settleSecond } from "./settle.ts";
+import { sealSecondLog } from "./seal-second.ts";
 import { createSlabs } from "./slabs.ts";
 import { createTrackAnalysis, type TrackAnalysis } from "./track-analysis.ts";
 
@@ -72,6 +72,8 @@ export interface LiveRecording {
   readonly piecesDue: boolean;
   /** Throws when the disk refuses; may be called again. */
   finish(atMs: number): Promise<RecordingSummary>;
+  /** Its end could not be sealed, for a reason that is not the disk's, and never can be here: what the journal has of it is the whole. */
+  readonly isBroken: boolean;
   activity(): { track: number; level: number; speaking: boolean }[];
   /** How long nothing came on any track that should send; 0 when none should. */
   silentForMs(): number;
@@ -101,6 +103,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   /** The call is over; what came of it is sealed, in memory at least. */
   let closing: Promise<void> | null = null;
   let finishing: Promise<RecordingSummary> | null = null;
+  let isBroken = false;
 
   function state(): RecordingState {
     revision += 1;
@@ -122,7 +125,8 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     const second = Math.floor(lastSample / track.sampleRate);
     const ms = (samples: number): number => Math.floor((samples * 1000) / track.sampleRate);
     const header = { kind: "packets", recordingId, tenantId, keyId: key.keyId, track: track.number, startedAtMs, fromMs: ms(firstSample), toMs: ms(lastSample) } as const;
-    journal.append({ sealing, header, body: log, second });
+    // A sender of the largest packets that call themselves the shortest, and a loop that stood still, make more than recovery reads as one.
+    for (const body of cutLog(log, maxLogBytes)) journal.append({ sealing, header, body, second });
   }
 
   /** Frames of what has waited long enough at this media time; Infinity: of everything. */
@@ -139,7 +143,7 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     for (const track of tracks.values()) {
       if (track.live.hasUnframed(before)) journalFrame(track, track.live.takeFrame(Infinity)!); // came late: a piece is not written yet when it is sealed
       for (const log of track.live.takeSeconds(before)) {
-        const chunk = settleLog(track, log);
+        const chunk = sealSecondLog(sealer, track.number, track.sampleRate, log, track.analysis);
         log.letGo();
         chunks.push(chunk);
         track.tree.append(chunkLeaf(chunk));
@@ -148,21 +152,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
     sealedBefore = before;
   }
 
-  function settleLog({ number, sampleRate, analysis }: Track, { second, bytes, isPlain }: SecondLog): SealedChunk {
-    if (isPlain) {
-      const chunk = sealer.sealLog(number, second, bytes);
-      analysis.addLog(second, bytes);
-      return chunk;
-    }
-    const settled = settleSecond(decodePacketLog(bytes, second * sampleRate), sampleRate);
-    const chunk = sealer.sealSecond(number, second, settled, sampleRate);
-    analysis.add(second, settled);
-    return chunk;
-  }
-
   function sealPiece(toSecond: number, final: boolean): void {
     const now = state();
-    const parts = sealer.sealPiece({ seq, fromSecond: pieceFrom, toSecond, final, chunks, state: now });
+    const heard = new Map([...tracks.values()].map((track) => [track.number, track.analysis.takePart()]));
+    const parts = sealer.sealPiece({ seq, fromSecond: pieceFrom, toSecond, final, chunks, state: now, heard });
     const path = join(options.piecesDir, tenantId, recordingId, `${seq}.ewp`);
     const piece = { recordingId, tenantId, seq, keyId: key.keyId, path, objectName: pieceObjectName({ tenantId, recordingId }, seq, key.keyId), fromMs: pieceFrom * 1000, toMs: final ? Math.max(pieceFrom * 1000, endMs()) : toSecond * 1000 };
     unwritten.push({ path, parts, piece, toSecond, marks: journal.marks(), letGo: slabs.cut() });
@@ -242,7 +235,10 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
   }
 
   async function finish(atMs: number): Promise<RecordingSummary> {
-    await (closing ??= closeAudio(atMs));
+    await (closing ??= closeAudio(atMs).catch((error: unknown) => {
+      isBroken = true; // some of its seconds are taken out of memory by now
+      throw error;
+    }));
     await writing?.catch(() => undefined);
     await writePieces();
     journal.append({ sealing, header: { kind: "sealed", recordingId, tenantId, keyId: key.keyId, track: 0, startedAtMs, fromMs: Math.round(atMs), toMs: Math.round(atMs) }, body: Buffer.alloc(0), second: null });
@@ -335,6 +331,9 @@ export function createLiveRecording(options: LiveRecordingOptions): LiveRecordin
         finishing = null;
         throw error;
       }));
+    },
+    get isBroken() {
+      return isBroken;
     },
     activity() {
       return [...tracks.values()].filter((track) => track.receiver !== null).map((track) => {

@@ -116,7 +116,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
         member.waiting.delete(message.id);
         return;
       case "refusal":
-        member.waiting.get(message.id)?.reject(new Error(message.message));
+        member.waiting.get(message.id)?.reject(new Refused(message.message, message.isLeft));
         member.waiting.delete(message.id);
         return;
     }
@@ -165,9 +165,14 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
     },
     async finish(recordingId, atMs) {
       const member = memberOf(recordingId);
-      const summary = await ask(member, { kind: "finish", recordingId, atMs });
-      letGo(recordingId, member);
-      return summary;
+      try {
+        const summary = await ask(member, { kind: "finish", recordingId, atMs });
+        letGo(recordingId, member);
+        return summary;
+      } catch (error) {
+        if (error instanceof Refused && error.isLeft) letGo(recordingId, member);
+        throw error;
+      }
     },
     holds: (recordingId) => byRecording.has(recordingId),
     async release(tenantId, recordingId) {
@@ -195,6 +200,16 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<MediaP
       return closing;
     },
   };
+}
+
+class Refused extends Error {
+  readonly isLeft: boolean;
+
+  constructor(message: string, isLeft: boolean) {
+    super(message);
+    this.name = "Refused";
+    this.isLeft = isLeft;
+  }
 }
 
 const noStats: MediaStats = { recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 };

@@ -34,6 +34,14 @@ export interface Surroundings {
   readonly sealing?: Slices;
 }
 
+/** The worker has let go of the recording: what the journal has of it is to be recovered. */
+export class LeftToJournal extends Error {
+  constructor(cause: unknown) {
+    super(`its end could not be sealed, and is recovered from the journal: ${messageOf(cause)}`, { cause });
+    this.name = "LeftToJournal";
+  }
+}
+
 const beatMs = 200;
 /** Piece files synced at once: the thread pool that does it also syncs the journal, which must not wait behind them. */
 const pieceWriters = 2;
@@ -159,6 +167,19 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     }
   }
 
+  /** False where that was done before. */
+  function letGo(recordingId: string, recording: LiveRecording): boolean {
+    if (!recordings.delete(recordingId)) return false;
+    const { packets, packetsLost, packetsLate, packetsDropped, packetsRefusedSrtp } = recording.stats();
+    ended.packets += packets;
+    ended.packetsLost += packetsLost;
+    ended.packetsLate += packetsLate;
+    ended.packetsDropped += packetsDropped;
+    ended.packetsRefusedSrtp += packetsRefusedSrtp;
+    for (const memory of [faulty, silent, pieceRetryAt]) memory.delete(recordingId);
+    return true;
+  }
+
   const timer = setInterval(beat, beatMs);
 
   return {
@@ -191,17 +212,15 @@ export function createMediaWork(options: WorkerOptions, emit: (event: MediaEvent
     removeTrack: (recordingId, track, atMs) => recordingOf(recordingId).removeTrack(track, atMs),
     async finish(recordingId, atMs) {
       const recording = recordingOf(recordingId);
-      const summary = await recording.finish(atMs);
-      if (recordings.delete(recordingId)) {
-        const { packets, packetsLost, packetsLate, packetsDropped, packetsRefusedSrtp } = recording.stats();
-        ended.packets += packets;
-        ended.packetsLost += packetsLost;
-        ended.packetsLate += packetsLate;
-        ended.packetsDropped += packetsDropped;
-        ended.packetsRefusedSrtp += packetsRefusedSrtp;
-        ended.gaps += summary.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
-        for (const memory of [faulty, silent, pieceRetryAt]) memory.delete(recordingId);
-      }
+      const summary = await recording.finish(atMs).catch(async (error: unknown) => {
+        if (!recording.isBroken) throw error;
+        await recording.writePieces().catch(() => undefined); // what is sealed before it; the journal has that as well
+        await recording.close();
+        await commit();
+        letGo(recordingId, recording);
+        throw new LeftToJournal(error);
+      });
+      if (letGo(recordingId, recording)) ended.gaps += summary.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
       return summary;
     },
     stats() {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "#errors";
 import { createSlices } from "./in-slices.ts";
-import { createMediaWork } from "./media-work.ts";
+import { createMediaWork, LeftToJournal } from "./media-work.ts";
 import { udpSockets } from "./udp-choice.ts";
 import type { Answers, Command, FromWorker, Request, ThreadOptions } from "./worker-protocol.ts";
 
@@ -54,7 +54,7 @@ function answer({ id, command }: Request): void {
       say({ kind: "answer", id, value });
       if (command.kind === "close") port.close();
     },
-    (error: unknown) => say({ kind: "refusal", id, message: messageOf(error) }),
+    (error: unknown) => say({ kind: "refusal", id, message: messageOf(error), isLeft: error instanceof LeftToJournal }),
   );
 }
 

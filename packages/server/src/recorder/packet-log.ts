@@ -30,7 +30,12 @@ export function samplesOf(entry: LogEntry, sampleRate: number): number {
   return samplesOfSound(entry.codec, entry.payload, 0, entry.payload.length, sampleRate);
 }
 
-/** The same of a payload of sound that lies among other bytes. */
+/** The same of an entry that lies among other bytes. */
+export function samplesAt(id: number, bytes: Buffer, from: number, length: number, sampleRate: number): number {
+  return id === lostEntry ? bytes.readUInt32BE(from) : samplesOfSound(id, bytes, from, length, sampleRate);
+}
+
+/** The same of a payload of sound. */
 export function samplesOfSound(id: number, bytes: Uint8Array, from: number, length: number, sampleRate: number): number {
   const codec = codecById(id);
   return codec === undefined ? 0 : Math.floor((codec.samplesIn(bytes, from, length) * sampleRate) / codec.sampleRate);
@@ -114,15 +119,35 @@ export function isOrdered(entries: readonly LogEntry[]): boolean {
 /** The bytes were authenticated, so anything malformed is a defect of the writer and throws. Payloads are views. */
 export function decodePacketLog(bytes: Uint8Array, baseSample: number): LogEntry[] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const entries: LogEntry[] = [];
-  let at = 0;
-  while (at < view.length) {
-    if (at + entryHead > view.length) throw new Error("packet log ends inside an entry");
-    const length = view.readUInt16BE(at + 5);
-    const payload = view.subarray(at + entryHead, at + entryHead + length);
-    if (payload.length !== length) throw new Error("packet log ends inside an entry");
-    entries.push({ atSample: baseSample + view.readUInt32BE(at), codec: view.readUInt8(at + 4), payload });
-    at += entryHead + length;
+  return Array.from(entriesOf(view), ({ at, codec, payloadAt, length }) => ({ atSample: baseSample + at, codec, payload: view.subarray(payloadAt, payloadAt + length) }));
+}
+
+/** The log in parts of at most so many bytes, cut between entries; an entry is never as long. */
+export function cutLog(log: Buffer, most: number): Buffer[] {
+  if (log.length <= most) return [log];
+  const parts: Buffer[] = [];
+  let from = 0;
+  let end = 0;
+  for (const { payloadAt, length } of entriesOf(log)) {
+    if (payloadAt + length - from > most) {
+      parts.push(log.subarray(from, end));
+      from = end;
+    }
+    end = payloadAt + length;
   }
-  return entries;
+  return [...parts, log.subarray(from, end)];
+}
+
+/** Where each entry's place, codec and payload are, without a view on them. The answer is the same object each time. */
+export function* entriesOf(log: Buffer): Generator<{ readonly at: number; readonly codec: number; readonly payloadAt: number; readonly length: number }> {
+  const entry = { at: 0, codec: 0, payloadAt: 0, length: 0 };
+  for (let from = 0; from < log.length; from = entry.payloadAt + entry.length) {
+    if (from + entryHead > log.length) throw new Error("packet log ends inside an entry");
+    entry.at = log.readUInt32BE(from);
+    entry.codec = log.readUInt8(from + 4);
+    entry.payloadAt = from + entryHead;
+    entry.length = log.readUInt16BE(from + 5);
+    if (entry.payloadAt + entry.length > log.length) throw new Error("packet log ends inside an entry");
+    yield entry;
+  }
 }

@@ -16,7 +16,7 @@ import { chunkLeaf as leafOfChunk, saltedPrefix } from "@earwitness/verify";
 import { createOpeningKey, createSealingKey, deriveSubkey, inNewDirectory, NotAuthentic, nonceBytes, writeFileDurably, type DataKey, type MintedKey, type OpeningKey } from "#vault";
 import { objectPrefix } from "./object-prefix.ts";
 import { decodePacketLog, encodePacketLog, type LogEntry } from "./packet-log.ts";
-import { decodeState, encodeState, type RecordingState } from "./recording-state.ts";
+import { decodeState, encodeState, type Heard, type RecordingState } from "./recording-state.ts";
 import { joinNeighbours, type Slabs } from "./slabs.ts";
 
 const magic = Buffer.from("EWP1");
@@ -66,7 +66,7 @@ export interface PieceSealer {
   /** The same of a packet log that counts from the second's first sample and is settled. */
   sealLog(track: number, second: number, plaintext: Uint8Array): SealedChunk;
   /** The bytes of a piece file. */
-  sealPiece(piece: { seq: number; fromSecond: number; toSecond: number; final: boolean; chunks: readonly SealedChunk[]; state: RecordingState }): Buffer[];
+  sealPiece(piece: { seq: number; fromSecond: number; toSecond: number; final: boolean; chunks: readonly SealedChunk[]; state: RecordingState; heard?: Heard }): Buffer[];
 }
 
 const putAnywhere: Slabs["put"] = (...parts) => Buffer.concat(parts);
@@ -84,7 +84,7 @@ export function createPieceSealer(key: MintedKey, identity: PieceIdentity, put: 
   return {
     sealLog,
     sealSecond: (track, second, entries, sampleRate) => sealLog(track, second, encodePacketLog(entries, second * sampleRate)),
-    sealPiece({ seq, fromSecond, toSecond, final, chunks, state }) {
+    sealPiece({ seq, fromSecond, toSecond, final, chunks, state, heard }) {
       let offset = 0;
       const index = chunks.map((chunk): ChunkIndex => {
         const entry = { track: chunk.track, second: chunk.second, offset, length: chunk.ciphertext.length, nonce: base64(chunk.nonce), saltedDigest: base64(chunk.saltedDigest), ciphertextDigest: base64(chunk.ciphertextDigest) };
@@ -93,7 +93,7 @@ export function createPieceSealer(key: MintedKey, identity: PieceIdentity, put: 
       });
       const header: PieceHeader = { version: 1, ...identity, seq, keyId: key.keyId, startedAtMs: state.startedAtMs, fromSecond, toSecond, final, chunks: index };
       const headerBytes = Buffer.from(JSON.stringify(header));
-      const { nonce, ciphertext } = sealing.seal(encodeState(state), headerBytes);
+      const { nonce, ciphertext } = sealing.seal(encodeState(state, heard), headerBytes);
       return [magic, uint32(headerBytes.length), headerBytes, uint32(nonce.length + ciphertext.length), Buffer.from(nonce), ciphertext, ...joinNeighbours(chunks.map((chunk) => chunk.ciphertext))];
     },
   };
@@ -189,9 +189,10 @@ function parseHeader(bytes: Uint8Array, damaged: () => Error): PieceHeader {
 export interface OpenPiece {
   readonly header: PieceHeader;
   readonly state: RecordingState;
+  readonly heard: Heard;
   readSecond(chunk: ChunkIndex, sampleRate: number): Promise<LogEntry[]>;
-  /** The same, of bytes that were read already. */
-  decodeSecond(chunk: ChunkIndex, bytes: Uint8Array, sampleRate: number): LogEntry[];
+  /** The packet log of bytes that were read already. */
+  openLog(chunk: ChunkIndex, bytes: Uint8Array): Buffer;
   /** The packet log as it was sealed, with the salt of its digest: what a proof is made of. */
   openSecond(chunk: ChunkIndex): Promise<{ readonly plaintext: Uint8Array; readonly salt: Uint8Array }>;
 }
@@ -202,7 +203,7 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
   if (header.tenantId !== identity.tenantId || header.recordingId !== identity.recordingId) throw new NotAuthentic(`piece ${source.name}`);
   const opening = createOpeningKey(key, "vault");
   const salts = deriveSubkey(key, "salt");
-  const state = decodeState(openAs(`header of piece ${source.name}`, opening, head.sealedState.subarray(0, nonceBytes), head.sealedState.subarray(nonceBytes), head.headerBytes));
+  const { state, heard } = decodeState(openAs(`header of piece ${source.name}`, opening, head.sealedState.subarray(0, nonceBytes), head.sealedState.subarray(nonceBytes), head.headerBytes));
   function unseal(chunk: ChunkIndex, bytes: Uint8Array): Buffer {
     const what = `second ${chunk.second} of track ${chunk.track} in piece ${source.name}`;
     return openAs(what, opening, Buffer.from(chunk.nonce, "base64"), bytes, chunkPosition(identity, chunk.track, chunk.second));
@@ -211,8 +212,9 @@ export async function openPiece(source: PieceSource, head: PieceHead, key: DataK
   return {
     header,
     state,
+    heard,
     readSecond: async (chunk, sampleRate) => decodePacketLog(await open(chunk), chunk.second * sampleRate),
-    decodeSecond: (chunk, bytes, sampleRate) => decodePacketLog(unseal(chunk, bytes), chunk.second * sampleRate),
+    openLog: unseal,
     openSecond: async (chunk) => ({ plaintext: await open(chunk), salt: chunkSalt(salts, chunkPosition(identity, chunk.track, chunk.second)) }),
   };
 }

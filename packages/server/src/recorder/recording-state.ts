@@ -4,6 +4,7 @@
  */
 import type { Gap } from "@earwitness/contract";
 import type { RefusedSpan } from "./refusals.ts";
+import type { AnalysisPart } from "./track-analysis.ts";
 
 export interface TrackState {
   readonly track: number;
@@ -28,11 +29,15 @@ export interface RecordingState {
   readonly ended: { readonly atMs: number; readonly recovered: boolean } | null;
 }
 
-export function encodeState(state: RecordingState): Buffer {
-  return Buffer.from(JSON.stringify(state));
+/** By track, what a piece says beside the state: what was heard in its seconds. Pieces of earlier versions say nothing of it. */
+export type Heard = ReadonlyMap<number, AnalysisPart>;
+
+export function encodeState(state: RecordingState, heard: Heard = new Map()): Buffer {
+  return Buffer.from(JSON.stringify(heard.size === 0 ? state : { ...state, heard: [...heard] }));
 }
 
 /** Only ever called on bytes that were authenticated as ours. */
-export function decodeState(bytes: Uint8Array): RecordingState {
-  return JSON.parse(Buffer.from(bytes).toString()) as RecordingState;
+export function decodeState(bytes: Uint8Array): { readonly state: RecordingState; readonly heard: Heard } {
+  const { heard = [], ...state } = JSON.parse(Buffer.from(bytes).toString()) as RecordingState & { readonly heard?: readonly (readonly [track: number, part: AnalysisPart])[] };
+  return { state, heard: new Map(heard) };
 }

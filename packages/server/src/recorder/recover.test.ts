@@ -298,6 +298,17 @@ describe("a disk that refuses", () => {
     await work.close();
   });
 
+  test("PLT-03 a call whose end cannot be sealed is let go of by its worker, and is whole when it is recovered from the journal while others run", { timeout: 20_000 }, async () => {
+    const { work, recordingId } = await recordWithoutNetwork(1_600, { sealing: { add: () => { throw new Error("a defect"); } } });
+    await expect(work.finish(recordingId, 1_650)).rejects.toThrow(/recovered from the journal: a defect/);
+    await expect(work.finish(recordingId, 1_650)).rejects.toThrow(/no recording/);
+    expect(work.stats()).toMatchObject({ recordings: 0, packets: 159 });
+    const [recovered] = await recover({ only: new Set([recordingId]) });
+    expect(recovered!.summary.tracks.map(({ packets }) => packets)).toEqual([79, 80]);
+    expect(recovered!.summary.tracks.flatMap(({ gaps }) => gaps.map(({ reason }) => reason))).toEqual(["loss"]);
+    await work.close();
+  });
+
   test("a full disk under a piece is a fault too, and the audio stays in the journal", { timeout: 20_000 }, async () => {
     const { work, recordingId, events } = await recordWithoutNetwork(5_000, { writeFile: () => Promise.reject(full()) });
     expect(events).toContainEqual({ kind: "fault", recordingIds: [recordingId], code: "SPOOL", message: expect.stringContaining("no space left") });

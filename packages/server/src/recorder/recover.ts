@@ -6,29 +6,30 @@
  * It may itself be killed at any step and run again: pieces appear whole or not at all and say which seconds they hold, a
  * recording counts as finished only by its final piece, and journal segments go last.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { readdir, readFile, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Gap } from "@earwitness/contract";
-import { createMerkleTree } from "@earwitness/verify";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
-import { createOpeningKey, KeyMissing, NotAuthentic, temporaryPrefix, type OpeningKey, type StoredKey, type Vault, type writeFileDurably } from "#vault";
+import { createOpeningKey, KeyMissing, NotAuthentic, temporaryPrefix, type MintedKey, type OpeningKey, type StoredKey, type Vault, type writeFileDurably } from "#vault";
+import { createHeardTracks, type HeardTracks } from "./heard-tracks.ts";
 import { frameMagic, readFrame, type FrameHeader } from "./journal-frame.ts";
 import { segmentOwner } from "./journal.ts";
 import type { RecordingSummary, SealedPiece } from "./media.ts";
 import { mergeGaps } from "./merge-gaps.ts";
-import { decodePacketLog, samplesOf, type LogEntry } from "./packet-log.ts";
-import { createPieceSealer, indexLeaf, openPiece, openPieceFile, pieceObjectName, readPieceHead, sha256, writePiece, type OpenPiece, type PieceHead, type PieceIdentity, type PieceSource } from "./piece.ts";
+import { entriesOf, samplesAt } from "./packet-log.ts";
+import { createPieceSealer, openPiece, openPieceFile, pieceObjectName, readPieceHead, writePiece, type OpenPiece, type PieceHead, type PieceIdentity, type PieceSource } from "./piece.ts";
 import { decodeState, type RecordingState } from "./recording-state.ts";
-import { settleSecond } from "./settle.ts";
-import { createTrackAnalysis } from "./track-analysis.ts";
+import { SecondLog } from "./second-log.ts";
 
 export interface RecoveredRecording {
   readonly summary: RecordingSummary;
   /** What could not be read back; each is also a gap of reason `decrypt`. */
   readonly errors: readonly string[];
+  /** Under which the rest was sealed, in this process: what else belongs to the recording's end may be sealed under it. To be wiped. Null: it was whole already. */
+  readonly key: MintedKey | null;
 }
 
 export interface RecoverOptions {
@@ -211,7 +212,7 @@ async function findOrphans(piecesDir: string, segments: readonly Segment[], only
 
 /** A piece and, unless its key is gone or it was altered, what is in it. */
 interface FoundPiece {
-  readonly piece: SealedPiece;
+  readonly path: string;
   readonly head: PieceHead;
   readonly source: PieceSource;
   readonly opened: OpenPiece | null;
@@ -234,13 +235,25 @@ async function recoverRecording(options: RecoverOptions, orphan: Orphan): Promis
   try {
     for (const path of orphan.pieceFiles) await take(found, errors, identity, await openPieceFile(path), path, keyFor);
     for (const piece of (await options.storedPieces?.(identity.recordingId)) ?? []) {
-      if (!found.some((known) => known.piece.seq === piece.seq)) await take(found, errors, identity, storeSource(vault, piece.objectName), piece.path, keyFor);
+      if (!found.some(({ head }) => head.header.seq === piece.seq)) await take(found, errors, identity, storeSource(vault, piece.objectName), piece.path, keyFor);
     }
-    found.sort((a, b) => a.piece.seq - b.piece.seq);
-    if (found.at(-1)?.head.header.final !== true) {
-      for (const path of await sealRest(options, orphan, found, errors, keyFor)) await take(found, errors, identity, await openPieceFile(path), path, keyFor);
+    found.sort((a, b) => a.head.header.seq - b.head.header.seq);
+    const known = latest(found.map(({ opened }) => opened?.state ?? null));
+    if (found.at(-1)?.head.header.final === true) {
+      const state = known ?? stateOfHeaders(found);
+      const tracks = createHeardTracks(state, errors);
+      const pieces = await hearPieces(found, tracks, identity);
+      return { summary: summarize(identity, state, tracks, pieces), errors: [...errors], key: null };
     }
-    return { summary: await summarize(identity, found, errors), errors: [...errors] };
+    const tenant = options.tenantOf(identity.tenantId);
+    if (tenant === null) throw new Error(`tenant ${identity.tenantId} is not known on this node`);
+    const covered = Math.max(0, ...found.map(({ head }) => head.header.toSecond));
+    const journal = await readJournal(orphan, covered, known, errors, keyFor);
+    const tracks = createHeardTracks(journal.state, errors);
+    const pieces = await hearPieces(found, tracks, identity);
+    const key = await vault.createDataKey(tenant);
+    const rest = await sealRest(options, orphan, { covered, seq: (found.at(-1)?.head.header.seq ?? -1) + 1 }, journal, tracks, key);
+    return { summary: summarize(identity, rest.state, tracks, [...pieces, ...rest.pieces]), errors: [...errors], key };
   } finally {
     await Promise.all(found.map(({ source }) => source.close()));
   }
@@ -270,63 +283,43 @@ async function take(found: FoundPiece[], errors: Set<string>, identity: PieceIde
     await source.close();
     return;
   }
-  const { seq, keyId, fromSecond, toSecond } = head.header;
-  const key = await keyFor(keyId);
+  const key = await keyFor(head.header.keyId);
   const opened = key === null ? null : await openPiece(source, head, key, identity).catch((error: unknown) => note(errors, error));
-  const { sizeBytes, digest } = await digestOf(source);
-  found.push({
-    head,
-    source,
-    opened,
-    piece: { ...identity, seq, keyId, path, objectName: pieceObjectName(identity, seq, keyId), sizeBytes, sha256: digest, fromMs: fromSecond * 1000, toMs: toSecond * 1000 },
-  });
+  found.push({ path, head, source, opened });
 }
 
-/** Puts what the journal has beyond the pieces into new ones, the last of them final; answers their paths. */
-async function sealRest(options: RecoverOptions, orphan: Orphan, found: readonly FoundPiece[], errors: Set<string>, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<string[]> {
-  const { recordingId, tenantId } = orphan;
-  const tenant = options.tenantOf(tenantId);
-  if (tenant === null) throw new Error(`tenant ${tenantId} is not known on this node`);
-  const covered = Math.max(0, ...found.map(({ head }) => head.header.toSecond));
-  const journal = await readJournal(orphan, covered, errors, keyFor);
-
-  let base = latest([...found.map(({ opened }) => opened?.state ?? null), journal.state]) ?? unknownState(orphan);
-  const tracks = new Map(base.tracks.map((track) => [track.track, track]));
-  // A track whose marks cannot be read is still there to say what is missing.
-  for (const { header } of orphan.frames) {
-    if (header.kind !== "packets" || tracks.has(header.track)) continue;
-    tracks.set(header.track, { track: header.track, label: `m${header.track}`, sampleRate: 8000, sending: [{ fromMs: header.fromMs, toMs: null }], gaps: [] });
+async function hearPieces(found: readonly FoundPiece[], tracks: HeardTracks, identity: PieceIdentity): Promise<SealedPiece[]> {
+  const pieces: SealedPiece[] = [];
+  for (const { path, head, source, opened } of found) {
+    const bytes = await source.read(0, await source.size());
+    tracks.hear(head, opened, bytes);
+    const { seq, keyId, fromSecond, toSecond } = head.header;
+    pieces.push({ ...identity, seq, keyId, path, objectName: pieceObjectName(identity, seq, keyId), sizeBytes: bytes.length, sha256: hash("sha256", bytes), fromMs: fromSecond * 1000, toMs: toSecond * 1000 });
   }
-  const rateOf = (track: number): number => tracks.get(track)?.sampleRate ?? 8000;
-  const endOf = (track: number): number => {
-    const ends = [...(journal.seconds.get(track)?.values() ?? [])].flat().map((entry) => ((entry.atSample + samplesOf(entry, rateOf(track))) * 1000) / rateOf(track));
-    return ends.reduce((most, end) => Math.max(most, end), 0);
-  };
-  const endMs = Math.ceil([...journal.seconds.keys()].reduce((most, track) => Math.max(most, endOf(track)), audioEndMs(found)));
-  base = {
-    ...base,
-    tracks: [...tracks.values()].map((track) => ({ ...track, gaps: mergeGaps([...track.gaps, ...(journal.gaps.get(track.track) ?? [])]) })),
-  };
+  return pieces;
+}
 
-  const key = await options.vault.createDataKey(tenant);
+/** Puts what the journal has beyond the pieces into new ones, the last of them final. */
+async function sealRest(options: RecoverOptions, { recordingId, tenantId, dir }: Orphan, begin: { readonly covered: number; readonly seq: number }, journal: JournalContent, tracks: HeardTracks, key: MintedKey): Promise<{ state: RecordingState; pieces: SealedPiece[] }> {
+  const { covered } = begin;
+  const endMs = Math.ceil(Math.max(covered * 1000, ...journal.ends.values()));
   const sealer = createPieceSealer(key, { tenantId, recordingId });
   // A key that is pressed has a place beyond the last sound.
   const journaled = [...journal.seconds.values()].flatMap((seconds) => [...seconds.keys()]);
   const lastSecond = journaled.reduce((last, second) => Math.max(last, second + 1), Math.max(covered, Math.ceil(endMs / 1000)));
-  const paths: string[] = [];
-  let seq = (found.at(-1)?.piece.seq ?? -1) + 1;
+  const pieces: SealedPiece[] = [];
   for (let from = covered; ; from += pieceSeconds) {
     const to = Math.min(from + pieceSeconds, lastSecond);
     const final = to === lastSecond;
+    const seq = begin.seq + pieces.length;
     const chunks = [...journal.seconds].flatMap(([track, seconds]) =>
-      [...seconds].filter(([second]) => second >= from && second < to).toSorted(([a], [b]) => a - b).map(([second, entries]) => sealer.sealSecond(track, second, settleSecond(entries, rateOf(track)), rateOf(track))),
+      [...seconds.values()].filter(({ second }) => second >= from && second < to).toSorted((a, b) => a.second - b.second).map((log) => tracks.seal(sealer, track, log)),
     );
-    const state = { ...(final ? finished(base, endMs, endOf, options.now()) : base), revision: base.revision + 1 + paths.length };
-    const path = join(orphan.dir, `${seq}.ewp`);
-    await writePiece(path, sealer.sealPiece({ seq, fromSecond: from, toSecond: to, final, chunks, state }), options.steps?.writeFile);
-    paths.push(path);
-    seq += 1;
-    if (final) return paths;
+    const state = { ...(final ? finished(journal.state, endMs, (track) => journal.ends.get(track) ?? 0, options.now()) : journal.state), revision: journal.state.revision + 1 + pieces.length };
+    const path = join(dir, `${seq}.ewp`);
+    const written = await writePiece(path, sealer.sealPiece({ seq, fromSecond: from, toSecond: to, final, chunks, state, heard: tracks.takeParts() }), options.steps?.writeFile);
+    pieces.push({ recordingId, tenantId, seq, keyId: key.keyId, path, objectName: pieceObjectName({ tenantId, recordingId }, seq, key.keyId), ...written, fromMs: from * 1000, toMs: to * 1000 });
+    if (final) return { state, pieces };
   }
 }
 
@@ -345,15 +338,18 @@ function finished(state: RecordingState, endMs: number, endOf: (track: number) =
 }
 
 interface JournalContent {
-  readonly state: RecordingState | null;
-  /** By track, then by second. */
-  readonly seconds: Map<number, Map<number, LogEntry[]>>;
-  readonly gaps: Map<number, Gap[]>;
+  /** The newest that pieces and journal know, with every track that has frames. */
+  readonly state: RecordingState;
+  /** By track, then by second: what came, in the order in which it came. */
+  readonly seconds: ReadonlyMap<number, ReadonlyMap<number, SecondLog>>;
+  /** By track: where its last sound ends, media time. */
+  readonly ends: ReadonlyMap<number, number>;
 }
 
-async function readJournal(orphan: Orphan, covered: number, errors: Set<string>, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<JournalContent> {
-  const content: { state: RecordingState | null; seconds: JournalContent["seconds"]; gaps: JournalContent["gaps"] } = { state: null, seconds: new Map(), gaps: new Map() };
+async function readJournal(orphan: Orphan, covered: number, known: RecordingState | null, errors: Set<string>, keyFor: (keyId: string) => Promise<StoredKey | null>): Promise<JournalContent> {
+  let newest = known;
   const keys = new Map<string, OpeningKey | null>();
+  const gaps = new Map<number, Gap[]>();
   const packets: { header: FrameHeader; body: Buffer }[] = [];
   for (const frame of orphan.frames) {
     const { header } = frame;
@@ -363,60 +359,70 @@ async function readJournal(orphan: Orphan, covered: number, errors: Set<string>,
       keys.set(header.keyId, key === null ? null : createOpeningKey(key, "journal"));
     }
     const body = openFrame(frame, keys.get(header.keyId) ?? null, errors);
-    if (body !== null && header.kind === "mark") content.state = latest([content.state, decodeState(body)]);
+    if (body !== null && header.kind === "mark") newest = latest([newest, decodeState(body).state]);
     if (body !== null && header.kind === "packets") packets.push({ header, body });
     if (body === null && header.kind === "packets") {
       // The header's time is where the last packet begins; it was one of 20 ms or so.
       const gap: Gap = { fromMs: Math.max(header.fromMs, covered * 1000), toMs: header.toMs + 20, reason: "decrypt" };
-      content.gaps.set(header.track, [...(content.gaps.get(header.track) ?? []), gap]);
+      gaps.set(header.track, [...(gaps.get(header.track) ?? []), gap]);
     }
   }
+  const state = withTracksOf(orphan, newest ?? unknownState(orphan), gaps);
+  const rates = new Map(state.tracks.map(({ track, sampleRate }) => [track, sampleRate]));
+  const seconds = new Map<number, Map<number, SecondLog>>();
+  const ends = new Map<number, number>();
   for (const { header, body } of packets) {
-    const sampleRate = content.state?.tracks.find((track) => track.track === header.track)?.sampleRate ?? 8000;
-    const seconds = content.seconds.get(header.track) ?? new Map<number, LogEntry[]>();
-    content.seconds.set(header.track, seconds);
-    for (const entry of decodePacketLog(body, Math.floor(header.fromMs / 1000) * sampleRate)) {
-      const second = Math.floor(entry.atSample / sampleRate);
-      if (second < covered) continue;
-      const entries = seconds.get(second);
-      if (entries === undefined) seconds.set(second, [entry]);
-      else entries.push(entry);
-    }
+    const { track } = header;
+    const rate = rates.get(track) ?? 8000;
+    const ofTrack = seconds.get(track) ?? new Map<number, SecondLog>();
+    seconds.set(track, ofTrack);
+    const endSample = sortIntoSeconds(body, Math.floor(header.fromMs / 1000) * rate, rate, covered, ofTrack);
+    ends.set(track, Math.max(ends.get(track) ?? 0, (endSample * 1000) / rate));
   }
-  return content;
+  return { state, seconds, ends };
+}
+
+/** Answers where the last of its sound ends; 0 where it has none that is not covered. */
+function sortIntoSeconds(log: Buffer, baseSample: number, rate: number, covered: number, seconds: Map<number, SecondLog>): number {
+  let end = 0;
+  for (const { at, codec, payloadAt, length } of entriesOf(log)) {
+    const atSample = baseSample + at;
+    const second = Math.floor(atSample / rate);
+    if (second < covered) continue;
+    let ofSecond = seconds.get(second);
+    if (ofSecond === undefined) seconds.set(second, (ofSecond = new SecondLog(second, rate)));
+    ofSecond.add(atSample, codec, log, payloadAt, length);
+    end = Math.max(end, atSample + samplesAt(codec, log, payloadAt, length, rate));
+  }
+  return end;
+}
+
+/** A track whose marks cannot be read is still there to say what is missing. */
+function withTracksOf(orphan: Orphan, state: RecordingState, gaps: ReadonlyMap<number, readonly Gap[]>): RecordingState {
+  const tracks = new Map(state.tracks.map((track) => [track.track, track]));
+  for (const { header } of orphan.frames) {
+    if (header.kind !== "packets" || tracks.has(header.track)) continue;
+    tracks.set(header.track, { track: header.track, label: `m${header.track}`, sampleRate: 8000, sending: [{ fromMs: header.fromMs, toMs: null }], gaps: [] });
+  }
+  return { ...state, tracks: [...tracks.values()].map((track) => ({ ...track, gaps: mergeGaps([...track.gaps, ...(gaps.get(track.track) ?? [])]) })) };
 }
 
 function openFrame({ segment, at, length }: FrameAt, opening: OpeningKey | null, errors: Set<string>): Buffer | null {
   return opening === null ? null : orNoted(errors, () => readFrame(segment.read(at, length), 0)?.frame.open(opening) ?? null);
 }
 
-async function summarize(identity: PieceIdentity, found: readonly FoundPiece[], errors: Set<string>): Promise<RecordingSummary> {
-  const state = latest(found.map(({ opened }) => opened?.state ?? null)) ?? stateOfHeaders(found);
-  const tracks = new Map(state.tracks.map((track) => [track.track, { track, analysis: createTrackAnalysis(track.sampleRate), tree: createMerkleTree(sha256), gaps: [...track.gaps] }]));
-  for (const { head, opened, source, piece } of found) {
-    const bytes = opened === null ? null : await source.read(head.chunksAt, piece.sizeBytes - head.chunksAt);
-    for (const chunk of head.header.chunks) {
-      const track = tracks.get(chunk.track);
-      if (track === undefined) continue;
-      track.tree.append(indexLeaf(chunk));
-      const entries = opened === null || bytes === null ? null : orNoted(errors, () => opened.decodeSecond(chunk, bytes.subarray(chunk.offset, chunk.offset + chunk.length), track.track.sampleRate));
-      if (entries === null) track.gaps.push({ fromMs: chunk.second * 1000, toMs: (chunk.second + 1) * 1000, reason: "decrypt" });
-      else track.analysis.add(chunk.second, entries);
-    }
-  }
-  const durationMs = Math.max(0, ...[...tracks.values()].map(({ analysis }) => analysis.endMs));
+function summarize(identity: PieceIdentity, state: RecordingState, tracks: HeardTracks, pieces: readonly SealedPiece[]): RecordingSummary {
+  const summaries = state.tracks.map((track) => tracks.summary(track, state.ended?.atMs ?? null));
+  const durationMs = Math.max(0, ...state.tracks.map(({ track }) => tracks.endMs(track)));
   return {
     ...identity,
     startedAtMs: state.startedAtMs,
     durationMs,
-    tracks: [...tracks.values()].map(({ track, analysis, tree, gaps }) => ({ ...analysis.summary({ ...track, gaps: mergeGaps(gaps) }, state.ended?.atMs ?? analysis.endMs), merkleRoot: Buffer.from(tree.root()).toString("hex"), chunks: tree.size })),
-    pieces: found.map(({ piece, head }) => (head.header.final ? { ...piece, toMs: Math.max(piece.fromMs, durationMs) } : piece)),
+    tracks: summaries,
+    pieces: pieces.map((piece, at) => (at === pieces.length - 1 ? { ...piece, toMs: Math.max(piece.fromMs, durationMs) } : piece)),
     recovered: state.ended?.recovered ?? true,
   };
 }
-
-/** Where the audio of the pieces can at most end. Exact ends are found when they are read; here it only bounds the crash. */
-const audioEndMs = (found: readonly FoundPiece[]): number => Math.max(0, ...found.map(({ head }) => head.header.toSecond * 1000));
 
 function latest(states: readonly (RecordingState | null)[]): RecordingState | null {
   return states.reduce((best, state) => (state !== null && (best === null || state.revision > best.revision) ? state : best), null);
@@ -438,15 +444,6 @@ function stateOfHeaders(found: readonly FoundPiece[]): RecordingState {
 function storeSource(vault: Vault, name: string): PieceSource {
   return { name, size: () => vault.store.size(name), read: (offset, length) => vault.store.read(name, offset, length), close: async () => undefined };
 }
-
-async function digestOf(source: PieceSource): Promise<{ sizeBytes: number; digest: string }> {
-  const sizeBytes = await source.size();
-  const hash = createHash("sha256");
-  for (let at = 0; at < sizeBytes; at += digestStep) hash.update(await source.read(at, Math.min(digestStep, sizeBytes - at)));
-  return { sizeBytes, digest: hash.digest("hex") };
-}
-
-const digestStep = 1024 * 1024;
 
 async function list(dir: string): Promise<string[]> {
   try {

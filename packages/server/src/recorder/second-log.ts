@@ -4,24 +4,15 @@
  */
 import { isSound } from "./codecs.ts";
 import { entryHead, moveEntries, writeEntryHead } from "./packet-log.ts";
+import { createSpareMemory } from "./spare-memory.ts";
 
-/** A second of G.711 in packets of 10, 20 or 30 ms, and one of them more; a seventh of a slab. */
+/** A second of G.711 in packets of 10, 20 or 30 ms, and one of them more. */
 const slotBytes = 9_360;
-const slotsOfSlab = 7;
-/** What a thread keeps for the next second that begins; more than that goes back to the system. */
-const maxSpare = Math.floor((64 * 1024 * 1024) / slotBytes);
-const spare: Buffer[] = [];
-
-function takeSlot(): Buffer {
-  if (spare.length === 0) {
-    const slab = Buffer.allocUnsafeSlow(slotsOfSlab * slotBytes);
-    for (let slot = 0; slot < slotsOfSlab; slot += 1) spare.push(slab.subarray(slot * slotBytes, (slot + 1) * slotBytes));
-  }
-  return spare.pop()!;
-}
+/** Of a thread. */
+const spare = createSpareMemory({ bytesEach: slotBytes, most: 64 * 1024 * 1024 });
 
 function letGoOf(memory: Buffer): void {
-  if (memory.length === slotBytes && spare.length < maxSpare) spare.push(memory);
+  if (memory.length === slotBytes) spare.give(memory);
 }
 
 /** Below this a loop costs less than a view on the bytes and a call. */
@@ -30,7 +21,7 @@ const copiedByHand = 256;
 export class SecondLog {
   readonly second: number;
   readonly #baseSample: number;
-  #memory = takeSlot();
+  #memory = spare.take();
   #length = 0;
   #framed = 0;
   #lastSample = -1;

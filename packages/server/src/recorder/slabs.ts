@@ -3,6 +3,8 @@
  * would each be memory outside V8's heap that lives just long enough to be expensive: growth there makes V8 mark the whole heap,
  * once a second under 500 calls (decision 0011).
  */
+import { createSpareMemory } from "./spare-memory.ts";
+
 export interface Slabs {
   /** Copies the parts one behind the other; answers where they lie, until what was put since the last `cut` is let go of. */
   put(...parts: readonly Uint8Array[]): Buffer;
@@ -11,9 +13,8 @@ export interface Slabs {
 }
 
 const slabBytes = 64 * 1024;
-/** What a thread keeps for the next that asks; more than that goes back to the system. */
-const maxSpare = (64 * 1024 * 1024) / slabBytes;
-const spare: Buffer[] = [];
+/** Of a thread. */
+const spare = createSpareMemory({ bytesEach: slabBytes, most: 64 * 1024 * 1024 });
 
 export function createSlabs(): Slabs {
   let filled: Buffer[] = [];
@@ -24,7 +25,7 @@ export function createSlabs(): Slabs {
       if (length > slabBytes) return Buffer.concat(parts, length);
       let slab = filled.at(-1);
       if (slab === undefined || used + length > slabBytes) {
-        slab = spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
+        slab = spare.take();
         filled.push(slab);
         used = 0;
       }
@@ -39,7 +40,7 @@ export function createSlabs(): Slabs {
       const mine = filled;
       filled = [];
       return () => {
-        for (const slab of mine.splice(0)) if (spare.length < maxSpare) spare.push(slab);
+        for (const slab of mine.splice(0)) spare.give(slab);
       };
     },
   };

@@ -5,7 +5,7 @@ import type { Clock } from "#clock";
 import type { Db, TenantTransaction } from "#db";
 import { messageOf } from "#errors";
 import type { Log } from "#log";
-import type { Vault } from "#vault";
+import type { MintedKey, Vault } from "#vault";
 import { createContinuations } from "./continuations.ts";
 import { createFactLog } from "./fact-log.ts";
 import type { Fact } from "./facts.ts";
@@ -120,8 +120,8 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
     try {
       const still = new Set<string>();
       const found = only.size === 0 ? [] : await recoverSpool({ ...recovery, only, onWaiting: (recordingId) => still.add(recordingId) });
-      const summaries = new Map(found.map(({ summary }) => [summary.recordingId, summary]));
-      for (const recordingId of only) if (!still.has(recordingId)) saved(recordingId, summaries.get(recordingId) ?? null);
+      const rescued = new Map(found.map((one) => [one.summary.recordingId, one]));
+      for (const recordingId of only) if (!still.has(recordingId)) saved(recordingId, rescued.get(recordingId)?.summary ?? null, rescued.get(recordingId)?.key ?? null);
     } catch (error) {
       log.error({ recordings: only.size, err: messageOf(error) }, "recordings could not be rescued yet");
     }
@@ -130,11 +130,12 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   }
 
   /** `summary` null: nothing of it ever came to be on disk. */
-  function saved(recordingId: string, summary: RecordingSummary | null): void {
+  function saved(recordingId: string, summary: RecordingSummary | null, key: MintedKey | null = null): void {
     const owed = lost.get(recordingId) ?? [];
     lost.delete(recordingId);
     const entry = ledger.get(recordingId);
-    if (entry !== undefined) pipeline.finish(recordingId, summary ?? silent(entry.opened), { owed });
+    if (entry !== undefined) pipeline.finish(recordingId, summary ?? silent(entry.opened), { owed, ...(key && { key }) });
+    else key?.bytes.fill(0);
   }
 
   /**
@@ -162,9 +163,10 @@ export async function startRecording(options: RecordingOptions): Promise<Recordi
   if (unfinished.size > 0) log.warn({ recordings: unfinished.size }, "an earlier start was cut off in the middle of calls; they are being finished");
   const began = performance.now();
   const recovering = left
-    .recover(({ summary }) => {
-      if (unfinished.has(summary.recordingId)) pipeline.finish(summary.recordingId, summary);
-      else if (!ledger.has(summary.recordingId)) void releaseFinished(summary);
+    .recover(({ summary, key }) => {
+      if (unfinished.has(summary.recordingId)) return pipeline.finish(summary.recordingId, summary, key === null ? {} : { key });
+      key?.bytes.fill(0);
+      if (!ledger.has(summary.recordingId)) void releaseFinished(summary);
     })
     .then(
       () => left.recordingIds.size > 0 && log.info({ recordings: left.recordingIds.size, tookMs: Math.round(performance.now() - began) }, "what an earlier start left in the spool is recovered"),

@@ -3,11 +3,12 @@
  * runs, so that the end of a call costs nothing; fed by recovery from pieces with the same result.
  */
 import type { Gap } from "@earwitness/contract";
-import { createSpeechDetector, decodeG711Into, isOpusPacket } from "@earwitness/media";
+import { createSpeechDetector, decodeG711Into, isOpusPacket, type SpeechPart } from "@earwitness/media";
 import { codecById, isG711, keyPressEntry, lostEntry } from "./codecs.ts";
 import { mergeGaps } from "./merge-gaps.ts";
 import { entryHead, keyOf, readPress, samplesOf, type LoggedPress, type LogEntry } from "./packet-log.ts";
 import { copyInto, createTrackDecoder } from "./pcm.ts";
+import { createSpanList, type SpanPart } from "./span-list.ts";
 import type { TrackState } from "./recording-state.ts";
 import type { KeyPress, TrackSummary } from "./media.ts";
 
@@ -19,7 +20,35 @@ export interface TrackAnalysis {
   readonly endMs: number;
   /** `untilMs`: end of the recording, where an open sending span ends. */
   summary(state: TrackState, untilMs: number): Omit<TrackSummary, "merkleRoot" | "chunks">;
+  /** What is known now beyond what the parts before told of; sealed with a piece, so that nobody has to decode its seconds again. */
+  takePart(): AnalysisPart;
+  /** Goes on behind a part that was taken, in the order in which they were. False: this version makes nothing of it, and nothing is changed. */
+  takeUp(part: AnalysisPart): boolean;
 }
+
+/** Lists hold what came since the part before; everything else is as it stands. */
+export interface AnalysisPart {
+  readonly version: typeof partVersion;
+  readonly codecs: readonly string[];
+  readonly codec: string;
+  readonly first: number;
+  readonly end: number;
+  readonly packets: number;
+  readonly undecodable: number;
+  readonly packetSamples: number;
+  readonly lostSamples: number;
+  readonly losses: SpanPart;
+  readonly unheard: SpanPart;
+  readonly wire: SpanPart;
+  readonly presses: readonly LoggedPress[];
+  /** Base64 of its samples. */
+  readonly carried: { readonly atSample: number; readonly pcm: string } | null;
+  /** Of the detector; peaks in base64. */
+  readonly speech: Omit<SpeechPart, "peaks"> & { readonly peaks: string };
+}
+
+/** Rises when a part means something else: then pieces of before are decoded. */
+const partVersion = 1;
 
 /** A sender that sends nothing for this long is missing, not pausing. */
 const noMediaMs = 2_000;
@@ -27,7 +56,7 @@ const noMediaMs = 2_000;
 /** Who speaks when, and how loud, is told at the lowest rate: a stream that was only offered a wider codec costs no more than others, and nothing is to be heard here. */
 const heardRate = 8_000;
 
-type Span = { from: number; to: number };
+type Span = { readonly from: number; readonly to: number };
 
 /** A second of sound while it is looked at; one for all tracks of the thread. */
 const heard = new Int16Array(heardRate);
@@ -45,20 +74,23 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
   let undecodable = 0;
   let packetSamples = 0;
   let lostSamples = 0;
-  const losses: Span[] = [];
-  const unheard: Span[] = [];
+  const losses = createSpanList();
+  const unheard = createSpanList();
   /** Where anything came, or is known to have been lost; shorter silences on the wire are joined. */
-  const wire: Span[] = [];
+  const wire = createSpanList();
   const decoder = createTrackDecoder(heardRate);
   /** Sound of the packet that runs over into the next second. */
   let carried: { readonly atSample: number; readonly pcm: Int16Array } | null = null;
   const presses = new Map<string, LoggedPress>();
+  const untoldPresses = new Set<string>();
   const ms = (samples: number): number => (samples * 1000) / sampleRate;
 
   function notePress(press: LoggedPress): void {
     const name = `${press.fromSample}/${press.event}`;
     const known = presses.get(name);
-    if (known === undefined || known.durationMs < press.durationMs) presses.set(name, press);
+    if (known !== undefined && known.durationMs >= press.durationMs) return;
+    presses.set(name, press);
+    untoldPresses.add(name);
   }
 
   function noteSound(name: string | undefined, from: number, to: number): void {
@@ -75,21 +107,21 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
     if (entry.codec === keyPressEntry) {
       const press = readPress(entry);
       notePress(press);
-      join(wire, press.fromSample, Math.max(to, press.fromSample + (press.durationMs * sampleRate) / 1000), noMediaSamples);
+      wire.join(press.fromSample, Math.max(to, press.fromSample + (press.durationMs * sampleRate) / 1000), noMediaSamples);
       return;
     }
     if (entry.codec === lostEntry) {
       lostSamples += to - from;
-      join(losses, from, to, 0);
+      losses.join(from, to, 0);
     } else {
       const name = codecById(entry.codec)?.name;
       noteSound(name, from, to);
       if (name === "OPUS" && !isOpusPacket(entry.payload)) {
         undecodable += 1;
-        join(unheard, from, to, 0);
+        unheard.join(from, to, 0);
       }
     }
-    join(wire, from, to, noMediaSamples);
+    wire.join(from, to, noMediaSamples);
   }
 
   /** The second's sound, which `hear` adds to and `heardAll` gives to speech and peaks. */
@@ -141,7 +173,7 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
         if (factor === 1 && known !== undefined && isG711(known) && offset + next - payloadAt <= heardRate) {
           const to = baseSample + offset + next - payloadAt;
           noteSound(known.name, baseSample + offset, to);
-          join(wire, baseSample + offset, to, noMediaSamples);
+          wire.join(baseSample + offset, to, noMediaSamples);
           decodeG711Into(known.name, log, heard, offset, payloadAt, next);
         } else {
           const entry = { atSample: baseSample + offset, codec: id, payload: log.subarray(payloadAt, next) };
@@ -160,9 +192,9 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
       const gapsOf = (spans: readonly Span[], reason: Gap["reason"]): Gap[] => spans.map(({ from, to }) => gapOf(reason)({ from: ms(from), to: ms(to) }));
       // Loss that showed when its second was sealed already is no entry of the log.
       const lostLate = state.gaps.filter(({ reason }) => reason === "loss");
-      const logged = losses.map(({ from, to }) => ({ from: ms(from), to: ms(to) }));
+      const logged = losses.all.map(({ from, to }) => ({ from: ms(from), to: ms(to) }));
       const lostLateMs = lostLate.flatMap(({ fromMs, toMs }) => without({ from: fromMs, to: toMs }, logged)).reduce((sum, { from, to }) => sum + to - from, 0);
-      const onWire = wire.map((span) => ({ from: ms(span.from), to: ms(span.to) }));
+      const onWire = wire.all.map((span) => ({ from: ms(span.from), to: ms(span.to) }));
       // What the sender left out on purpose (comfort noise, discontinuous transmission) is silence, not missing.
       const quiet = (state.quiet ?? []).map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs ?? Math.max(fromMs, untilMs) }));
       const known = state.gaps.filter(({ reason }) => reason === "late" || reason === "loss").map(({ fromMs, toMs }) => ({ from: fromMs, to: toMs }));
@@ -184,12 +216,54 @@ export function createTrackAnalysis(sampleRate: number): TrackAnalysis {
         packetsLost: packetSamples === 0 ? 0 : Math.round((lostSamples + (lostLateMs * sampleRate) / 1000) / packetSamples),
         packetsUndecodable: undecodable,
         speech: speech.segments(),
-        gaps: [...mergeGaps([...gapsOf(losses, "loss"), ...lostLate]), ...gapsOf(unheard, "undecodable"), ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps.filter(({ reason }) => reason !== "loss")].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
+        gaps: [...mergeGaps([...gapsOf(losses.all, "loss"), ...lostLate]), ...gapsOf(unheard.all, "undecodable"), ...noMedia.map(gapOf("no_media")), ...undecrypted.map(gapOf("decrypt")), ...state.gaps.filter(({ reason }) => reason !== "loss")].toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs),
         peaks: speech.peaks(),
         keyPresses: keyPressesOf(presses.values(), ms),
       };
     },
+    takePart() {
+      const { peaks, ...heardSoFar } = speech.takePart();
+      const told = [...untoldPresses].map((name) => presses.get(name)!);
+      untoldPresses.clear();
+      return {
+        version: partVersion,
+        codecs: [...codecs],
+        codec,
+        first,
+        end,
+        packets,
+        undecodable,
+        packetSamples,
+        lostSamples,
+        losses: losses.takePart(),
+        unheard: unheard.takePart(),
+        wire: wire.takePart(),
+        presses: told,
+        carried: carried && { atSample: carried.atSample, pcm: toBase64(carried.pcm) },
+        speech: { ...heardSoFar, peaks: toBase64(peaks) },
+      };
+    },
+    takeUp(part) {
+      if (part.version !== partVersion) return false;
+      for (const name of part.codecs) codecs.add(name);
+      ({ codec, first, end, packets, undecodable, packetSamples, lostSamples } = part);
+      losses.takeUp(part.losses);
+      unheard.takeUp(part.unheard);
+      wire.takeUp(part.wire);
+      for (const press of part.presses) notePress(press);
+      untoldPresses.clear();
+      carried = part.carried && { atSample: part.carried.atSample, pcm: samplesFrom(part.carried.pcm) };
+      speech.takeUp({ ...part.speech, peaks: Buffer.from(part.speech.peaks, "base64") });
+      return true;
+    },
   };
+}
+
+const toBase64 = (values: Uint8Array | Int16Array): string => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
+
+function samplesFrom(text: string): Int16Array {
+  const bytes = new Uint8Array(Buffer.from(text, "base64")); // a copy, which begins at an even place
+  return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
 }
 
 /** Events that are no keys are left out. */
@@ -200,13 +274,6 @@ function keyPressesOf(presses: Iterable<LoggedPress>, ms: (samples: number) => n
     if (key !== null) found.push({ atMs: Math.floor(ms(press.fromSample)), key, durationMs: press.durationMs });
   }
   return found;
-}
-
-/** Appends the span, or lengthens the last one when it follows within `reach`. */
-function join(spans: Span[], from: number, to: number, reach: number): void {
-  const last = spans.at(-1);
-  if (last !== undefined && from <= last.to + reach) last.to = Math.max(last.to, to);
-  else spans.push({ from, to });
 }
 
 const isLong = (span: Span): boolean => span.to - span.from > noMediaMs;

@@ -46,6 +46,6 @@ export interface Request {
 
 export type FromWorker =
   | { readonly kind: "answer"; readonly id: number; readonly value: Answers[Command["kind"]] }
-  | { readonly kind: "refusal"; readonly id: number; readonly message: string }
+  | { readonly kind: "refusal"; readonly id: number; readonly message: string; /** The worker does not have the recording any more. */ readonly isLeft: boolean }
   | { readonly kind: "event"; readonly event: MediaEvent }
   | { readonly kind: "stats"; readonly stats: MediaStats };
