@@ -32,7 +32,8 @@ interface Run {
 
 const dataDir = await mkdtemp(join(tmpdir(), "earwitness-bench-access-"));
 const server = await createEmbeddedPostgres({ dataDir, log: quietLog, settings: { shared_buffers: "512MB" } });
-const superuser = new Client({ connectionString: server.superuserUrl });
+// Past the policies of the same database: what is made up here is not what is measured.
+const superuser = new Client({ connectionString: Object.assign(new URL(server.superuserUrl), { pathname: new URL(server.url).pathname }).href });
 await superuser.connect();
 try {
   await migrate({ url: server.url, log: quietLog });
