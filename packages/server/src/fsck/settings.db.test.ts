@@ -94,6 +94,7 @@ async function settled() {
   const revoked = await apiKeys.create(tenant.tenantId, { name: "old", profile: "API User" }, commandLine);
   await apiKeys.revoke(tenant.tenantId, revoked.apiKeyId, commandLine);
   const from = { remoteAddress: "192.0.2.1" };
+  await withTenant(stage.db, tenant.tenantId, (tx) => byName(tx, { issuer: "https://id.example", subject: `adele of ${tenant.slug}`, tenant: { kind: "named", slug: tenant.slug }, name: "adele@contoso.example" }, { occurredAt: new Date(), nodeId, ...from }));
   const accounts = createLocalAccounts({ db: stage.db, clock: systemClock, nodeId, secret: Buffer.alloc(32) });
   const enrolled = () => withTenant(stage.db, tenant.tenantId, (tx) => enroll(tx, adele, { actor: commandLine, occurredAt: new Date(), nodeId }, true));
   const enrollment = (await enrolled()).text;
@@ -102,7 +103,6 @@ async function settled() {
   await enrolled();
   await sessions.end((await sessions.create(tenant.tenantId, adele, from))!.cookie, from);
   await sessions.create(tenant.tenantId, adele, { ...from, userAgent: "Browser", begunBy: crypto.randomUUID() });
-  await withTenant(stage.db, tenant.tenantId, (tx) => byName(tx, { issuer: "https://id.example", subject: `adele of ${tenant.slug}`, tenant: { kind: "named", slug: tenant.slug }, name: "adele@contoso.example" }, { occurredAt: new Date(), nodeId, ...from }));
   await stage.act(tenant, 1);
   return { tenant, act, adele, megan, traders, berlin, inForce, revoked };
 }
