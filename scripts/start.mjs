@@ -36,7 +36,7 @@ const data = dataDir();
 makeDirectory(data);
 if (!sandbox) delete env.EARWITNESS_SANDBOX;
 if (sandbox) {
-  const own = ["EARWITNESS_PROVISION_FILE", "EARWITNESS_OIDC_ISSUER", "EARWITNESS_OIDC_CLIENT_ID", "EARWITNESS_OIDC_CLIENT_SECRET"].filter((key) => env[key]);
+  const own = ["EARWITNESS_PROVISION_FILE", "EARWITNESS_OIDC_ISSUER", "EARWITNESS_OIDC_CLIENT_ID", "EARWITNESS_OIDC_CLIENT_SECRET", "EARWITNESS_OIDC_TENANT"].filter((key) => env[key]);
   if (own.length > 0) fail(`${own.join(" and ")} cannot be set with the sandbox, which brings its own. Start without it: npm start -- --no-sandbox`);
   const sandboxDir = join(data, "sandbox", "contoso");
   makeDirectory(sandboxDir);
@@ -128,7 +128,7 @@ function welcome({ sipPort, databaseAway }) {
           "  Without the sandbox:  npm start -- --no-sandbox",
         ]
       : [
-          env.EARWITNESS_OIDC_ISSUER ? "  Sign in:  open the address; your identity provider takes over." : "  Sign-in is not set up: set EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID (docs/configuration.md).",
+          env.EARWITNESS_OIDC_ISSUER ? "  Sign in:  open the address; your identity provider takes over." : "  Sign in:  set EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID, or make an administrator: earwitness admin enroll (docs/operate/sign-in.md).",
           "  First tenant:  npm run -s earwitness -- tenant create --help",
         ]),
     ...(databaseAway ? ["", `  The database cannot be reached (${databaseAway}).`, "  Calls are recorded; nobody can sign in until it is there."] : []),

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Checkpoint, LogState, Trunk } from "@earwitness/contract";
-import type { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import type { AdministratorEnrolled, AdministratorRequest, ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import { addBackupCommands } from "./backup.ts";
 import type { ControlClient } from "./control-client.ts";
 import { Failure } from "./control-client.ts";
@@ -74,6 +74,21 @@ export function createProgram(server: ControlClient, dataDir: string, print: (li
       const found = await server.call<TenantInfo[]>("GET", "/tenants");
       if (json) return print(JSON.stringify(found, null, 2));
       print(table(["SLUG", "NAME", "ID", "M365 TENANT"], found.map((tenant) => [tenant.slug, tenant.name, tenant.tenantId, tenant.m365TenantId ?? ""])));
+    });
+
+  program
+    .command("admin")
+    .description("Administrators of a tenant: the way in where nobody can sign in yet, or the identity provider is away.")
+    .command("enroll")
+    .description("Print a link by which an administrator sets up an account with a password and one-time codes. It works once, for three days; it stands in the tenant's log, and health says so until it is used or over.")
+    .argument("<upn>", "user principal name, such as ana@bank.example; whoever is not there yet is made, with every right")
+    .requiredOption(...tenantOption)
+    .option("--name <text>", "name of whoever is made")
+    .action(async (upn: string, { tenant, name }: { tenant: string; name?: string }) => {
+      const wanted: AdministratorRequest = { upn, ...(name === undefined ? {} : { name }) };
+      const { url, expiresAt } = await server.call<AdministratorEnrolled>("POST", `/tenants/${encodeURIComponent(tenant)}/administrators`, wanted);
+      print(url);
+      print(`The link works once, until ${expiresAt}. Hand it over by a way that only they read.`);
     });
 
   const trunks = program.command("trunk").description("Session border controllers that calls come from; everything beyond this is set in the portal.");

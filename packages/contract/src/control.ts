@@ -49,6 +49,19 @@ export const TenantRequest = Type.Object(
 );
 export type TenantRequest = Static<typeof TenantRequest>;
 
+/** `POST /tenants/{slug}/administrators` */
+export const AdministratorRequest = Type.Object(
+  {
+    upn: Type.String({ pattern: "^[^@\\s\\u0000-\\u001f]+@[^@\\s\\u0000-\\u001f]+$", maxLength: 320, description: "User principal name; whoever is not there yet is made." }),
+    name: Type.Optional(name("Name of whoever is made.")),
+  },
+  { title: "AdministratorRequest", additionalProperties: false },
+);
+export type AdministratorRequest = Static<typeof AdministratorRequest>;
+
+export const AdministratorEnrolled = Type.Object({ url: Type.String({ description: "Shown this once." }), expiresAt: time }, { title: "AdministratorEnrolled" });
+export type AdministratorEnrolled = Static<typeof AdministratorEnrolled>;
+
 export const TenantInfo = Type.Object(
   {
     tenantId: Type.String(),

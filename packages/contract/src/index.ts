@@ -11,5 +11,6 @@ export * from "./play.ts";
 export * from "./problem.ts";
 export * from "./query.ts";
 export * from "./session.ts";
+export * from "./sign-in.ts";
 export * from "./trunk.ts";
 export * from "./verification.ts";

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import type { BackupFinding } from "@earwitness/contract/control";
 import { controlSocketPath } from "@earwitness/contract/places";
 import { formatVkey } from "@earwitness/verify";
-import { accessRoutes, createApiKeys, createSessions, profileRoutes } from "#access";
+import { accessRoutes, createApiKeys, createOpenEmergencies, createSessions, enrollmentUrl, enrollAdministrator, profileRoutes, type OpenEmergencies } from "#access";
 import { auditRoutes } from "#audit";
 import { checkServer, createBackups, forgetArchive, reportOf, type BackupRun, type Backups } from "#backup";
 import { systemClock, type Clock } from "#clock";
@@ -134,6 +134,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const logWarnings = (): string[] => [...(sequencer?.warnings() ?? []), ...(outside?.warnings() ?? [])];
   const stopped = (tenantId: string): string | null => sequencer?.state().stopped.get(tenantId) ?? null;
 
+  const emergencies = open("open enrollments", createOpenEmergencies({ db, clock, log, ready: preparation.done }));
   const jobs = open("jobs", createJobs({ url, log, queues }));
 
   // The recording path.
@@ -201,7 +202,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), invitations, db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, outside, logWarnings, keeper, stopped, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), invitations, db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, outside, logWarnings, emergencies, keeper, stopped, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -216,6 +217,12 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         await snapshots.refresh();
         notifier.announceDirectory();
         return tenantInfo(made);
+      },
+      enrollAdministrator: async (tenantId, wanted, by) => {
+        const { text, expiresAt } = await enrollAdministrator({ db, clock, nodeId: node.nodeId }, tenantId, wanted, by);
+        log.warn({ tenantId, expiresAt }, "an administrator was enrolled on the command line");
+        await emergencies.look();
+        return { url: enrollmentUrl(new URL(config.http.publicUrl), text), expiresAt: expiresAt.toISOString() };
       },
       trunks: {
         list: (tenantId, by) => trunks.list({ tenantId, by }),
@@ -246,7 +253,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         return { nodeId: node.nodeId, exportedAt: clock.now().toISOString(), directory: config.sandbox ? "sandbox/keys" : "keys", files };
       },
       places: () => ({ nodeId: node.nodeId, dataDir, databaseUrl: url, poolUrl: config.database.poolUrl, witnesses: config.witnesses.map((witness) => ({ url: witness.url, vkey: formatVkey(witness.key) })) }),
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...emergencies.warnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
@@ -319,6 +326,7 @@ interface PortalParts {
   readonly sequencer: Sequencer | null;
   readonly outside: OutsideSigning | null;
   readonly logWarnings: () => string[];
+  readonly emergencies: OpenEmergencies;
   readonly keeper: CheckpointKeeper | null;
   readonly stopped: (tenantId: string) => string | null;
   readonly backups: Backups | null;
@@ -373,7 +381,8 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       isDatabaseAway: isConnectionError,
       ready: () => recording.recorder.ready(),
       portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
-      warnings: () => [...parts.logWarnings(), ...(parts.backups?.reading().alarms ?? []), ...(parts.keystoreFailing() ? ["The keystore is not backed up just now: see earwitness status."] : [])],
+      // Everybody reads health: whose it is, the command line says.
+      warnings: () => [...parts.logWarnings(), ...(parts.emergencies.warnings().length > 0 ? ["An administrator was enrolled on the command line and the link still works: see earwitness status."] : []), ...(parts.backups?.reading().alarms ?? []), ...(parts.keystoreFailing() ? ["The keystore is not backed up just now: see earwitness status."] : [])],
       metrics: {
         recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
         uploads: () => {
@@ -399,7 +408,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         ready: () => recording.recorder.ready().ready,
       },
       routes: [
-        accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Remove it: a new one is made, and everybody signs in again."), oidc: config.oidc, sandbox: config.sandbox }),
+        accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret: await readOrMakeSecret(join(parts.keyDir, "cookies.key"), "Put it back from a copy. Without one, remove it: a new one is made, everybody signs in again, and people with a password of their own need new links."), oidc: config.oidc, sandbox: config.sandbox }),
         profileRoutes({ db, clock, nodeId }),
         interactionRoutes({ db, clock, nodeId, live, announce: (tenantId, id) => parts.notifier.announce(tenantId, id), recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
         auditRoutes({ db, clock, nodeId }),

@@ -47,6 +47,14 @@ describe("configuration", () => {
     expect(mistakesOf({ EARWITNESS_OIDC_ISSUER: "http://login.example", EARWITNESS_OIDC_CLIENT_ID: "portal" })).toHaveLength(1);
   });
 
+  test("OVR-17 one tenant belongs to one issuer, and never to one that lets in every directory", () => {
+    const provider = { EARWITNESS_OIDC_ISSUER: "https://id.example", EARWITNESS_OIDC_CLIENT_ID: "portal" };
+    expect(parseConfig({ ...provider, EARWITNESS_OIDC_TENANT: "bank" }, 1000).oidc).toMatchObject({ tenant: "bank" });
+    expect(mistakesOf({ EARWITNESS_OIDC_TENANT: "bank" })).toEqual(["EARWITNESS_OIDC_TENANT needs EARWITNESS_OIDC_ISSUER beside it."]);
+    expect(mistakesOf({ ...provider, EARWITNESS_OIDC_TENANT: "The Bank" })).toHaveLength(1);
+    for (const any of ["common", "organizations", "consumers"]) expect(mistakesOf({ ...provider, EARWITNESS_OIDC_ISSUER: `https://login.microsoftonline.com/${any}/v2.0`, EARWITNESS_OIDC_TENANT: "bank" }).join()).toContain("every directory");
+  });
+
   test("the portal and SIP cannot share a port", () => {
     expect(mistakesOf({ EARWITNESS_HTTP_PORT: "5060" })).toHaveLength(1);
   });

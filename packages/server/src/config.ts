@@ -26,7 +26,7 @@ export interface Config {
   readonly roles: readonly Role[];
   readonly logLevel: string;
   readonly provisionFile: string | null;
-  readonly oidc: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string | null } | null;
+  readonly oidc: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string | null; readonly tenant: string | null } | null;
   readonly limits: { readonly calls: number; readonly spoolFreeBytes: number; readonly uploadQuotaBytes: number };
   /** How often checkpoints of the logs are kept, while they grow. */
   readonly checkpointMs: number;
@@ -66,9 +66,10 @@ export const keys = {
   EARWITNESS_ROLES: { about: "What this process does: portal, recorder, worker, separated by commas.", fallback: "portal,recorder,worker" },
   EARWITNESS_LOG_LEVEL: { about: "trace, debug, info, warn, error, fatal or silent.", fallback: "info" },
   EARWITNESS_PROVISION_FILE: { about: "JSON file with tenants, people and trunks that must exist; applied at every start.", fallback: "none" },
-  EARWITNESS_OIDC_ISSUER: { about: "OpenID Connect issuer that people sign in with.", fallback: "none: nobody can sign in to the portal, API keys work" },
+  EARWITNESS_OIDC_ISSUER: { about: "OpenID Connect issuer that people sign in with.", fallback: "none: people sign in with accounts of their own (docs/operate/sign-in.md), API keys work" },
   EARWITNESS_OIDC_CLIENT_ID: { about: "Client id at that issuer.", fallback: "none" },
   EARWITNESS_OIDC_CLIENT_SECRET: { about: "Client secret at that issuer, if the client has one.", fallback: "none" },
+  EARWITNESS_OIDC_TENANT: { about: "Short name of the one tenant that everybody of that issuer belongs to, where its tokens name no directory (tid): docs/operate/sign-in.md.", fallback: "none: the token's directory says whose they are" },
   EARWITNESS_MAX_CALLS: { about: "Calls this node records at once before it answers 503.", fallback: "2000" },
   EARWITNESS_SPOOL_FREE_MB: { about: "Free space of the spool's disk below which no new call is taken.", fallback: "512" },
   EARWITNESS_UPLOAD_QUOTA_MB: { about: "Spool that one tenant may fill while its store cannot be reached.", fallback: "10240" },
@@ -165,6 +166,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   if ((issuer === null) !== (clientId === null)) mistakes.push("EARWITNESS_OIDC_ISSUER and EARWITNESS_OIDC_CLIENT_ID belong together: set both or neither.");
   if (issuer?.startsWith("http:") === true && !isLoopback(issuer)) mistakes.push("EARWITNESS_OIDC_ISSUER must use https:// unless it is on this machine.");
 
+  const oidcTenant = text("EARWITNESS_OIDC_TENANT");
+  if (oidcTenant !== null && issuer === null) mistakes.push("EARWITNESS_OIDC_TENANT needs EARWITNESS_OIDC_ISSUER beside it.");
+  if (oidcTenant !== null && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(oidcTenant)) mistakes.push(`EARWITNESS_OIDC_TENANT is “${oidcTenant}”; it should be a tenant's short name, as earwitness tenant list shows it.`);
+  if (oidcTenant !== null && /\/(common|organizations|consumers)(\/|$)/.test(URL.parse(issuer ?? "")?.pathname ?? "")) mistakes.push("EARWITNESS_OIDC_TENANT cannot be set beside an EARWITNESS_OIDC_ISSUER that lets in every directory (common, organizations): anybody with an account anywhere would be of that tenant.");
+
   const witnesses = (text("EARWITNESS_WITNESSES") ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "").flatMap((one) => witness(one) ?? []);
   function witness(given: string): { url: string; key: NoteKey } | null {
     const [address = "", vkey = "", ...rest] = given.split(/\s+/);
@@ -217,7 +223,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
     roles: wantedRoles as Role[],
     logLevel: level,
     provisionFile: text("EARWITNESS_PROVISION_FILE"),
-    oidc: issuer === null || clientId === null ? null : { issuer, clientId, clientSecret: text("EARWITNESS_OIDC_CLIENT_SECRET") },
+    oidc: issuer === null || clientId === null ? null : { issuer, clientId, clientSecret: text("EARWITNESS_OIDC_CLIENT_SECRET"), tenant: oidcTenant },
     limits: {
       calls: whole("EARWITNESS_MAX_CALLS", 2000, 1, 100_000),
       spoolFreeBytes: whole("EARWITNESS_SPOOL_FREE_MB", 512, 1, 10_000_000) * 1_000_000,

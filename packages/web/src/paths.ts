@@ -68,6 +68,8 @@ export const pages = {
   newAccessProfile: () => ({ to: "/settings/access-profiles/new" }) as const,
   accessProfile: (id: string, search: { edit?: string } = {}) => ({ to: "/settings/access-profiles/$id", params: { id }, search }) as const,
   roles: () => ({ to: "/settings/roles" }) as const,
+  sessionLimits: () => ({ to: "/settings/sessions" }) as const,
+  sessions: () => ({ to: "/account/sessions" }) as const,
   audit: (search: AuditSearch = {}) => ({ to: "/audit", search }) as const,
   signIn: (search: { returnTo?: string; error?: string; signedOut?: string } = {}) => ({ to: "/sign-in", search }) as const,
 };
@@ -78,6 +80,12 @@ export const apiPaths = {
   live: `${api}/live`,
   signIn: (returnTo: string) => `${api}/sign-in?${new URLSearchParams({ returnTo })}`,
   signOut: `${api}/sign-out`,
+  signInWays: `${api}/sign-in/ways`,
+  localSignIn: `${api}/sign-in/local`,
+  enrollments: `${api}/enrollments`,
+  sessions: `${api}/sessions`,
+  ownSession: (id: string) => `${api}/sessions/${encodeURIComponent(id)}`,
+  sessionLimits: `${api}/session-limits`,
   interactions: (query: { q?: string | undefined; status?: readonly string[]; after?: string | null; limit: number }) => {
     const search = new URLSearchParams({ limit: String(query.limit) });
     if (query.q) search.set("q", query.q);
@@ -101,6 +109,11 @@ export const apiPaths = {
   allPeople: `${api}/people`,
   people: (query: { q?: string | undefined; after?: string | undefined; limit: number }) => `${api}/people?${present(query)}`,
   person: (id: string) => `${api}/people/${encodeURIComponent(id)}`,
+  personSignIn: (id: string) => `${api}/people/${encodeURIComponent(id)}/sign-in`,
+  personAccounts: (id: string) => `${api}/people/${encodeURIComponent(id)}/accounts`,
+  personEnrollments: (id: string) => `${api}/people/${encodeURIComponent(id)}/enrollments`,
+  personLocalAccount: (id: string) => `${api}/people/${encodeURIComponent(id)}/local-account`,
+  personSessions: (id: string) => `${api}/people/${encodeURIComponent(id)}/sessions`,
   exportPeople: `${api}/people/export`,
   groups: `${api}/groups`,
   group: (id: string) => `${api}/groups/${encodeURIComponent(id)}`,

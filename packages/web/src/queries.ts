@@ -87,6 +87,16 @@ export const accessProfileQuery = (id: string) => queryOptions({ queryKey: ["acc
 export const accessGrantsQuery = queryOptions({ queryKey: ["accessGrants"], queryFn: ({ signal }) => api.accessGrants(signal), staleTime: 5_000 });
 
 export const accessQuery = (personId: string, interaction: string) => queryOptions({ queryKey: ["access", personId, interaction], queryFn: ({ signal }) => api.personAccess(personId, interaction, signal), placeholderData: keepPreviousData, retry: false });
+/** Somebody looks in order to end one: what is gone should not stand there. */
+const sessionsMs = 10_000;
+
+export const signInWaysQuery = queryOptions({ queryKey: ["sign-in-ways"], queryFn: ({ signal }) => api.signInWays(signal), staleTime: Number.POSITIVE_INFINITY });
+
+export const ownSessionsQuery = queryOptions({ queryKey: ["own-sessions"], queryFn: ({ signal }) => api.sessions(signal), refetchInterval: sessionsMs });
+
+export const personSignInQuery = (id: string) => queryOptions({ queryKey: ["person-sign-in", id], queryFn: ({ signal }) => api.personSignIn(id, signal), refetchInterval: sessionsMs });
+
+export const sessionLimitsQuery = queryOptions({ queryKey: ["session-limits"], queryFn: ({ signal }) => api.sessionLimits(signal), staleTime: 5_000 });
 
 /** `onSignInRequired` is called when any request finds the session gone. */
 export function createQueryClient(onSignInRequired: () => void): QueryClient {

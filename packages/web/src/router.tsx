@@ -32,6 +32,8 @@ const signIn = createRoute({
   component: SignInPage,
 });
 
+const enrollment = createRoute({ getParentRoute: () => root, path: "/enrollment", component: lazyRouteComponent(() => import("./pages/enrollment.tsx"), "EnrollmentPage") });
+
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: "signed-in",
@@ -90,6 +92,8 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("./audit/audit-page.tsx"), "AuditPage"),
 });
 
+const sessions = createRoute({ getParentRoute: () => signedIn, path: "/account/sessions", component: lazyRouteComponent(() => import("./account/sessions-page.tsx"), "SessionsPage") });
+
 const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: settingsPage("SettingsFrame") });
 const settingsHome = createRoute({
   getParentRoute: () => settings,
@@ -113,6 +117,7 @@ const settingsPages = [
   createRoute({ getParentRoute: () => settings, path: "/access-profiles/$id", validateSearch: (search: SearchInput) => present({ edit: text(search, "edit") }), component: settingsPage("AccessProfilePage") }),
   createRoute({ getParentRoute: () => settings, path: "/roles", component: settingsPage("RolesPage") }),
   createRoute({ getParentRoute: () => settings, path: "/groups", component: settingsPage("GroupsPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/sessions", component: settingsPage("SessionLimitsPage") }),
 ] as const;
 
 export const queryClient = createQueryClient(() => {
@@ -123,7 +128,7 @@ export const queryClient = createQueryClient(() => {
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([home, interactions, interaction, callLink, audit, settings.addChildren([settingsHome, ...settingsPages])])]),
+  routeTree: root.addChildren([signIn, enrollment, signedIn.addChildren([home, interactions, interaction, callLink, audit, sessions, settings.addChildren([settingsHome, ...settingsPages])])]),
   context: { queryClient },
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,

@@ -5,8 +5,8 @@ import { flipped, otherJson, otherText, otherwhileMicroseconds } from "./changed
 import type { Change, Changes } from "./stage.ts";
 import type { Random } from "./tally.ts";
 
-/** `moment`: told to the millisecond; `day`: the database's own time, which a row tells nearly. */
-type Kind = "text" | "id" | "flag" | "bytes" | "json" | "networks" | "texts" | "moment" | "day";
+/** `moment`: told to the millisecond; `day`: the database's own time, which a row tells nearly; `date`: a day of the calendar. */
+type Kind = "text" | "id" | "flag" | "bytes" | "json" | "networks" | "texts" | "moment" | "day" | "date" | "minutes";
 
 interface Table {
   readonly name: string;
@@ -16,8 +16,8 @@ interface Table {
 }
 
 const tables = {
-  tenants: { name: "tenants", id: "tenant_id", columns: { slug: "text", display_name: "text", m365_tenant_id: "id", sandbox: "flag", keep_original: "flag", public_key: "bytes", public_key_id: "text", created_at: "day" } },
-  people: { name: "people", id: "person_id", columns: { person_id: "id", upn: "text", display_name: "text", given_name: "text", family_name: "text", role: "text", recorded: "flag", created_at: "day", deleted_at: "day" } },
+  tenants: { name: "tenants", id: "tenant_id", columns: { slug: "text", display_name: "text", m365_tenant_id: "id", sandbox: "flag", keep_original: "flag", session_idle_minutes: "minutes", session_whole_minutes: "minutes", public_key: "bytes", public_key_id: "text", created_at: "day" } },
+  people: { name: "people", id: "person_id", columns: { person_id: "id", upn: "text", display_name: "text", given_name: "text", family_name: "text", role: "text", recorded: "flag", portal_access: "flag", valid_till: "date", created_at: "day", deleted_at: "day" } },
   person_addresses: { name: "person_addresses", id: "person_id", columns: { address: "text", person_id: "id" } },
   person_extensions: { name: "person_extensions", id: "person_id", columns: { extension: "text", person_id: "id" } },
   people_groups: { name: "people_groups", id: "group_id", columns: { group_id: "id", name: "text", created_at: "day" } },
@@ -28,7 +28,7 @@ const tables = {
     columns: { trunk_id: "id", name: "text", source_networks: "networks", person_domains: "texts", unknown: "text", enabled: "flag", created_at: "day", transport: "text", media: "text", certificates: "texts", numbers: "json", matching: "json", recording_user: "text", digest_username: "text", digest_realm: "text", digest_ha1_md5: "text", digest_ha1_sha256: "text", digest_set_at: "moment" },
   },
   api_keys: { name: "api_keys", id: "api_key_id", columns: { api_key_id: "id", name: "text", role: "text", secret_sha256: "bytes", created_at: "day", revoked_at: "moment" } },
-  portal_sessions: { name: "portal_sessions", id: "session_id", columns: { session_id: "id", secret_sha256: "bytes", person_id: "id", created_at: "day", expires_at: "moment", ended_at: "moment" } },
+  portal_sessions: { name: "portal_sessions", id: "session_id", columns: { session_id: "id", secret_sha256: "bytes", person_id: "id", created_at: "day", expires_at: "moment", ended_at: "moment", remote_address: "text", user_agent: "text" } },
 } as const satisfies Record<string, Table>;
 
 /** What is one of a closed set becomes another of it: its table refuses the rest. */
@@ -54,6 +54,11 @@ function otherValue(random: Random, column: string, kind: Kind, was: unknown): R
       return sql`${sql.ref(column)} || ${`10.${random.below(250)}.0.0/16`}::cidr`;
     case "texts":
       return sql`${random.pick([[], [...(was as string[]), ""], [otherText(random, (was as string[])[0] ?? "")]].filter((one) => JSON.stringify(one) !== JSON.stringify(was)))}::text[]`;
+    case "minutes":
+      // Of both, the table takes what is a little less.
+      return sql`${sql.ref(column)} - ${1 + random.below(60)}::integer`;
+    case "date":
+      return sql`coalesce(${sql.ref(column)}, current_date) + ${1 + random.below(400)}::integer`;
     case "moment":
       return sql`coalesce(${sql.ref(column)} + ${otherwhileMicroseconds(random)}::interval, now())`;
     case "day":
@@ -89,7 +94,7 @@ function rowDeleted(table: Table): Change {
 }
 
 /** A copy under another id, as somebody would let themselves in. */
-function rowMadeUp(table: Table, more: Readonly<Record<string, string>> = {}): Change {
+function rowMadeUp(table: Table, more: Readonly<Record<string, string | null>> = {}): Change {
   return async (tx, { tenantId, random }) => {
     const row = await rowOf(table, tx, tenantId, random);
     const id = otherId(random);
@@ -109,5 +114,5 @@ export const settingChanges: Changes<Change> = [
   ["a value of a session", 4, valueChanged(tables.portal_sessions)],
   ["a value of the tenant", 3, valueChanged(tables.tenants)],
   ["what was set up deleted", 5, oneOf(all.map(rowDeleted))],
-  ["what is set up made up", 4, oneOf([rowMadeUp(tables.people, { upn: "made-up@contoso.example" }), rowMadeUp(tables.people_groups, { name: "Made up" }), rowMadeUp(tables.trunks, { name: "Made up", recording_user: "madeup" }), rowMadeUp(tables.api_keys), rowMadeUp(tables.portal_sessions), rowMadeUp(tables.group_members)])],
+  ["what is set up made up", 4, oneOf([rowMadeUp(tables.people, { upn: "made-up@contoso.example" }), rowMadeUp(tables.people_groups, { name: "Made up" }), rowMadeUp(tables.trunks, { name: "Made up", recording_user: "madeup" }), rowMadeUp(tables.api_keys), rowMadeUp(tables.portal_sessions, { begun_by: null }), rowMadeUp(tables.group_members)])],
 ];

@@ -116,7 +116,7 @@ describe("portal sessions", () => {
     const { cookie } = (await sessions.create(tenantId, personId, from))!;
     const principal = (await sessions.verify(cookie))!;
     expect(principal).toMatchObject({ kind: "person", id: personId, name: "Adele Vance", tenantId, profile: "User Self View", personId });
-    expect(scopeOf(principal)).toEqual({ kind: "own", personId });
+    expect(scopeOf(principal)).toEqual({ kind: "some", personId, groupIds: [] });
     expect([can(principal, "recording.listen"), can(principal, "access.manage")]).toEqual([true, false]);
     await Promise.all([sessions.end(cookie, from), sessions.end(cookie, from)]);
     expect(await sessions.verify(cookie)).toBeNull();

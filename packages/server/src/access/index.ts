@@ -1,5 +1,8 @@
 export { createApiKeys, type ApiKey, type ApiKeys } from "./api-keys.ts";
 export { entityTag, refuseStale } from "./entity-tag.ts";
+export { enrollAdministrator, type AdministratorWanted } from "./enrollments.ts";
+export { enrollmentUrl } from "./local-routes.ts";
+export { createOpenEmergencies, type OpenEmergencies } from "./open-emergencies.ts";
 export { originOf, principalKey, principalOf, type Origin, type PortalApp, type RouteAccess } from "./http.ts";
 export { keepingAnAdministrator } from "./last-administrator.ts";
 export { withoutGain } from "./no-escalation.ts";

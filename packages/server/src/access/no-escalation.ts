@@ -28,3 +28,15 @@ export async function withoutGain<T>(tx: TenantTransaction, actor: Actor, now: D
   if (after !== null && isWithin(after, before)) return done;
   throw new Refusal("ESCALATION", 403, "This would give yourself more than you have: a right, or the calls of others. Somebody who has it, or an administrator, has to do it.");
 }
+
+/**
+ * Whoever hands out the way in of somebody who may do more than they could go through it themselves, or keep everybody above them out:
+ * that is for those who may do as much.
+ */
+export async function refuseStandingFor(tx: TenantTransaction, actor: Actor, personId: string, now: Date): Promise<void> {
+  const own = await rightsOfActor(tx, actor, now);
+  if (own === null || own.role === "Admin") return;
+  const theirs = await rightsOfActor(tx, { kind: "person", id: personId, name: "" }, now);
+  if (theirs !== null && isWithin(theirs, own)) return;
+  throw new Refusal("ESCALATION", 403, "This person may do more than you. An administrator has to do it.");
+}

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { SessionInfo } from "@earwitness/contract";
 import type { Clock } from "#clock";
@@ -9,6 +9,8 @@ import { principalOf, type PortalApp } from "./http.ts";
 import { createOidc, isLoopback, type OidcSettings, type PendingSignIn } from "./oidc.ts";
 import type { Sessions } from "./sessions.ts";
 import { createCookieSeal } from "./sealed-cookie.ts";
+import { localRoutes } from "./local-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import { admit, safeReturnTo, type SignInError } from "./sign-in.ts";
 
 export interface AccessRoutesOptions {
@@ -20,7 +22,7 @@ export interface AccessRoutesOptions {
   readonly sessionCookie: string;
   /** 32 random bytes of the installation, the same on every node. */
   readonly cookieSecret: Uint8Array;
-  /** Null: nobody can sign in; API keys work. */
+  /** Null: people sign in with accounts of their own, if they were invited to one. */
   readonly oidc: OidcSettings | null;
   readonly sandbox: boolean;
 }
@@ -29,6 +31,9 @@ const tags = ["session"];
 const callbackPath = "/api/v1/sign-in/callback";
 const pendingMs = 10 * 60_000;
 const signInsPerMinute = 60;
+
+/** What went wrong on the way, as the sign-in page says it. */
+const refusals: Readonly<Record<string, SignInError>> = { CANCELLED: "cancelled", PROVIDER_AWAY: "provider_away", UNKNOWN_TENANT: "unknown_tenant", PERSONAL_ACCOUNT: "personal_account" };
 
 export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieSecret, oidc: settings, sandbox }: AccessRoutesOptions) {
   const oidc = settings === null ? null : createOidc(settings);
@@ -40,6 +45,14 @@ export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCo
 
   function refuse(reply: FastifyReply, error: SignInError): FastifyReply {
     return reply.clearCookie(pendingCookie, cookieFlags).redirect(`/sign-in?error=${error}`, 302);
+  }
+
+  /** Whoever is on the way of signing in reads a page, not a problem in JSON. */
+  function errorHandler(error: FastifyError | Refusal, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const status = error instanceof Refusal ? error.status : (error.statusCode ?? (error.validation === undefined ? 500 : 400));
+    if (status >= 500) request.log.error({ err: error }, "a sign-in failed");
+    if (status === 429) return reply.redirect("/sign-in?error=too_many", 302);
+    return refuse(reply, status >= 500 ? "unavailable" : "refused");
   }
 
   async function start(request: FastifyRequest, reply: FastifyReply, returnTo: string): Promise<FastifyReply> {
@@ -67,21 +80,24 @@ export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCo
     try {
       identity = await oidc.finish(new URL(request.url, publicUrl), pending);
     } catch (error) {
-      request.log.warn({ error: messageOf(error) }, "sign-in was refused");
-      return refuse(reply, error instanceof Refusal ? "provider_away" : "refused");
+      if (!(error instanceof Refusal)) throw error;
+      request.log.warn({ code: error.code, error: error.message }, "sign-in was refused");
+      return refuse(reply, refusals[error.code] ?? "refused");
     }
-    const admission = await admit(db, identity, clock.now());
+    const origin = { occurredAt: clock.now(), nodeId, remoteAddress: request.ip };
+    const admission = await admit(db, identity, origin);
     if (admission.kind === "error") {
-      request.log.warn({ tid: identity.tid, error: admission.error }, "sign-in was refused");
+      request.log.warn({ tenant: identity.tenant, error: admission.error }, "sign-in was refused");
       const { error, tried } = admission;
       if (tried !== null) {
         const { tenantId, id, name } = tried;
-        await withTenant(db, tenantId, (tx) => append(tx, { actor: { kind: "person", id, name }, action: "Login Failed", item: "Session", occurredAt: clock.now(), nodeId, remoteAddress: request.ip, detail: { why: error } }));
+        await withTenant(db, tenantId, (tx) => append(tx, { ...origin, actor: { kind: "person", id, name }, action: "Login Failed", item: "Session", detail: { why: error } }));
       }
       return refuse(reply, error);
     }
-    const session = await sessions.create(admission.tenantId, admission.personId, { remoteAddress: request.ip });
-    if (session === null) return refuse(reply, "unknown_person");
+    // Always a session of its own: one that was there before, whoever put it there, is not taken over.
+    const session = await sessions.create(admission.tenantId, admission.personId, { remoteAddress: request.ip, userAgent: request.headers["user-agent"], begunBy: pending.state });
+    if (session === null) return refuse(reply, "expired");
     return reply
       .clearCookie(pendingCookie, cookieFlags)
       .setCookie(sessionCookie, session.cookie, { ...cookieFlags, expires: session.expiresAt })
@@ -89,10 +105,14 @@ export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCo
   }
 
   return (app: PortalApp): void => {
+    sessionRoutes(app, { db, clock, nodeId, sessionCookie, cookieFlags });
+    localRoutes(app, { db, clock, nodeId, sessions, publicUrl, sessionCookie, cookieFlags, cookieSecret, hasProvider: oidc !== null });
+
     app.get(
       "/api/v1/sign-in",
       {
         config: { access: "public", perMinute: signInsPerMinute },
+        errorHandler,
         schema: {
           summary: "Sign in",
           description: "Sends the browser to the identity provider, and after that to `returnTo`, a path of this portal.",
@@ -108,6 +128,7 @@ export function accessRoutes({ db, clock, nodeId, sessions, publicUrl, sessionCo
       callbackPath,
       {
         config: { access: "public", perMinute: signInsPerMinute },
+        errorHandler,
         schema: { summary: "Return from the identity provider", description: "Sets the session cookie; a refusal goes to the sign-in page with its reason.", tags, response: { 302: Type.Null() } },
       },
       async (request, reply) => await finish(request, reply),

@@ -25,7 +25,7 @@ const was = (done: string): Sentence => (entry) => `${thing(entry)} was ${done} 
 const sentences: Readonly<Record<Action, Sentence>> = {
   Login: ({ actorName }) => `${actorName} logged into the system`,
   "Login Failed": (entry) => (entry.item === "API Key" ? `${thing(entry)} was refused: ${text(entry.detail["why"])}` : `${entry.actorName} was not let in: ${whyNot[text(entry.detail["why"])] ?? text(entry.detail["why"])}`),
-  Logout: ({ actorName }) => `${actorName} logged out of the system`,
+  Logout: ({ actorName, detail }) => (detail["person"] === undefined || detail["person"] === actorName ? `${actorName} logged out of the system` : `${text(detail["person"])} was logged out of the system by ${actorName}: ${whyNot[text(detail["why"])] ?? text(detail["why"])}`),
   Access: ({ actorName, item }) => `${actorName} accessed ${pages[item as Item] ?? `${item}s`}`,
   Search: ({ actorName, item, detail }) => `${actorName} searched ${searched[item as Item] ?? `${item}s`} ${detail["with"] === undefined ? `for ${filterText(detail["filter"])}` : `with ${text(detail["with"])}`}`,
   View: (entry) => (entry.detail["part"] === undefined ? was("viewed")(entry) : `${thing(entry)}: its ${text(entry.detail["part"])} was viewed by ${entry.actorName}`),
@@ -92,7 +92,14 @@ const means = (value: unknown): string => (value === "browser" ? " in the browse
 
 const pages: Partial<Record<Item, string>> = { Interactions: "Interactions", Directory: "People and Groups", Trunk: "Trunks", "API Key": "API Keys", "Access Profile": "Access Profiles", Access: "Access that was granted for a time", "Audit Trail": "Audit Trail" };
 const searched: Partial<Record<Item, string>> = { Interactions: "interactions", User: "users", "Audit Trail": "the audit trail" };
-const whyNot: Readonly<Record<string, string>> = { unknown_person: "nobody of this tenant is known by that name", no_access: "neither a role nor an access profile lets them in" };
+const whyNot: Readonly<Record<string, string>> = {
+  unknown_person: "nobody of this tenant is known by that name",
+  no_access: "neither a role nor an access profile lets them in",
+  wrong_password_or_code: "the password or the one-time code was wrong",
+  name_taken: "the name is that of a person who signs in by another account",
+  no_portal_access: "portal access is switched off",
+  valid_till_over: "the last valid day is over",
+};
 
 /** What it was done to, as it was called then. */
 function thing({ item, subject, detail }: Described): string {

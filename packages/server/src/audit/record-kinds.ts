@@ -31,7 +31,7 @@ interface Kind {
 const plain: Kind = { fresh: {}, released: {}, secret: [], unwritten: [], others: [] };
 
 export const kinds: Readonly<Record<RecordKind, Kind>> = {
-  User: { ...plain, fresh: { given_name: null, family_name: null, extensions: [], group_ids: [], managed_group_ids: [] }, released: { addresses: [], extensions: [], group_ids: [], managed_group_ids: [] } },
+  User: { ...plain, fresh: { given_name: null, family_name: null, extensions: [], group_ids: [], managed_group_ids: [] }, released: { addresses: [], extensions: [], group_ids: [], managed_group_ids: [], sign_in_accounts: [], enrollment: null, local_sign_in: null } },
   Group: { ...plain, others: ["people"] },
   Trunk: { ...plain, fresh: { digest: null }, secret: ["digest_password"] },
   Tenant: plain,

@@ -31,6 +31,7 @@ export interface Db {
 }
 
 const int8 = 20;
+const date = 1082;
 
 /** Counters and sizes are numbers here; a value that a number cannot hold is an error, never a rounded one. */
 export function parseInt8(text: string): number {
@@ -39,9 +40,9 @@ export function parseInt8(text: string): number {
   return value;
 }
 
-/** As pg reads values (timestamptz as Date, jsonb parsed), but for int8, which it leaves as text. */
+/** As pg reads values (timestamptz as Date, jsonb parsed), but for int8, which it leaves as text, and days, which it makes moments of this machine's zone. */
 const types = {
-  getTypeParser: ((oid: number, format: "text") => (oid === int8 ? parseInt8 : pgTypes.getTypeParser(oid, format))) as typeof pgTypes.getTypeParser,
+  getTypeParser: ((oid: number, format: "text") => (oid === int8 ? parseInt8 : oid === date ? (text: string) => text : pgTypes.getTypeParser(oid, format))) as typeof pgTypes.getTypeParser,
 };
 
 export function createDb({ url, poolUrl, log, poolSize = 10, silenceMs = 30_000 }: DbOptions): Db {

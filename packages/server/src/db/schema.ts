@@ -24,6 +24,9 @@ export interface Database {
   access_grants: AccessGrantsTable;
   directory_walks: DirectoryWalksTable;
   directory_people: DirectoryPeopleTable;
+  person_identities: PersonIdentitiesTable;
+  local_accounts: LocalAccountsTable;
+  local_enrollments: LocalEnrollmentsTable;
   trunks: TrunksTable;
   trunk_invitations: TrunkInvitationsTable;
   api_keys: ApiKeysTable;
@@ -55,6 +58,8 @@ export interface TenantsTable {
   public_key: Bytes;
   public_key_id: string;
   created_at: Stamp;
+  session_idle_minutes: Generated<number>;
+  session_whole_minutes: Generated<number>;
 }
 
 export interface PeopleTable {
@@ -68,6 +73,9 @@ export interface PeopleTable {
   recorded: Generated<boolean>;
   created_at: Stamp;
   deleted_at: Date | null;
+  portal_access: Generated<boolean>;
+  /** A day, such as 2026-12-31. */
+  valid_till: string | null;
 }
 
 export interface DirectoryWalksTable {
@@ -86,6 +94,31 @@ export interface DirectoryPeopleTable {
   object_id: string;
   person_id: string;
   pass: number;
+}
+
+export interface PersonIdentitiesTable {
+  tenant_id: string;
+  issuer: string;
+  subject: string;
+  person_id: string;
+}
+
+export interface LocalAccountsTable {
+  tenant_id: string;
+  person_id: string;
+  password_hash: string;
+  code_sealed: string;
+  code_step: number;
+  since: Date;
+}
+
+export interface LocalEnrollmentsTable {
+  tenant_id: string;
+  enrollment_id: string;
+  person_id: string;
+  secret_sha256: Bytes;
+  expires_at: Date;
+  by_operator: boolean;
 }
 
 export interface PersonAddressesTable {
@@ -210,6 +243,9 @@ export interface PortalSessionsTable {
   seen_at: Generated<Date>;
   expires_at: Date;
   ended_at: Date | null;
+  remote_address: string | null;
+  user_agent: string | null;
+  begun_by: Bytes | null;
 }
 
 export interface NodesTable {

@@ -74,6 +74,8 @@ function hear(words: Map<string, LastWord>, item: SettingItem, { row, treeIndex 
 
 function sessionStep(row: StoredRow["row"]): Pick<Step, "life" | "mentions"> {
   if (row.action === "Logout") return { life: null, mentions: new Map([["ended_at", { to: row.occurredAt }]]) };
-  const expiresAt = fieldOf(row.detail, "expiresAt");
-  return { life: "begins", mentions: new Map<string, { to: unknown }>([["person_id", { to: row.actor.id }], ["ended_at", { to: null }], ...(expiresAt === undefined ? [] : [["expires_at", { to: expiresAt }] as const])]) };
+  const [expiresAt, userAgent] = [fieldOf(row.detail, "expiresAt"), fieldOf(row.detail, "userAgent")];
+  // What an earlier version began says neither where nor by which browser, and its session has neither.
+  const came: [string, { to: unknown }][] = [["remote_address", { to: userAgent === undefined ? null : row.remoteAddress }], ["user_agent", { to: userAgent ?? null }]];
+  return { life: "begins", mentions: new Map<string, { to: unknown }>([["person_id", { to: row.actor.id }], ["ended_at", { to: null }], ...came, ...(expiresAt === undefined ? [] : [["expires_at", { to: expiresAt }] as const])]) };
 }

@@ -30,7 +30,7 @@ export function settingThatDiffers(stored: StoredSetting, word: LastWord | undef
     differs(isDeleted ? `deleted_at: the database says that it was deleted, ${momentText(stored.deletedAt)}, and no row does` : `the database has it, and ${by.name} says that it was deleted`, by);
   } else if (word.ended !== null) differs(momentThatDiffers("deleted_at", stored.deletedAt, word.ended.occurredAt, word.ended), word.ended);
   for (const [field, value] of Object.entries(stored.fields)) {
-    const last = word.said.get(field);
+    const last = word.said.get(field) ?? (field in unsaid ? { value: unsaid[field], by: word.began ?? word.latest } : undefined);
     if (last === undefined) continue;
     const said = Array.isArray(last.value) && setFields.has(field) ? last.value.filter((one) => field !== "group_ids" || !isGroupGone(one)).toSorted() : last.value;
     differs(fact(nameOf(field), value, said, last.by.name), last.by);
@@ -39,7 +39,10 @@ export function settingThatDiffers(stored: StoredSetting, word: LastWord | undef
   return found;
 }
 
-const setFields: ReadonlySet<string> = new Set(["addresses", "extensions", "group_ids", "managed_group_ids"]);
+/** What is so where no row says anything of it: who may come in, as whom, and for how long, is never changed without one. */
+const unsaid: Readonly<Record<string, unknown>> = { portal_access: true, valid_till: null, sign_in_accounts: [], local_sign_in: null, enrollment: null, session_idle_minutes: 480, session_whole_minutes: 1440 };
+
+const setFields: ReadonlySet<string> = new Set(["addresses", "extensions", "group_ids", "managed_group_ids", "sign_in_accounts"]);
 const nameOf = (field: string): string => (field === "fingerprint" ? "fingerprint of the secret" : field === "public_key" ? "id of the public key" : field);
 
 function momentThatDiffers(name: string, stored: unknown, said: Date, { name: row }: Teller): string | null {

@@ -36,6 +36,11 @@ const plain = { hasRow: true, deletedAt: null, timesWhole: true };
 
 const trunkColumns = ["trunk_id", "name", "source_networks", "person_domains", "unknown", "enabled", "created_at", "transport", "media", "certificates", "numbers", "matching", "recording_user", "digest_username", "digest_realm", "digest_ha1_md5", "digest_ha1_sha256", "digest_set_at"] as const;
 
+/** As access tells them in rows. */
+const localFingerprint = (row: { readonly password_hash: string; readonly code_sealed: string; readonly since: Date } | undefined): string | null => (row === undefined ? null : fingerprintOf(row.password_hash, row.code_sealed, momentText(row.since)));
+const fingerprintOfEnrollment = (row: { readonly enrollment_id: string; readonly secret_sha256: Uint8Array; readonly expires_at: Date; readonly by_operator: boolean } | undefined): string | null =>
+  row === undefined ? null : fingerprintOf(row.enrollment_id, row.secret_sha256, momentText(row.expires_at), String(row.by_operator));
+
 export const settingTables: Readonly<Record<SettingItem, Table>> = {
   Tenant: {
     what: "tenant",
@@ -49,15 +54,18 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
   },
   User: {
     what: "person",
-    tables: ["people", "person_addresses", "person_extensions", "group_members", "managed_groups"],
+    tables: ["people", "person_addresses", "person_extensions", "group_members", "managed_groups", "person_identities", "local_accounts", "local_enrollments"],
     id: "person_id",
     isKept: true,
     async read(tx, ids) {
-      const rows = await tx.selectFrom("people").select(["person_id", "upn", "display_name", "given_name", "family_name", "role", "recorded", "created_at", "deleted_at"]).where("person_id", "in", ids).execute();
+      const rows = await tx.selectFrom("people").select(["person_id", "upn", "display_name", "given_name", "family_name", "role", "recorded", "created_at", "deleted_at", "portal_access", "valid_till"]).where("person_id", "in", ids).execute();
       const addresses = Map.groupBy(await tx.selectFrom("person_addresses").select(["person_id", "address"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
       const extensions = Map.groupBy(await tx.selectFrom("person_extensions").select(["person_id", "extension"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
       const groups = Map.groupBy(await tx.selectFrom("group_members").select(["person_id", "group_id"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
       const managed = Map.groupBy(await tx.selectFrom("managed_groups").select(["person_id", "group_id"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
+      const accounts = Map.groupBy(await tx.selectFrom("person_identities").select(["person_id", "issuer", "subject"]).where("person_id", "in", ids).execute(), ({ person_id }) => person_id);
+      const locals = new Map((await tx.selectFrom("local_accounts").selectAll().where("person_id", "in", ids).execute()).map((row) => [row.person_id, row]));
+      const enrollments = new Map((await tx.selectFrom("local_enrollments").selectAll().where("person_id", "in", ids).execute()).map((row) => [row.person_id, row]));
       const own = new Map(rows.map(({ person_id, ...row }) => [person_id, row]));
       return ids.map((id) => {
         const { created_at: createdAt = null, deleted_at: deletedAt = null, ...columns } = own.get(id) ?? {};
@@ -67,6 +75,9 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
           extensions: (extensions.get(id) ?? []).map(({ extension }) => extension).toSorted(),
           group_ids: (groups.get(id) ?? []).map(({ group_id }) => group_id).toSorted(),
           managed_group_ids: (managed.get(id) ?? []).map(({ group_id }) => group_id).toSorted(),
+          sign_in_accounts: (accounts.get(id) ?? []).map(({ issuer, subject }) => `${issuer} ${subject}`).toSorted(),
+          local_sign_in: localFingerprint(locals.get(id)),
+          enrollment: fingerprintOfEnrollment(enrollments.get(id)),
         };
         return { ...plain, id, hasRow: own.has(id), createdAt, deletedAt, fields };
       });
@@ -145,7 +156,10 @@ export const settingTables: Readonly<Record<SettingItem, Table>> = {
     isKept: true,
     async read(tx, ids) {
       const rows = await tx.selectFrom("portal_sessions").selectAll().select(isWhole("expires_at", "ended_at").as("times_whole")).where("session_id", "in", ids).execute();
-      return rows.map(({ session_id, person_id, secret_sha256, created_at, expires_at, ended_at, times_whole }) => ({ ...plain, id: session_id, createdAt: created_at, timesWhole: times_whole, fields: { person_id, expires_at, ended_at, fingerprint: fingerprintOf(secret_sha256) } }));
+      return rows.map(({ session_id, person_id, secret_sha256, begun_by, created_at, expires_at, ended_at, remote_address, user_agent, times_whole }) => {
+        const fingerprint = fingerprintOf(secret_sha256, ...(begun_by === null ? [] : [begun_by]));
+        return { ...plain, id: session_id, createdAt: created_at, timesWhole: times_whole, fields: { person_id, expires_at, ended_at, remote_address, user_agent, fingerprint } };
+      });
     },
   },
 };

@@ -10,6 +10,10 @@ import type { GraphClient, UserChange } from "#directory";
 import { commandLine, erase, type Sequencer } from "#evidence";
 import { createTenant, parseProvision, provision } from "#tenants";
 import { createTrunkStore } from "#trunks";
+import { enroll } from "../access/enrollments.ts";
+import { createLocalAccounts } from "../access/local-accounts.ts";
+import { codeOf, stepAt } from "../access/one-time-code.ts";
+import { byName } from "../access/sign-in.ts";
 import { createGroupStore } from "../people/group-store.ts";
 import { createImport } from "../people/import-people.ts";
 import { createPersonStore } from "../people/person-store.ts";
@@ -90,8 +94,15 @@ async function settled() {
   const revoked = await apiKeys.create(tenant.tenantId, { name: "old", profile: "API User" }, commandLine);
   await apiKeys.revoke(tenant.tenantId, revoked.apiKeyId, commandLine);
   const from = { remoteAddress: "192.0.2.1" };
+  await withTenant(stage.db, tenant.tenantId, (tx) => byName(tx, { issuer: "https://id.example", subject: `adele of ${tenant.slug}`, tenant: { kind: "named", slug: tenant.slug }, name: "adele@contoso.example" }, { occurredAt: new Date(), nodeId, ...from }));
+  const accounts = createLocalAccounts({ db: stage.db, clock: systemClock, nodeId, secret: Buffer.alloc(32) });
+  const enrolled = () => withTenant(stage.db, tenant.tenantId, (tx) => enroll(tx, adele, { actor: commandLine, occurredAt: new Date(), nodeId }, true));
+  const enrollment = (await enrolled()).text;
+  const look = await accounts.look(enrollment);
+  await accounts.accept({ enrollment, setup: look.setup, password: "Correct-Horse-7", code: codeOf(look.code.secret, stepAt(new Date())) }, from);
+  await enrolled();
   await sessions.end((await sessions.create(tenant.tenantId, adele, from))!.cookie, from);
-  await sessions.create(tenant.tenantId, adele, from);
+  await sessions.create(tenant.tenantId, adele, { ...from, userAgent: "Browser", begunBy: crypto.randomUUID() });
   await stage.act(tenant, 1);
   return { tenant, act, adele, megan, traders, berlin, inForce, revoked };
 }
@@ -113,17 +124,19 @@ async function changed(tenant: CheckedTenant, table: string, statement: string, 
   }
 }
 
-const tables = ["tenants", "people", "person_addresses", "person_extensions", "people_groups", "group_members", "managed_groups", "access_profiles", "access_profile_groups", "access_profile_reach", "access_grants", "trunks", "api_keys", "portal_sessions"];
+const tables = ["tenants", "people", "person_addresses", "person_extensions", "people_groups", "group_members", "managed_groups", "access_profiles", "access_profile_groups", "access_profile_reach", "access_grants", "trunks", "api_keys", "portal_sessions", "person_identities", "local_accounts", "local_enrollments"];
 /** docs/operate/fsck.md says so. */
-const unseen = new Set(["api_keys.last_used_at", "portal_sessions.seen_at"]);
+const unseen = new Set(["api_keys.last_used_at", "portal_sessions.seen_at", "local_accounts.code_step"]);
 /** Where the table refuses what its type allows. */
 const allowed: Readonly<Record<string, string>> = { "tenants.slug": "'x'", "trunks.transport": "'tls'", "trunks.media": "'srtp'", "trunks.unknown": "'record'", "trunks.recording_user": "'abcdefgh'", "person_extensions.extension": "'9' || extension", "people.role": "case role when 'Admin' then 'User' else 'Admin' end", "api_keys.role": "case role when 'Admin' then 'API User' else 'Admin' end", "access_profiles.level": "'all'" };
 
 function otherwise(type: string, column: string): string {
   if (type === "uuid") return "gen_random_uuid()";
   if (type === "text") return `coalesce(${column}, '') || 'x'`;
+  if (type === "date") return `coalesce(${column} + 1, current_date)`;
+  if (type === "integer") return `${column} - 1`;
   if (type === "boolean") return `not ${column}`;
-  if (type === "bytea") return `set_byte(${column}, 0, get_byte(${column}, 0) # 1)`;
+  if (type === "bytea") return `set_byte(coalesce(${column}, '\\x00'), 0, get_byte(coalesce(${column}, '\\x00'), 0) # 1)`;
   if (type === "jsonb") return `jsonb_insert(jsonb_build_array(${column}), '{0}', '1')`;
   if (type === "timestamp with time zone") return `coalesce(${column} + interval '2 hours', now())`;
   if (type === "cidr[]") return `${column} || '192.0.2.0/24'::cidr`;
@@ -215,8 +228,8 @@ describe("PLT-14 what people set up", () => {
   test("what was made up or deleted without a row is told", async () => {
     const { tenant, adele, traders, berlin, inForce } = await settled();
     const made = crypto.randomUUID();
-    const madeUp = async (table: string, id: string, columns: Record<string, string> = {}) => await changed(tenant, table, `insert into ${table} select (jsonb_populate_record(t, jsonb_build_object('${id}', $2::text) || $3)).* from ${table} t where tenant_id = $1 limit 1`, [tenant.tenantId, made, JSON.stringify(columns)]);
-    for (const [table, id, what, columns] of [["people", "person_id", "person", { upn: "x@x" }], ["people_groups", "group_id", "group", { name: "x" }], ["trunks", "trunk_id", "trunk", { name: "x", recording_user: "abcdefgh" }], ["api_keys", "api_key_id", "API key", {}], ["portal_sessions", "session_id", "session", {}]] as const) {
+    const madeUp = async (table: string, id: string, columns: Record<string, string | null> = {}) => await changed(tenant, table, `insert into ${table} select (jsonb_populate_record(t, jsonb_build_object('${id}', $2::text) || $3)).* from ${table} t where tenant_id = $1 limit 1`, [tenant.tenantId, made, JSON.stringify(columns)]);
+    for (const [table, id, what, columns] of [["people", "person_id", "person", { upn: "x@x" }], ["people_groups", "group_id", "group", { name: "x" }], ["trunks", "trunk_id", "trunk", { name: "x", recording_user: "abcdefgh" }], ["api_keys", "api_key_id", "API key", {}], ["portal_sessions", "session_id", "session", { begun_by: null }]] as const) {
       expect(await madeUp(table, id, columns)).toEqual([`SETTING_ADDED ${what} ${made}: No row of evidence says that it was added.`]);
     }
     expect(await changed(tenant, "person_addresses", "insert into person_addresses values ($1, '+49', $2)", [tenant.tenantId, made])).toEqual([`SETTING_ADDED person ${made}: Other tables name it, its own does not, and no row of evidence says that it was added.`]);

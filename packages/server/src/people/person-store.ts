@@ -84,6 +84,7 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
         await tx.deleteFrom("person_extensions").where("person_id", "=", personId).execute();
         await tx.deleteFrom("group_members").where("person_id", "=", personId).execute();
         await tx.deleteFrom("managed_groups").where("person_id", "=", personId).execute();
+        for (const table of ["person_identities", "local_accounts", "local_enrollments"] as const) await tx.deleteFrom(table).where("person_id", "=", personId).execute();
         await append(tx, evidenceOf(options, act, "Delete", "User", personId, { name: before.settings.displayName, was: personFields(before.settings) }));
       }),
   };

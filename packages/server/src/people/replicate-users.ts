@@ -213,6 +213,7 @@ async function removePeople(tx: TenantTransaction, options: PeopleOptions, act: 
   const people = await livingPeople(tx, personIds);
   for (const ids of chunks(personIds)) {
     await tx.updateTable("people").set({ deleted_at: options.clock.now() }).where("person_id", "in", ids).where("deleted_at", "is", null).execute();
+    for (const table of ["person_identities", "local_accounts", "local_enrollments"] as const) await tx.deleteFrom(table).where("person_id", "in", ids).execute();
     await tx.deleteFrom("person_addresses").where("person_id", "in", ids).execute();
     await tx.deleteFrom("person_extensions").where("person_id", "in", ids).execute();
     await tx.deleteFrom("group_members").where("person_id", "in", ids).execute();

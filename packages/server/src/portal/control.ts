@@ -9,7 +9,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { Type } from "typebox";
 import { Checkpoint, LogState, Trunk } from "@earwitness/contract";
-import { ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, InstallationPlaces, KeyExport, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
+import { AdministratorEnrolled, AdministratorRequest, ApiKeyCreated, ApiKeyInfo, ApiKeyRequest, BackupFinding, BackupReport, InstallationPlaces, KeyExport, LogKeyChanged, LogKeyRequest, NetworkRequest, ResumeRequest, Status, TenantInfo, TenantRequest, TrunkRequest } from "@earwitness/contract/control";
 import type { ApiKeys } from "#access";
 import { commandLine } from "#evidence";
 import { Refusal } from "#errors";
@@ -26,6 +26,7 @@ export interface ControlOptions {
   /** Because somebody wants to see them. */
   readonly viewTenants: (by: typeof commandLine) => Promise<TenantInfo[]>;
   readonly createTenant: (wanted: TenantRequest, by: typeof commandLine) => Promise<TenantInfo>;
+  readonly enrollAdministrator: (tenantId: string, wanted: AdministratorRequest, by: typeof commandLine) => Promise<AdministratorEnrolled>;
   readonly trunks: {
     list(tenantId: string, by: typeof commandLine): Promise<Trunk[]>;
     create(tenantId: string, wanted: TrunkRequest, by: typeof commandLine): Promise<Trunk>;
@@ -109,6 +110,9 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   );
 
   const ofTenant = Type.Object({ slug: Type.String() });
+  app.post("/tenants/:slug/administrators", { schema: { params: ofTenant, body: AdministratorRequest, response: { 201: AdministratorEnrolled } } }, async (request, reply) =>
+    await reply.code(201).send(await options.enrollAdministrator(await tenantIdOf(request.params.slug), request.body, commandLine)),
+  );
   app.get("/tenants/:slug/trunks", { schema: { params: ofTenant, response: { 200: Type.Array(Trunk) } } }, async (request) => await options.trunks.list(await tenantIdOf(request.params.slug), commandLine));
   app.post("/tenants/:slug/trunks", { schema: { params: ofTenant, body: TrunkRequest, response: { 201: Trunk } } }, async (request, reply) =>
     await reply.code(201).send(await options.trunks.create(await tenantIdOf(request.params.slug), request.body, commandLine)),

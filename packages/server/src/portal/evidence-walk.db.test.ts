@@ -16,6 +16,8 @@ import { addInteraction, addPerson, addRecording, addSealingTenant, createTestPo
 let stage: TestPortal;
 let tenantId: string;
 let cookie: string;
+/** Whose session it is. */
+let caller: string;
 
 beforeAll(async () => {
   stage = await createTestPortal({
@@ -41,6 +43,12 @@ interface Subjects {
   readonly unanswered: string;
   readonly trunk: string;
   readonly person: string;
+  /** Who never signed in with a provider. */
+  readonly stranger: string;
+  /** Another session of whoever asks. */
+  readonly ownSession: string;
+  /** A session of the person. */
+  readonly session: string;
   readonly group: string;
   readonly profile: string;
   readonly grant: string;
@@ -90,6 +98,17 @@ const walk: Readonly<Record<string, Step>> = {
   "POST /api/v1/audit/export?filter": { status: 200, evidence: { action: "Export", item: "Audit Trail" }, call: () => ({ method: "POST", url: "/api/v1/audit/export", payload: { filter: { item: ["Trunk"] } } }) },
   "POST /api/v1/evidence-bundles": { status: 200, evidence: { action: "Export", item: "Call" }, call: ({ unanswered }) => ({ method: "POST", url: "/api/v1/evidence-bundles", payload: { reason: "Case 17", interactions: [unanswered] } }) },
   "POST /api/v1/sign-out": { status: 204, evidence: { action: "Logout", item: "Session" }, call: () => ({ method: "POST", url: "/api/v1/sign-out" }) },
+  "DELETE /api/v1/sessions/:id": { status: 204, evidence: { action: "Logout", item: "Session" }, call: ({ ownSession }) => ({ method: "DELETE", url: `/api/v1/sessions/${ownSession}` }) },
+  "DELETE /api/v1/sessions": { status: 200, evidence: { action: "Logout", item: "Session" }, more: [{ action: "Logout", item: "Session" }], call: () => ({ method: "DELETE", url: "/api/v1/sessions" }) },
+  "GET /api/v1/session-limits": { status: 200, evidence: { action: "View", item: "Tenant" }, once: true, call: () => get("/api/v1/session-limits") },
+  "PUT /api/v1/session-limits": { status: 200, evidence: { action: "Modify", item: "Tenant" }, call: () => ({ method: "PUT", url: "/api/v1/session-limits", payload: { idleMinutes: 60, wholeMinutes: 600 + Math.floor(Math.random() * 9_000) } }) },
+  "GET /api/v1/people/:id/sign-in": { status: 200, evidence: { action: "View", item: "User" }, once: true, call: ({ person }) => get(`/api/v1/people/${person}/sign-in`) },
+  "PUT /api/v1/people/:id/sign-in": { status: 200, evidence: { action: "Modify", item: "User" }, more: [{ action: "Logout", item: "Session" }], call: ({ person }) => ({ method: "PUT", url: `/api/v1/people/${person}/sign-in`, payload: { portalAccess: false, validTill: null } }) },
+  "DELETE /api/v1/people/:id/accounts": { status: 204, evidence: { action: "Modify", item: "User" }, more: [{ action: "Logout", item: "Session" }], call: ({ person }) => ({ method: "DELETE", url: `/api/v1/people/${person}/accounts` }) },
+  "POST /api/v1/people/:id/enrollments": { status: 201, evidence: { action: "Modify", item: "User" }, call: ({ stranger }) => ({ method: "POST", url: `/api/v1/people/${stranger}/enrollments` }) },
+  "DELETE /api/v1/people/:id/local-account": { status: 204, evidence: { action: "Modify", item: "User" }, more: [{ action: "Logout", item: "Session" }], call: ({ person }) => ({ method: "DELETE", url: `/api/v1/people/${person}/local-account` }) },
+  "DELETE /api/v1/people/:id/sessions": { status: 200, evidence: { action: "Logout", item: "Session" }, call: ({ person }) => ({ method: "DELETE", url: `/api/v1/people/${person}/sessions` }) },
+  "DELETE /api/v1/people/:id/sessions/:sessionId": { status: 204, evidence: { action: "Logout", item: "Session" }, call: ({ person, session }) => ({ method: "DELETE", url: `/api/v1/people/${person}/sessions/${session}` }) },
   "GET /api/v1/trunks": { status: 200, evidence: { action: "Access", item: "Trunk" }, once: true, call: () => get("/api/v1/trunks") },
   "GET /api/v1/trunks/:id": { status: 200, evidence: { action: "View", item: "Trunk" }, once: true, call: ({ trunk }) => get(`/api/v1/trunks/${trunk}`) },
   "POST /api/v1/trunks": { status: 201, evidence: { action: "Add", item: "Trunk" }, call: () => ({ method: "POST", url: "/api/v1/trunks", payload: trunkSettings(unique()) }) },
@@ -135,10 +154,10 @@ const walk: Readonly<Record<string, Step>> = {
   "DELETE /api/v1/groups/:id": { status: 204, evidence: { action: "Delete", item: "Group" }, call: ({ group }) => ({ method: "DELETE", url: `/api/v1/groups/${group}` }) },
 };
 
-/** Rows of their own, in tests of their own: the stream's below, those of signing in with a provider in access/sign-in.db.test.ts. */
-const elsewhere = ["GET /api/v1/live", "GET /api/v1/sign-in", "GET /api/v1/sign-in/callback"];
+/** Rows of their own, in tests of their own: the stream's below, those of signing in in access/sign-in.db.test.ts and access/local-accounts.db.test.ts. */
+const elsewhere = ["GET /api/v1/live", "GET /api/v1/sign-in", "GET /api/v1/sign-in/callback", "POST /api/v1/sign-in/local", "POST /api/v1/enrollments/look", "POST /api/v1/enrollments/accept"];
 
-/** They tell nothing of a tenant: probes, counters, the caller's own session, what the API looks like; of its log how long it is, and hashes. */
+/** They tell nothing of a tenant: probes, counters, the caller's own session and sessions, what the API looks like; of its log how long it is, and hashes. */
 const silent = [
   "GET /api/v1/health",
   "GET /api/v1/log",
@@ -149,6 +168,8 @@ const silent = [
   "GET /api/v1/roles",
   "GET /api/v1/session",
   "GET /api/v1/session/access",
+  "GET /api/v1/sessions",
+  "GET /api/v1/sign-in/ways",
   "GET /log/:tenantId/checkpoint",
   "GET /log/:tenantId/keys",
   "GET /log/:tenantId/tile/*",
@@ -165,6 +186,7 @@ async function newSession(): Promise<string> {
   const { personId } = await addPerson(stage.db, tenantId, `${crypto.randomUUID()}@contoso.example`, "Admin");
   const session = await stage.sessions.create(tenantId, personId, { remoteAddress: "127.0.0.1" });
   cookie = `${stage.sessionCookie}=${session!.cookie}`;
+  caller = personId;
   return personId;
 }
 
@@ -202,8 +224,13 @@ async function newSubjects(): Promise<Subjects> {
     const invited = { at: new Date(), node_id: "n1", remote_address: "192.0.2.7:5060", transport: "udp", sip_call_id: "1@sbc", client: null, status: 403, outcome: "refused", reason: "SOURCE_NOT_ALLOWED", explanation: "", recording_id: null } as const;
     await tx.insertInto("trunk_invitations").values({ tenant_id: tenantId, invitation_id: invitation, trunk_id: trunk, ...invited, trace: gzipSync("INVITE") }).execute();
   });
+  await withTenant(stage.db, tenantId, (tx) => tx.insertInto("person_identities").values({ tenant_id: tenantId, issuer: "https://id.example", subject: personId, person_id: personId }).execute());
+  await withTenant(stage.db, tenantId, (tx) => tx.insertInto("local_accounts").values({ tenant_id: tenantId, person_id: personId, password_hash: "h", code_sealed: "c", code_step: 0, since: new Date() }).execute());
+  const { personId: stranger } = await addPerson(stage.db, tenantId, `${unique()}@contoso.example`);
+  const sessionOf = async (id: string) => (await stage.sessions.create(tenantId, id, { remoteAddress: "127.0.0.1" }))!.cookie.split(".")[1]!;
+  const [ownSession, session] = [await sessionOf(caller), await sessionOf(personId)];
   const { evidence_id, recorded_at } = (await evidence())[0]!;
-  return { call: await newCall(), unanswered: await addInteraction(stage.db, tenantId, { media_status: "Unavailable" }), trunk, group, profile, grant, person: personId, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
+  return { call: await newCall(), unanswered: await addInteraction(stage.db, tenantId, { media_status: "Unavailable" }), trunk, group, profile, grant, person: personId, stranger, ownSession, session, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
 }
 
 const send = ({ method, url, payload, type }: Call, headers: Record<string, string> = { cookie, "sec-fetch-site": "same-origin" }) =>

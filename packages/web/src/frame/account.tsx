@@ -1,6 +1,9 @@
 import { Menu, MenuDivider, MenuGroup, MenuGroupHeader, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger } from "@fluentui/react-components";
 import type { SessionInfo } from "@earwitness/contract";
+import { DesktopRegular } from "@fluentui/react-icons/svg/desktop";
 import { SignOutRegular } from "@fluentui/react-icons/svg/sign-out";
+import { useNavigate } from "@tanstack/react-router";
+import { pages } from "../paths.ts";
 import { useText } from "../text.ts";
 import { setAppearance, useAppearance, type Appearance } from "../theme.ts";
 import s from "./account.module.css";
@@ -8,6 +11,7 @@ import s from "./account.module.css";
 /** The signed-in person: who, under which rights; the portal's appearance; the way out. */
 export function Account({ session, itemClass, labelClass, onSignOut }: { session: SessionInfo; itemClass: string | undefined; labelClass: string | undefined; onSignOut: () => void }) {
   const text = useText();
+  const navigate = useNavigate();
   const appearance = useAppearance();
   const { name, upn } = session.person;
   return (
@@ -41,6 +45,9 @@ export function Account({ session, itemClass, labelClass, onSignOut }: { session
             ))}
           </MenuGroup>
           <MenuDivider />
+          <MenuItem icon={<DesktopRegular />} onClick={() => void navigate(pages.sessions())}>
+            {text("sessions.page")}
+          </MenuItem>
           <MenuItem icon={<SignOutRegular />} onClick={onSignOut}>
             {text("frame.signOut")}
           </MenuItem>

@@ -7,7 +7,7 @@ import { api, problemOf } from "../api.ts";
 import { CopyButton } from "../call/copy.tsx";
 import { useProblemWords } from "../frame/notice.tsx";
 import { useText } from "../text.ts";
-import { Ago } from "./ago.tsx";
+import { Ago } from "../frame/ago.tsx";
 import s from "./connect.module.css";
 
 /** What is entered in the session border controller. */

@@ -17,7 +17,7 @@ import { pages } from "../paths.ts";
 import { invitationsQuery, trunkQuery, trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { AddPeople } from "./add-people.tsx";
-import { Ago } from "./ago.tsx";
+import { Ago } from "../frame/ago.tsx";
 import { addressOf, offersAllow, offersEverybody } from "./allow.ts";
 import { isWithin } from "./network.ts";
 import { RecordEverybody } from "./record-everybody.tsx";

@@ -17,6 +17,7 @@ import { Field } from "./field.tsx";
 import { mistakesAt, placesAt } from "./mistakes.ts";
 import { newPerson } from "./new-person.ts";
 import { Page, PageWithout } from "./page.tsx";
+import { PersonSignInSection } from "./person-sign-in.tsx";
 import { Section } from "./section.tsx";
 import { Tokens } from "./tokens.tsx";
 import { forgetDraft } from "./use-draft.ts";
@@ -51,6 +52,7 @@ function PersonHere({ person: { id, settings }, etag }: { person: Person; etag: 
   return (
     <Page title={settings.displayName} back={<Back to={pages.people()} label={text("people.page")} />} note={text(settings.recorded ? "person.recorded.yes" : "person.recorded.no")}>
       <Edit id={id} current={{ value: settings, etag }} />
+      <PersonSignInSection id={id} />
       {session.permissions.includes("access.manage") && <Why personId={id} />}
       <History subject={id} />
       <DangerZone>

@@ -53,6 +53,11 @@ export function SettingsFrame() {
           <PeopleTeamRegular fontSize={18} />
           <span>{text("groups.page")}</span>
         </Link>
+        <h2 className={s.group}>{text("settings.signIn")}</h2>
+        <Link {...pages.sessionLimits()} className={s.item} activeProps={{ "data-current": true }}>
+          <PersonKeyRegular fontSize={18} />
+          <span>{text("sessionLimits.page")}</span>
+        </Link>
           </>
         )}
         {givesAccess && (

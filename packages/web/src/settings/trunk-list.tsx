@@ -16,7 +16,7 @@ import { Fault, Notice } from "../frame/notice.tsx";
 import { pages } from "../paths.ts";
 import { trunksQuery } from "../queries.ts";
 import { useText } from "../text.ts";
-import { Ago } from "./ago.tsx";
+import { Ago } from "../frame/ago.tsx";
 import { shortNetwork } from "./network.ts";
 import { Page } from "./page.tsx";
 import s from "./trunk-list.module.css";
