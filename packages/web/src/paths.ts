@@ -68,6 +68,7 @@ export const pages = {
   newAccessProfile: () => ({ to: "/settings/access-profiles/new" }) as const,
   accessProfile: (id: string, search: { edit?: string } = {}) => ({ to: "/settings/access-profiles/$id", params: { id }, search }) as const,
   roles: () => ({ to: "/settings/roles" }) as const,
+  directory: () => ({ to: "/settings/directory" }) as const,
   audit: (search: AuditSearch = {}) => ({ to: "/audit", search }) as const,
   signIn: (search: { returnTo?: string; error?: string; signedOut?: string } = {}) => ({ to: "/sign-in", search }) as const,
 };
@@ -103,6 +104,9 @@ export const apiPaths = {
   person: (id: string) => `${api}/people/${encodeURIComponent(id)}`,
   exportPeople: `${api}/people/export`,
   groups: `${api}/groups`,
+  directory: `${api}/directory`,
+  directoryRuns: (query: { limit: number; before?: string | undefined }) => `${api}/directory/runs?${present(query)}`,
+  directoryGroups: (q: string) => `${api}/directory/groups?${new URLSearchParams({ q })}`,
   group: (id: string) => `${api}/groups/${encodeURIComponent(id)}`,
   roles: `${api}/roles`,
   accessProfiles: `${api}/access-profiles`,

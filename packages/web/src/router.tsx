@@ -113,6 +113,7 @@ const settingsPages = [
   createRoute({ getParentRoute: () => settings, path: "/access-profiles/$id", validateSearch: (search: SearchInput) => present({ edit: text(search, "edit") }), component: settingsPage("AccessProfilePage") }),
   createRoute({ getParentRoute: () => settings, path: "/roles", component: settingsPage("RolesPage") }),
   createRoute({ getParentRoute: () => settings, path: "/groups", component: settingsPage("GroupsPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/directory", component: settingsPage("DirectoryPage") }),
 ] as const;
 
 export const queryClient = createQueryClient(() => {
