@@ -36,17 +36,19 @@ const data = dataDir();
 makeDirectory(data);
 if (!sandbox) delete env.EARWITNESS_SANDBOX;
 if (sandbox) {
-  const own = ["EARWITNESS_PROVISION_FILE", "EARWITNESS_OIDC_ISSUER", "EARWITNESS_OIDC_CLIENT_ID", "EARWITNESS_OIDC_CLIENT_SECRET", "EARWITNESS_OIDC_TENANT"].filter((key) => env[key]);
+  const own = ["EARWITNESS_PROVISION_FILE", "EARWITNESS_OIDC_ISSUER", "EARWITNESS_OIDC_CLIENT_ID", "EARWITNESS_OIDC_CLIENT_SECRET", "EARWITNESS_OIDC_TENANT", "EARWITNESS_GRAPH_URL", "EARWITNESS_MICROSOFT_LOGIN_URL"].filter((key) => env[key]);
   if (own.length > 0) fail(`${own.join(" and ")} cannot be set with the sandbox, which brings its own. Start without it: npm start -- --no-sandbox`);
   const sandboxDir = join(data, "sandbox", "contoso");
   makeDirectory(sandboxDir);
   const identityPort = Number(env.EARWITNESS_SANDBOX_PORT || httpPort + 1);
+  const graphPort = Number(env.EARWITNESS_SANDBOX_GRAPH_PORT || httpPort + 2);
   const provisionFile = join(sandboxDir, "contoso.json");
-  if ((await run(node, [join(projectDir, "packages/sandbox/src/provision.ts"), provisionFile])) !== 0) fail("The sandbox's tenant could not be written.");
+  if ((await run(node, [join(projectDir, "packages/sandbox/src/provision.ts"), provisionFile, join(sandboxDir, "graph-secret")])) !== 0) fail("The sandbox's tenant could not be written.");
   Object.assign(env, {
     EARWITNESS_SANDBOX: "1",
     EARWITNESS_SANDBOX_DIR: sandboxDir,
     EARWITNESS_SANDBOX_PORT: String(identityPort),
+    EARWITNESS_SANDBOX_GRAPH_PORT: String(graphPort),
     EARWITNESS_PROVISION_FILE: provisionFile,
   });
   if (portCanBe) {
@@ -55,6 +57,8 @@ if (sandbox) {
       EARWITNESS_OIDC_CLIENT_ID: "earwitness-portal",
       EARWITNESS_OIDC_CLIENT_SECRET: randomBytes(32).toString("base64url"),
       EARWITNESS_PUBLIC_URL: publicUrl,
+      EARWITNESS_GRAPH_URL: `http://localhost:${graphPort}/v1.0`,
+      EARWITNESS_MICROSOFT_LOGIN_URL: `http://localhost:${graphPort}`,
     });
   }
 }

@@ -36,6 +36,7 @@ export async function startPortal(): Promise<PortalInBrowser> {
       EARWITNESS_HTTP_PORT: String(httpPort),
       EARWITNESS_SIP_PORT: String(sipPort),
       EARWITNESS_SANDBOX_PORT: String(await freePort()),
+      EARWITNESS_SANDBOX_GRAPH_PORT: String(await freePort()),
       EARWITNESS_RTP_PORTS: "36000-37999",
     },
     stdio: ["ignore", "pipe", "pipe"],

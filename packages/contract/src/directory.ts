@@ -38,7 +38,18 @@ export type PersonPage = Static<typeof PersonPage>;
 export const GroupSettings = Type.Object({ name: text(200, "Unique in the tenant.") }, { ...closed, title: "GroupSettings" });
 export type GroupSettings = Static<typeof GroupSettings>;
 
-export const Group = Type.Object({ id: Type.String({ format: "uuid" }), settings: GroupSettings, people: Type.Integer({ description: "How many are in it." }) }, { title: "Group" });
+export const Group = Type.Object(
+  {
+    id: Type.String({ format: "uuid" }),
+    settings: GroupSettings,
+    people: Type.Integer({ description: "How many are in it." }),
+    directory: orNull(
+      Type.Object({ objectId: Type.String({ format: "uuid", description: "Its object in the Microsoft 365 directory." }), missingSince: orNull(Type.String({ format: "date-time" }), "When it was found to be there no more; its people stay as they were.") }),
+      "Where it is a group of the directory: its name and its people follow that, and cannot be changed here. Null: a group of our own.",
+    ),
+  },
+  { title: "Group" },
+);
 export type Group = Static<typeof Group>;
 
 export const GroupPage = Type.Object({ groups: Type.Array(Group) }, { title: "GroupPage" });

@@ -10,6 +10,7 @@ export * from "./log.ts";
 export * from "./play.ts";
 export * from "./problem.ts";
 export * from "./query.ts";
+export * from "./replication.ts";
 export * from "./session.ts";
 export * from "./sign-in.ts";
 export * from "./trunk.ts";

@@ -15,6 +15,13 @@ export const contosoTenant = {
   m365TenantId: "1509bb0a-9bf1-4331-8a11-8783593942a4",
 } as const;
 
+/** The app by which Earwitness reads Contoso's directory. It opens nothing but made-up people on this machine. */
+export const contosoApp = {
+  clientId: "c5b5ad1e-4f0e-4d38-8d0c-6b0a6e0f3d11",
+  clientSecret: "made-up-secret-of-the-sandbox",
+  permissions: ["User.Read.All", "GroupMember.Read.All"],
+} as const;
+
 /** What a person may do in the portal; User: is recorded, may not enter. */
 export type Role = "Admin" | "Supervisor" | "User Self View" | "User";
 

@@ -1,4 +1,4 @@
-export { addressOf, contacts, contosoCare, contosoDomain, contosoPeople, contosoTenant, findContact, outsideCallers } from "./contoso.ts";
+export { addressOf, contacts, contosoApp, contosoCare, contosoDomain, contosoPeople, contosoTenant, findContact, outsideCallers } from "./contoso.ts";
 export type { Contact, ContosoPerson, ContosoQueue, OutsideCaller } from "./contoso.ts";
 export { provision, sbcAddress } from "./provision.ts";
 export type { Provision } from "./provision.ts";

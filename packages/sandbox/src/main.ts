@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { writeSync } from "node:fs";
+import { contosoApp } from "./contoso.ts";
+import { createContosoDirectory } from "./graph/contoso-directory.ts";
+import { createGraph } from "./graph/server.ts";
 import { createIdentity } from "./identity/provider.ts";
 import { createOffice } from "./office.ts";
 
-/** The sandbox as a process beside the server: Contoso's sign-in, and phones that ring. Says nothing while all is well. */
+/** The sandbox as a process beside the server: Contoso's sign-in, its Microsoft 365 directory, and phones that ring. Says nothing while all is well. */
 
 const problem = (text: string): void => void writeSync(2, `sandbox: ${text}\n`);
 
@@ -31,6 +34,10 @@ const identity = await createIdentity({
   problem(error instanceof Error ? error.message : String(error));
   process.exit(1);
 });
+const graph = await createGraph({ port: port("EARWITNESS_SANDBOX_GRAPH_PORT", 8091), directory: createContosoDirectory(), apps: [contosoApp], problem }).catch((error: unknown) => {
+  problem(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});
 const office = calls === 0 ? null : await createOffice({ server: { host: "127.0.0.1", port: port("EARWITNESS_SIP_PORT", 5060) }, calls, problem });
 
 process.send?.({ kind: "ready" });
@@ -39,7 +46,7 @@ let stopping = false;
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
-  await Promise.all([office?.close(), identity.close()]);
+  await Promise.all([office?.close(), graph.close(), identity.close()]);
   process.exit(0);
 }
 process.on("SIGTERM", () => void stop());

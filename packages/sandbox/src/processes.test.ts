@@ -62,7 +62,7 @@ for (const how of ["SIGTERM", "disconnect"] as const) {
     const fake = await recorder();
     const directory = mkdtempSync(join(tmpdir(), "earwitness-sandbox-"));
     cleanUp.push(() => rmSync(directory, { recursive: true }));
-    const sandbox = start("./main.ts", [], { EARWITNESS_SANDBOX_PORT: "0", EARWITNESS_SIP_PORT: String(fake.port), EARWITNESS_SANDBOX_DIR: directory, EARWITNESS_SANDBOX_CALLS: "1" }, true);
+    const sandbox = start("./main.ts", [], { EARWITNESS_SANDBOX_PORT: "0", EARWITNESS_SANDBOX_GRAPH_PORT: "0", EARWITNESS_SIP_PORT: String(fake.port), EARWITNESS_SANDBOX_DIR: directory, EARWITNESS_SANDBOX_CALLS: "1" }, true);
     await expect.poll(() => fake.count("ACK"), { timeout: 15_000 }).toBe(1);
     const from = performance.now();
     if (how === "SIGTERM") sandbox.child.kill("SIGTERM");

@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
-import { contosoDomain, contosoPeople, contosoTenant, type Role } from "./contoso.ts";
+import { contosoApp, contosoDomain, contosoPeople, contosoTenant, type Role } from "./contoso.ts";
+import { contosoGroups } from "./graph/contoso-directory.ts";
 
 /** What a server must know of a tenant before its first call; the server reads it from the file named by EARWITNESS_PROVISION_FILE. */
 export interface Provision {
@@ -32,6 +34,12 @@ export interface Provision {
       /** Its calls are made up. */
       readonly sandbox: boolean;
     }[];
+    readonly directory?: {
+      readonly clientId: string;
+      readonly clientSecretFile: string;
+      readonly recordsNew: boolean;
+      readonly groups: readonly { readonly objectId: string; readonly name: string }[];
+    };
   }[];
 }
 
@@ -40,7 +48,8 @@ export const sbcAddress = "127.0.0.2";
 /** The user part of the recording address that its trunk has; what comes from elsewhere is not let in by it. */
 export const sbcRecordingUser = "contosophones";
 
-export function provision(): Provision {
+/** With its directory where the app's secret lies in a file of this name, beside the provision file. */
+export function provision(secretFile?: string): Provision {
   return {
     tenants: [
       {
@@ -77,14 +86,29 @@ export function provision(): Provision {
             sandbox: false,
           },
         ],
+        ...(secretFile === undefined
+          ? {}
+          : {
+              directory: {
+                clientId: contosoApp.clientId,
+                clientSecretFile: secretFile,
+                recordsNew: true,
+                groups: [
+                  { objectId: contosoGroups.recorded, name: "Recorded Users" },
+                  { objectId: contosoGroups.sales, name: "Sales EU" },
+                  { objectId: contosoGroups.compliance, name: "Compliance" },
+                ],
+              },
+            }),
       },
     ],
   };
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const text = `${JSON.stringify(provision(), null, 2)}\n`;
-  const path = process.argv[2];
+  const [path, secretPath] = process.argv.slice(2);
+  const text = `${JSON.stringify(provision(secretPath === undefined ? undefined : basename(secretPath)), null, 2)}\n`;
+  if (secretPath !== undefined) writeFileSync(secretPath, contosoApp.clientSecret, { mode: 0o600 });
   if (path === undefined) process.stdout.write(text);
   else writeFileSync(path, text);
 }

@@ -12,13 +12,14 @@ import { systemClock, type Clock } from "#clock";
 import { createDb, createEmbeddedPostgres, createJobs, createNotifier, isConnectionError, makePartitionsAhead, migrate, pingDb, withTenant, type Db, type Notifier } from "#db";
 import { matchPerson, readAddress } from "#directory";
 import { messageOf, Refusal } from "#errors";
-import { append, changeLogKey, createSequencer, type Sequencer } from "#evidence";
+import { append, changeLogKey, createSequencer, provisionFile, type Sequencer } from "#evidence";
 import { exportRoutes } from "#export";
 import { createSiprecServer, type SiprecStats } from "#ingest";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog, type Log } from "#log";
 import { createHeartbeat, createSnapshotKeeper, listNodes, loadNodeIdentity, snapshotOf, type SnapshotKeeper, type SnapshotTenant } from "#nodes";
 import { peopleRoutes } from "#people";
+import { createReplication, replicationRoutes, type Replication } from "#replication";
 import { playbackRoutes } from "#playback";
 import { ruleVersion } from "#policy";
 import { createControl, createPortal, readCredentials, sessionCookieName, type BackupAges, type Credentials, type Portal, type SipReading } from "#portal";
@@ -43,7 +44,11 @@ export interface App {
 }
 
 /** Every kind of job there is. */
-export const queues = { compact_recording: { expireInSeconds: 3_600, prompt: false } } as const;
+export const queues = {
+  compact_recording: { expireInSeconds: 3_600, prompt: false },
+  // One that was left is found and given again by the watch; the queue's own tries would only come later.
+  replicate_directory: { expireInSeconds: 3_600, prompt: true, retryLimit: 0 },
+} as const;
 
 const { version } = manifest;
 const webRoot = resolve(import.meta.dirname, "../../web/dist");
@@ -137,6 +142,15 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
   const emergencies = open("open enrollments", createOpenEmergencies({ db, clock, log, ready: preparation.done }));
   const jobs = open("jobs", createJobs({ url, log, queues }));
 
+  const replication = open(
+    "directory",
+    createReplication({ db, clock, log, nodeId: node.nodeId, vault, ...config.graph, announce: () => notifier.announceDirectory(), enqueue: (tx, runId) => jobs.enqueue(tx, "replicate_directory", [{ runId }]) }),
+  );
+  if (config.roles.includes("worker")) {
+    jobs.work("replicate_directory", ({ tenantId, runId }, signal) => replication.perform(tenantId, runId!, signal), 2);
+    replication.watch(Promise.all([preparation.done, jobs.ready()]).then(() => provisionDirectories(replication, wanted, log)));
+  }
+
   // The recording path.
   const wrappingTenant = (tenantId: string) => tenantOf(snapshots, tenantId)?.wrapping ?? null;
   const activityListeners = new Set<(recordings: readonly RecordingActivity[]) => void>();
@@ -202,7 +216,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
     : null;
 
   const trunks = createTrunkStore({ db, clock, nodeId: node.nodeId, addressesOf: (user) => recordingAddresses(sipEntrance(config), user), announce: () => notifier.announceDirectory() });
-  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), invitations, db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, sequencer, outside, logWarnings, emergencies, keeper, stopped, activityListeners, open }) : null;
+  const portal = config.roles.includes("portal") ? await openPortal(config, { backups, keystoreFailing: () => keystoreWarnings(keystoreBackup).length > 0, sip: () => (siprec === null ? null : sipReading(siprec.stats())), invitations, db, clock, log, nodeId: node.nodeId, keyDir, vault, notifier, snapshots, trunks, recording, replication, sequencer, outside, logWarnings, emergencies, keeper, stopped, activityListeners, open }) : null;
   open(
     "control socket",
     await createControl({
@@ -253,7 +267,7 @@ async function build(config: Config, log: Log, clock: Clock, open: Open, closers
         return { nodeId: node.nodeId, exportedAt: clock.now().toISOString(), directory: config.sandbox ? "sandbox/keys" : "keys", files };
       },
       places: () => ({ nodeId: node.nodeId, dataDir, databaseUrl: url, poolUrl: config.database.poolUrl, witnesses: config.witnesses.map((witness) => ({ url: witness.url, vkey: formatVkey(witness.key) })) }),
-      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...emergencies.warnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
+      status: async () => ({ version, nodeId: node.nodeId, ...recording.recorder.ready(), warnings: [...(backups?.reading().warnings ?? []), ...keystoreWarnings(keystoreBackup), ...logWarnings(), ...emergencies.warnings(), ...replication.warnings(), ...preparation.warnings()], runningCalls: recording.recorder.count(), nodes: await listNodes(db).catch(() => []) }),
     }),
   );
   const httpPort = portal === null ? config.http.port : (await portal.listen(config.http)).port;
@@ -272,6 +286,14 @@ async function openEmbedded(config: Config, log: Log, clock: Clock, open: Open):
   if (config.backup === null) await forgetArchive(superuserUrl);
   else backups = open("backups", await createBackups({ superuserUrl, databaseUrl: url, backupDir: config.backup.dir, everyHours: config.backup.everyHours, keepDays: config.backup.keepDays, version, clock, log, ended: (run) => leaveAct(config.dataDir, actOf(run), clock.now()) }));
   return { url, backups };
+}
+
+/** Connections that the file names; a mistake in one keeps nobody from recording. */
+async function provisionDirectories(replication: Replication, wanted: Provision | null, log: Log): Promise<void> {
+  for (const { tenantId, directory } of wanted?.tenants ?? []) {
+    if (directory === null) continue;
+    await replication.provision(tenantId, provisionFile, directory).catch((error: unknown) => log.error({ tenantId, err: messageOf(error) }, "the directory that the provision file names was not connected"));
+  }
 }
 
 /** What failed in detail is the operator's; tenants read that it did. */
@@ -343,6 +365,7 @@ interface PortalParts {
   readonly snapshots: SnapshotKeeper;
   readonly trunks: TrunkStore;
   readonly recording: Recording;
+  readonly replication: Replication;
   readonly activityListeners: Set<(recordings: readonly RecordingActivity[]) => void>;
   readonly open: Open;
 }
@@ -382,7 +405,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
       ready: () => recording.recorder.ready(),
       portalReady: async () => ((await pingDb(db)) ? { ready: true, reasons: [] } : { ready: false, reasons: ["The database cannot be reached."] }),
       // Everybody reads health: whose it is, the command line says.
-      warnings: () => [...parts.logWarnings(), ...(parts.emergencies.warnings().length > 0 ? ["An administrator was enrolled on the command line and the link still works: see earwitness status."] : []), ...(parts.backups?.reading().alarms ?? []), ...(parts.keystoreFailing() ? ["The keystore is not backed up just now: see earwitness status."] : [])],
+      warnings: () => [...parts.logWarnings(), ...parts.replication.warnings(), ...(parts.emergencies.warnings().length > 0 ? ["An administrator was enrolled on the command line and the link still works: see earwitness status."] : []), ...(parts.backups?.reading().alarms ?? []), ...(parts.keystoreFailing() ? ["The keystore is not backed up just now: see earwitness status."] : [])],
       metrics: {
         recorder: () => ({ calls: recording.recorder.count(), ...recording.media() }),
         uploads: () => {
@@ -401,6 +424,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         },
         outside: () => parts.outside?.state() ?? [],
         liveStreams: () => live.count(),
+        directoriesFailing: () => parts.replication.failing(),
         invitations: () => parts.invitations.outcomes(),
         sip: parts.sip,
         keystoreBackupFailing: parts.keystoreFailing,
@@ -413,6 +437,7 @@ async function openPortal(config: Config, parts: PortalParts): Promise<Portal> {
         interactionRoutes({ db, clock, nodeId, live, announce: (tenantId, id) => parts.notifier.announce(tenantId, id), recheck: (request) => authenticate(readCredentials(request, sessionCookie)) }),
         auditRoutes({ db, clock, nodeId }),
         peopleRoutes({ db, clock, nodeId, announce: () => parts.notifier.announceDirectory() }),
+        replicationRoutes(parts.replication.store),
         trunkRoutes({
           db,
           clock,

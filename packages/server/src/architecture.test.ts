@@ -20,6 +20,7 @@ const doors: Record<string, readonly string[]> = {
   directory: ["db", "evidence", "tenants"],
   access: ["db", "evidence", "tenants", "directory"],
   people: ["db", "evidence", "tenants", "directory", "access"],
+  replication: ["db", "evidence", "vault", "tenants", "directory", "access", "people"],
   trunks: ["db", "evidence", "tenants", "directory", "access"],
   nodes: ["db", "evidence", "vault", "tenants", "access", "trunks"],
   policy: ["db", "evidence", "directory"],
@@ -33,7 +34,7 @@ const doors: Record<string, readonly string[]> = {
   ingest: ["recorder", "trunks", "policy"],
   portal: ["access", "evidence"],
   // Opened by tests only.
-  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency", "fsck"],
+  testing: ["db", "evidence", "vault", "tenants", "directory", "access", "people", "replication", "trunks", "interactions", "audit", "playback", "export", "portal", "recorder", "transparency", "fsck"],
 };
 const vague = /^(utils?|helpers?|types?|common|shared|misc|manager|service|impl|base|lib|core)\.[tj]s$/;
 const src = import.meta.dirname;

@@ -26,6 +26,8 @@ export interface Config {
   readonly roles: readonly Role[];
   readonly logLevel: string;
   readonly provisionFile: string | null;
+  /** Where Microsoft 365 directories are read, and where apps sign in for it. */
+  readonly graph: { readonly graphUrl: string; readonly loginUrl: string };
   readonly oidc: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string | null; readonly tenant: string | null } | null;
   readonly limits: { readonly calls: number; readonly spoolFreeBytes: number; readonly uploadQuotaBytes: number };
   /** How often checkpoints of the logs are kept, while they grow. */
@@ -70,6 +72,8 @@ export const keys = {
   EARWITNESS_OIDC_CLIENT_ID: { about: "Client id at that issuer.", fallback: "none" },
   EARWITNESS_OIDC_CLIENT_SECRET: { about: "Client secret at that issuer, if the client has one.", fallback: "none" },
   EARWITNESS_OIDC_TENANT: { about: "Short name of the one tenant that everybody of that issuer belongs to, where its tokens name no directory (tid): docs/operate/sign-in.md.", fallback: "none: the token's directory says whose they are" },
+  EARWITNESS_GRAPH_URL: { about: "Microsoft Graph, with its version; another one for national clouds. http only on this machine.", fallback: "https://graph.microsoft.com/v1.0" },
+  EARWITNESS_MICROSOFT_LOGIN_URL: { about: "Where apps sign in for it; another one for national clouds.", fallback: "https://login.microsoftonline.com" },
   EARWITNESS_MAX_CALLS: { about: "Calls this node records at once before it answers 503.", fallback: "2000" },
   EARWITNESS_SPOOL_FREE_MB: { about: "Free space of the spool's disk below which no new call is taken.", fallback: "512" },
   EARWITNESS_UPLOAD_QUOTA_MB: { about: "Spool that one tenant may fill while its store cannot be reached.", fallback: "10240" },
@@ -170,6 +174,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
   if (oidcTenant !== null && issuer === null) mistakes.push("EARWITNESS_OIDC_TENANT needs EARWITNESS_OIDC_ISSUER beside it.");
   if (oidcTenant !== null && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(oidcTenant)) mistakes.push(`EARWITNESS_OIDC_TENANT is “${oidcTenant}”; it should be a tenant's short name, as earwitness tenant list shows it.`);
   if (oidcTenant !== null && /\/(common|organizations|consumers)(\/|$)/.test(URL.parse(issuer ?? "")?.pathname ?? "")) mistakes.push("EARWITNESS_OIDC_TENANT cannot be set beside an EARWITNESS_OIDC_ISSUER that lets in every directory (common, organizations): anybody with an account anywhere would be of that tenant.");
+  const [graphUrl, loginUrl] = [url("EARWITNESS_GRAPH_URL", ["https:", "http:"]) ?? "https://graph.microsoft.com/v1.0", url("EARWITNESS_MICROSOFT_LOGIN_URL", ["https:", "http:"]) ?? "https://login.microsoftonline.com"];
+  for (const [key, address] of [["EARWITNESS_GRAPH_URL", graphUrl], ["EARWITNESS_MICROSOFT_LOGIN_URL", loginUrl]] as const) {
+    if (address.startsWith("http:") && !isLoopback(address)) mistakes.push(`${key} must use https:// unless it is on this machine.`);
+  }
 
   const witnesses = (text("EARWITNESS_WITNESSES") ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "").flatMap((one) => witness(one) ?? []);
   function witness(given: string): { url: string; key: NoteKey } | null {
@@ -223,6 +231,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, u
     roles: wantedRoles as Role[],
     logLevel: level,
     provisionFile: text("EARWITNESS_PROVISION_FILE"),
+    graph: { graphUrl, loginUrl },
     oidc: issuer === null || clientId === null ? null : { issuer, clientId, clientSecret: text("EARWITNESS_OIDC_CLIENT_SECRET"), tenant: oidcTenant },
     limits: {
       calls: whole("EARWITNESS_MAX_CALLS", 2000, 1, 100_000),

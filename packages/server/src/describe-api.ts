@@ -6,6 +6,7 @@ import { createDb } from "#db";
 import { createLive, interactionRoutes } from "#interactions";
 import { createLog } from "#log";
 import { peopleRoutes } from "#people";
+import { createReplication, replicationRoutes } from "#replication";
 import { exportRoutes } from "#export";
 import { playbackRoutes } from "#playback";
 import { createPortal, formatOpenApi, sessionCookieName } from "#portal";
@@ -38,6 +39,7 @@ export async function describeApi(): Promise<string> {
       logs: () => null,
       outside: () => [],
       liveStreams: () => 0,
+      directoriesFailing: () => 0,
       invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }),
       sip: () => null,
       backup: () => null,
@@ -50,6 +52,7 @@ export async function describeApi(): Promise<string> {
       interactionRoutes({ db, clock, nodeId: "none", live, announce: () => undefined, recheck: async () => null }),
       auditRoutes({ db, clock, nodeId: "none" }),
       peopleRoutes({ db, clock, nodeId: "none", announce: () => undefined }),
+      replicationRoutes(createReplication({ db, clock, log, nodeId: "none", vault: {} as Vault, graphUrl: "https://localhost", loginUrl: "https://localhost", announce: () => undefined, enqueue: async () => undefined }).store),
       trunkRoutes({ db, clock, nodeId: "none", trunks: createTrunkStore({ db, clock, nodeId: "none", addressesOf: () => [], announce: () => undefined }), peopleOf: () => null }),
       transparencyRoutes({ db, clock, nodeId: "none", keeper: null, stopped: () => null }),
       exportRoutes({ db, clock, nodeId: "none", vault: {} as Vault, log: null, pageHtml: null, announce: () => undefined }),

@@ -1,16 +1,20 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeG711 } from "@earwitness/media";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { contosoTenant, createGraph, createGraphDirectory } from "@earwitness/sandbox";
 import { systemClock } from "#clock";
 import { withTenant } from "#db";
+import { provisionFile } from "#evidence";
 import { mintedAt } from "#ids";
 import { createCompaction } from "#recorder";
+import { createReplication } from "#replication";
 import { createFileKeyring, createFileKeystore, createLocalStore, createVault, type Vault } from "#vault";
 import type { queues } from "./app.ts";
 import { createPieceSealer, pieceObjectName } from "./recorder/piece.ts";
-import { createTestDatabase, type TestDatabase } from "./testing/index.ts";
+import { createTestDatabase, quietLog, type TestDatabase } from "./testing/index.ts";
 import { addInteraction, addRecording, addSealingTenant } from "./testing/test-portal.ts";
 
 /*
@@ -58,6 +62,16 @@ const walk: Readonly<Record<keyof typeof queues, () => Promise<{ readonly run: (
     const compact = createCompaction({ db: database.db, vault, nodeId: "n1", clock: systemClock, tenantOf: () => ({ tenantId, ...keys }) });
     const keys = await vault.keyring.ensure(tenantId);
     return { run: () => compact({ tenantId, recordingId }), row: { action: "Recording Compacted", item: "Call", actor_kind: "job", subject: recordingId } };
+  },
+  async replicate_directory() {
+    const app = { clientId: randomUUID(), clientSecret: "sandbox secret 1", permissions: ["User.Read.All", "GroupMember.Read.All"] };
+    const graph = await createGraph({ port: 0, directory: createGraphDirectory(), apps: [app], problem: (text) => expect.unreachable(text) });
+    onTestFinished(() => graph.close());
+    await withTenant(database.db, tenantId, (tx) => tx.updateTable("tenants").set({ m365_tenant_id: contosoTenant.m365TenantId }).execute());
+    const asked: string[] = [];
+    const replication = createReplication({ db: database.db, clock: systemClock, log: quietLog, nodeId: "n1", vault, graphUrl: graph.graphUrl, loginUrl: graph.origin, announce: () => undefined, enqueue: async (_tx, runId) => void asked.push(runId) });
+    await replication.provision(tenantId, provisionFile, { ...app, recordsNew: false, groups: [] });
+    return { run: () => replication.perform(tenantId, asked[0]!, new AbortController().signal), row: { action: "Import", item: "Auto Sync with AAD", actor_kind: "job", subject: null } };
   },
 };
 

@@ -16,7 +16,7 @@ Generated from \`packages/server/src/config.ts\` by \`npm run generate\`; do not
 | --- | --- | --- |
 ${rows.join("\n")}
 
-The sandbox, which \`npm start\` runs beside the server, also reads \`EARWITNESS_SANDBOX_PORT\` (its identity provider; default: the HTTP port plus one) and \`EARWITNESS_SANDBOX_CALLS\` (how many of its calls run at once; 0 for none).
+The sandbox, which \`npm start\` runs beside the server, also reads \`EARWITNESS_SANDBOX_PORT\` (its identity provider; default: the HTTP port plus one), \`EARWITNESS_SANDBOX_GRAPH_PORT\` (its Microsoft Graph; default: the HTTP port plus two) and \`EARWITNESS_SANDBOX_CALLS\` (how many of its calls run at once; 0 for none).
 `;
 }
 

@@ -70,6 +70,7 @@ export const pages = {
   roles: () => ({ to: "/settings/roles" }) as const,
   sessionLimits: () => ({ to: "/settings/sessions" }) as const,
   sessions: () => ({ to: "/account/sessions" }) as const,
+  directory: () => ({ to: "/settings/directory" }) as const,
   audit: (search: AuditSearch = {}) => ({ to: "/audit", search }) as const,
   signIn: (search: { returnTo?: string; error?: string; signedOut?: string } = {}) => ({ to: "/sign-in", search }) as const,
 };
@@ -116,6 +117,9 @@ export const apiPaths = {
   personSessions: (id: string) => `${api}/people/${encodeURIComponent(id)}/sessions`,
   exportPeople: `${api}/people/export`,
   groups: `${api}/groups`,
+  directory: `${api}/directory`,
+  directoryRuns: (query: { limit: number; before?: string | undefined }) => `${api}/directory/runs?${present(query)}`,
+  directoryGroups: (q: string) => `${api}/directory/groups?${new URLSearchParams({ q })}`,
   group: (id: string) => `${api}/groups/${encodeURIComponent(id)}`,
   roles: `${api}/roles`,
   accessProfiles: `${api}/access-profiles`,

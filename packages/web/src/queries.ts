@@ -98,6 +98,24 @@ export const personSignInQuery = (id: string) => queryOptions({ queryKey: ["pers
 
 export const sessionLimitsQuery = queryOptions({ queryKey: ["session-limits"], queryFn: ({ signal }) => api.sessionLimits(signal), staleTime: 5_000 });
 
+/** While somebody waits for a run, often; else it changes by itself every few minutes. */
+export const directoryQuery = queryOptions({
+  queryKey: ["directory"],
+  queryFn: ({ signal }) => api.directory(signal),
+  refetchInterval: ({ state }) => (state.data?.last?.state === "waiting" || state.data?.last?.state === "running" ? watchMs : 15_000),
+});
+
+const runsAtATime = 20;
+
+export const directoryRunsQuery = infiniteQueryOptions({
+  queryKey: ["directory", "runs"],
+  queryFn: ({ pageParam, signal }) => api.directoryRuns({ limit: runsAtATime, before: pageParam }, signal),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => (page.runs.length < runsAtATime ? undefined : page.runs.at(-1)?.askedAt),
+});
+
+export const directoryGroupsQuery = (q: string) => queryOptions({ queryKey: ["directory", "groups", q], queryFn: ({ signal }) => api.findDirectoryGroups(q, signal), staleTime: 60_000, enabled: q !== "", retry: false });
+
 /** `onSignInRequired` is called when any request finds the session gone. */
 export function createQueryClient(onSignInRequired: () => void): QueryClient {
   const client = new QueryClient({

@@ -118,6 +118,7 @@ const settingsPages = [
   createRoute({ getParentRoute: () => settings, path: "/roles", component: settingsPage("RolesPage") }),
   createRoute({ getParentRoute: () => settings, path: "/groups", component: settingsPage("GroupsPage") }),
   createRoute({ getParentRoute: () => settings, path: "/sessions", component: settingsPage("SessionLimitsPage") }),
+  createRoute({ getParentRoute: () => settings, path: "/directory", component: settingsPage("DirectoryPage") }),
 ] as const;
 
 export const queryClient = createQueryClient(() => {

@@ -29,13 +29,14 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Access: ({ actorName, item }) => `${actorName} accessed ${pages[item as Item] ?? `${item}s`}`,
   Search: ({ actorName, item, detail }) => `${actorName} searched ${searched[item as Item] ?? `${item}s`} ${detail["with"] === undefined ? `for ${filterText(detail["filter"])}` : `with ${text(detail["with"])}`}`,
   View: (entry) => (entry.detail["part"] === undefined ? was("viewed")(entry) : `${thing(entry)}: its ${text(entry.detail["part"])} was viewed by ${entry.actorName}`),
-  Add: was("added"),
-  Modify: (entry) => `${was("modified")(entry)}${fields(entry.detail["change"])}`,
+  Add: (entry) => (entry.item === "Auto Sync with AAD" && text(entry.detail["name"]).startsWith("run of ") ? `${entry.actorName} asked for a ${text(entry.detail["name"])} of the directory` : was("added")(entry)),
+  Modify: (entry) => `${was("modified")(entry)}${fields(entry.detail["change"])}${moved(entry.detail)}`,
   Disabled: (entry) => was(entry.item === "API Key" ? "revoked" : entry.item === "Access" ? "taken back" : "disabled")(entry),
   Delete: was("deleted"),
   Import: (entry) => {
     const { actorName, detail } = entry;
     if (entry.item === "Auto Sync with AAD") {
+      if (detail["error"] !== undefined) return `${actorName} could not read the directory: ${text(detail["error"])}`;
       return `${actorName} read ${detail["everything"] === true ? "all" : "what changed of the"} ${text(detail["what"])} of the directory: ${count(detail["added"])} new, ${count(detail["changed"])} changed, ${count(detail["removed"])} removed, ${count(detail["problems"])} with problems`;
     }
     if (entry.item !== "User") return was("imported")(entry);
@@ -44,7 +45,7 @@ const sentences: Readonly<Record<Action, Sentence>> = {
   Export: (entry) => (entry.subject === null ? `${entry.actorName} exported ${exported(entry)} to file` : was("exported")(entry)),
   Download: was("downloaded"),
   Play: (entry) => `${was("played")(entry)}${typeof entry.detail["track"] === "number" ? `, speaker ${entry.detail["track"]} alone` : ""}`,
-  Verify: (entry) => (entry.item === "Log" ? installationVerified(entry) : callVerified(entry)),
+  Verify: (entry) => (entry.item === "Auto Sync with AAD" && "client_id" in entry.detail ? `${entry.actorName} tried the connection to the directory: ${entry.detail["result"] === "holds" ? "it works" : "it does not work"}` : entry.item === "Log" ? installationVerified(entry) : callVerified(entry)),
   Monitor: (entry) => {
     if (entry.item !== "Interactions") return was("monitored")(entry);
     return entry.detail["stream"] === "closed" ? `${entry.actorName} stopped following interactions live, after ${duration(entry.detail["durationMs"])}` : `${entry.actorName} began to follow interactions live`;
@@ -90,8 +91,8 @@ const recording = (done: string): Sentence => ({ subject, actorName }) => `Recor
 const found: Readonly<Record<string, string>> = { holds: "everything that was checked holds", differs: "something does not hold", incomplete: "what was checked holds, and it was not all" };
 const means = (value: unknown): string => (value === "browser" ? " in the browser" : value === "export" ? " on the way out" : "");
 
-const pages: Partial<Record<Item, string>> = { Interactions: "Interactions", Directory: "People and Groups", Trunk: "Trunks", "API Key": "API Keys", "Access Profile": "Access Profiles", Access: "Access that was granted for a time", "Audit Trail": "Audit Trail" };
-const searched: Partial<Record<Item, string>> = { Interactions: "interactions", User: "users", "Audit Trail": "the audit trail" };
+const pages: Partial<Record<Item, string>> = { Interactions: "Interactions", Directory: "People and Groups", Trunk: "Trunks", "API Key": "API Keys", "Access Profile": "Access Profiles", Access: "Access that was granted for a time", "Audit Trail": "Audit Trail", "Auto Sync with AAD": "Directory" };
+const searched: Partial<Record<Item, string>> = { Interactions: "interactions", User: "users", Group: "groups of the directory", "Audit Trail": "the audit trail" };
 const whyNot: Readonly<Record<string, string>> = {
   unknown_person: "nobody of this tenant is known by that name",
   no_access: "neither a role nor an access profile lets them in",
@@ -124,6 +125,11 @@ function text(value: unknown): string {
 }
 const count = (value: unknown): string => (typeof value === "number" ? value.toLocaleString("en") : "0");
 const reasons = (value: unknown): string => (Array.isArray(value) && value.length > 0 ? `: ${value.map(text).join(", ")}` : "");
+
+/** Who came into a group and who went out of it, by number: their own entries name them. */
+function moved({ came, went }: Readonly<Record<string, unknown>>): string {
+  return Array.isArray(came) && Array.isArray(went) ? `: ${came.length} came, ${went.length} went` : "";
+}
 
 function fields(change: unknown): string {
   const names = change !== null && typeof change === "object" ? Object.keys(change) : [];

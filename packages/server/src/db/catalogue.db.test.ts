@@ -74,6 +74,7 @@ describe("the catalogue", () => {
       "pending_counts on logs to {earwitness_pending}",
       "search_finds_ids on interactions to {earwitness_search}",
       "search_finds_members on group_members to {earwitness_search}",
+      "system_reads_directory on directory_connections to {earwitness_system}",
       "system_reads_directory on people to {earwitness_system}",
       "system_reads_directory on person_addresses to {earwitness_system}",
       "system_reads_directory on person_extensions to {earwitness_system}",

@@ -27,6 +27,11 @@ export interface Database {
   person_identities: PersonIdentitiesTable;
   local_accounts: LocalAccountsTable;
   local_enrollments: LocalEnrollmentsTable;
+  directory_connections: DirectoryConnectionsTable;
+  directory_groups: DirectoryGroupsTable;
+  directory_watches: DirectoryWatchesTable;
+  directory_members: DirectoryMembersTable;
+  directory_runs: DirectoryRunsTable;
   trunks: TrunksTable;
   trunk_invitations: TrunkInvitationsTable;
   api_keys: ApiKeysTable;
@@ -80,7 +85,7 @@ export interface PeopleTable {
 
 export interface DirectoryWalksTable {
   tenant_id: string;
-  walk: "users";
+  walk: "users" | `groups ${number}`;
   link: string | null;
   finished: boolean;
   everything: boolean;
@@ -94,6 +99,62 @@ export interface DirectoryPeopleTable {
   object_id: string;
   person_id: string;
   pass: number;
+  removed_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+  removed_with: ColumnType<unknown, string | null | undefined, string | null>;
+}
+
+export interface DirectoryConnectionsTable {
+  tenant_id: string;
+  client_id: string;
+  secret_key_id: string;
+  secret_sealed: Bytes;
+  secret_set_at: Date;
+  secret_expires_on: string | null;
+  records_new: boolean;
+  looked_at: Date | null;
+}
+
+export interface DirectoryGroupsTable {
+  tenant_id: string;
+  object_id: string;
+  group_id: string;
+  stale: Generated<boolean>;
+  missing_since: Date | null;
+}
+
+export interface DirectoryWatchesTable {
+  tenant_id: string;
+  object_id: string;
+  batch: number;
+  pass: number;
+  missing: boolean;
+}
+
+export interface DirectoryMembersTable {
+  tenant_id: string;
+  group_object_id: string;
+  member_object_id: string;
+  is_group: boolean;
+  pass: number;
+}
+
+export interface DirectoryRunsTable {
+  tenant_id: string;
+  run_id: string;
+  kind: "everything" | "changes";
+  cause: "nightly" | "asked" | "watch";
+  state: "waiting" | "running" | "done" | "failed";
+  actor_kind: "person" | "api_key" | "machine" | "job";
+  actor_id: string;
+  actor_name: string;
+  asked_at: Date;
+  begun_at: Date | null;
+  seen_at: Date | null;
+  node_id: string | null;
+  ended_at: Date | null;
+  report: ColumnType<unknown, string | null | undefined, string | null>;
+  error: string | null;
+  repeated: Generated<number>;
 }
 
 export interface PersonIdentitiesTable {

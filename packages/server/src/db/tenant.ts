@@ -6,7 +6,7 @@ import type { Database } from "./schema.ts";
 export type TenantTransaction = Transaction<Database> & { readonly tenantId: string };
 
 /** Sees the directory of all tenants, for nodes; may change nothing but `nodes`. */
-export type SystemTransaction = Transaction<Pick<Database, "tenants" | "people" | "person_addresses" | "person_extensions" | "trunks" | "nodes">>;
+export type SystemTransaction = Transaction<Pick<Database, "tenants" | "people" | "person_addresses" | "person_extensions" | "trunks" | "nodes"> & { directory_connections: Pick<Database["directory_connections"], "tenant_id"> }>;
 
 /** Sees one tenant's evidence and its log; may give rows their place, and write tiles, heads, keys and checkpoints. */
 export type LogTransaction = TenantTransaction & { readonly writesLog: true };

@@ -6,7 +6,7 @@ import { createGrantStore } from "../access/grant-store.ts";
 import { createProfileStore } from "../access/profile-store.ts";
 import { systemClock } from "#clock";
 import { withTenant } from "#db";
-import type { GraphClient, UserChange } from "#directory";
+import type { GraphClient, GroupChange, UserChange } from "#directory";
 import { commandLine, erase, type Sequencer } from "#evidence";
 import { createTenant, parseProvision, provision } from "#tenants";
 import { createTrunkStore } from "#trunks";
@@ -17,6 +17,8 @@ import { byName } from "../access/sign-in.ts";
 import { createGroupStore } from "../people/group-store.ts";
 import { createImport } from "../people/import-people.ts";
 import { createPersonStore } from "../people/person-store.ts";
+import { chooseGroups } from "../people/chosen-groups.ts";
+import { replicateGroups } from "../people/replicate-groups.ts";
 import { replicateUsers } from "../people/replicate-users.ts";
 import { sealCall, type SealedCallOptions } from "../recorder/test-sealed-call.ts";
 import { createTestInstallation, progressInMemory, told, type TestInstallation } from "../testing/test-installation.ts";
@@ -169,19 +171,26 @@ describe("PLT-14 what people set up", () => {
     expect(adele).not.toBe(last);
   });
 
-  test("agrees after a directory was read: people who are new, taken over, renamed, removed and back again", async () => {
+  test("agrees after a directory was read: people who are new, taken over, renamed, removed and back again, and groups that are chosen, filled, emptied and let go of", async () => {
     const tenant = await newTenant();
     const act = actOf(tenant);
     const { people } = stores();
     await people.create(act, person("adele"));
     const id = (last: number): string => `0b0b0b0b-0000-4000-8000-00000000000${last}`;
-    const readPages = async (...pages: UserChange[][]) => {
-      const graph = { usage: () => ({ requests: 0, repeated: 0, waitedMs: 0 }), delta: async function* () { for (const [at, items] of pages.entries()) yield { items, startsOver: false, nextLink: null, deltaLink: `link ${at}` }; } } as unknown as GraphClient;
-      return await replicateUsers({ db: stage.db, clock: systemClock, nodeId, announce: () => undefined }, act, graph, { recordsNew: true });
-    };
+    const options = { db: stage.db, clock: systemClock, nodeId, announce: () => undefined };
+    const graphOf = (...pages: (UserChange | GroupChange)[][]) => ({ usage: () => ({ requests: 0, repeated: 0, waitedMs: 0 }), delta: async function* () { for (const [at, items] of pages.entries()) yield { items, startsOver: false, nextLink: null, deltaLink: `link ${at}` }; } }) as unknown as GraphClient;
+    const readPages = async (...pages: UserChange[][]) => await replicateUsers(options, act, graphOf(...pages), { recordsNew: true });
     await readPages([{ id: id(1), userPrincipalName: "ADELE@contoso.example" }, { id: id(2), userPrincipalName: "a@x.example", displayName: "A" }, { id: id(3), userPrincipalName: "b@x.example" }]);
     await readPages([{ id: id(2), displayName: "Renamed" }, { id: id(3), "@removed": { reason: "changed" } }, { id: id(1), "@removed": { reason: "deleted" } }]);
+    const sales = "0c0c0c0c-0000-4000-8000-000000000001";
+    const readGroup = async (...members: (readonly [last: number, gone?: boolean])[]) => await replicateGroups(options, act, graphOf([{ id: sales, displayName: "Sales", "members@delta": members.map(([last, gone]) => ({ id: id(last), "@odata.type": "#microsoft.graph.user", ...(gone ? { "@removed": { reason: "deleted" } } : {}) })) }]));
+    await chooseGroups(options, act, [{ objectId: sales, name: "Sales EU" }]);
+    expect(await readGroup([2], [3])).toMatchObject({ came: 1 });
     await readPages([{ id: id(3), userPrincipalName: "b@x.example", displayName: "Back" }]);
+    expect(await readGroup([2, true])).toMatchObject({ came: 1, went: 1 });
+    expect(words(await check(tenant))).toEqual([]);
+    await chooseGroups(options, act, []);
+    await readPages([{ id: id(3), "@removed": { reason: "changed" } }]);
     expect(words(await check(tenant))).toEqual([]);
   });
 

@@ -7,6 +7,7 @@ import { newUuid } from "#ids";
 import { isStorable } from "#tenants";
 import { usesOfGroup } from "./access-groups.ts";
 import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
+import { refuseDirectoryGroup } from "./directory-group-guard.ts";
 
 export interface GroupStore {
   list(act: Act): Promise<Group[]>;
@@ -31,11 +32,17 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
   async function read(tx: TenantTransaction, groupId?: string): Promise<Group[]> {
     const rows = await tx
       .selectFrom("people_groups as g")
-      .select((eb) => ["g.group_id", "g.name", eb.selectFrom("group_members as m").select((count) => count.fn.countAll<number>().as("people")).whereRef("m.tenant_id", "=", "g.tenant_id").whereRef("m.group_id", "=", "g.group_id").as("people")])
+      .leftJoin("directory_groups as d", (join) => join.onRef("d.tenant_id", "=", "g.tenant_id").onRef("d.group_id", "=", "g.group_id"))
+      .select((eb) => ["g.group_id", "g.name", "d.object_id", "d.missing_since", eb.selectFrom("group_members as m").select((count) => count.fn.countAll<number>().as("people")).whereRef("m.tenant_id", "=", "g.tenant_id").whereRef("m.group_id", "=", "g.group_id").as("people")])
       .$if(groupId !== undefined, (query) => query.where("g.group_id", "=", groupId!))
       .orderBy((eb) => eb.fn("lower", ["g.name"]))
       .execute();
-    return rows.map(({ group_id, name, people }) => ({ id: group_id, settings: { name }, people: people ?? 0 }));
+    return rows.map(({ group_id, name, people, object_id: objectId, missing_since }) => ({
+      id: group_id,
+      settings: { name },
+      people: people ?? 0,
+      directory: objectId === null ? null : { objectId, missingSince: missing_since?.toISOString() ?? null },
+    }));
   }
 
   async function one(tx: TenantTransaction, groupId: string): Promise<Group> {
@@ -77,6 +84,7 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
     rename: (act, groupId, settings) =>
       changing(options, act, async (tx) => {
         const before = await one(tx, groupId);
+        await refuseDirectoryGroup(tx, groupId);
         const name = await checked(tx, settings, groupId);
         if (name === before.settings.name) return before;
         await tx.updateTable("people_groups").set({ name }).where("group_id", "=", groupId).execute();
@@ -86,6 +94,7 @@ export function createGroupStore(options: PeopleOptions): GroupStore {
     remove: (act, groupId) =>
       changing(options, act, async (tx) => {
         const { settings } = await one(tx, groupId);
+        await refuseDirectoryGroup(tx, groupId);
         const uses = await usesOfGroup(tx, groupId);
         if (uses.length > 0) throw new Refusal("IN_USE", 409, `This group says what people may see: ${uses.slice(0, 10).join("; ")}. Take it out there first.`);
         const members = (await tx.selectFrom("group_members").select("person_id").where("group_id", "=", groupId).orderBy("person_id").execute()).map(({ person_id }) => person_id);

@@ -8,6 +8,7 @@ import { newUuid } from "#ids";
 import { withTenant } from "#db";
 import { accessFieldThatDiffers, groupsGivingAccess } from "./access-groups.ts";
 import { changing, evidenceOf, type Act, type PeopleOptions } from "./act.ts";
+import { followsDirectory, fromDirectory } from "./directory-group-guard.ts";
 import { createGroups, groupNameMistake } from "./group-store.ts";
 import { readCsv, type Column, type CsvMistake, type CsvRow, type CsvTable } from "./people-csv.ts";
 import { chunks, readPeople, writePeople } from "./person-rows.ts";
@@ -96,6 +97,7 @@ function resultOf({ people, unchanged, newGroups, mistakes }: Plan, applied: boo
 async function plan(tx: TenantTransaction, act: Act, table: CsvTable): Promise<Plan> {
   const all = await readPeople(tx, null);
   const groups = await tx.selectFrom("people_groups").select(["group_id", "name"]).execute();
+  const following = new Map((await fromDirectory(tx, groups.map(({ group_id }) => group_id))).map(({ id, name }) => [id, name]));
   const byUpn = new Map(all.map((person) => [person.settings.upn.toLowerCase(), person]));
   const groupIds = new Map(groups.map(({ group_id, name }) => [name.toLowerCase(), group_id]));
   const giving = await groupsGivingAccess(tx);
@@ -139,6 +141,8 @@ async function plan(tx: TenantTransaction, act: Act, table: CsvTable): Promise<P
     const { settings, mistakes: own } = checkPersonSettings(wanted);
     for (const { where, message } of own) wrong(columnOf(where), message);
     refuseLengths(settings, wrong);
+    const had = before?.settings.groupIds ?? [];
+    for (const [id, name] of following) if (settings.groupIds.includes(id) !== had.includes(id)) wrong("groups", followsDirectory(name));
     const field = await accessFieldThatDiffers(tx, before?.settings ?? null, settings, giving);
     if (field !== null && !act.mayGiveAccess) wrong(columnOf(field), "Saying what people may see needs the permission access.manage");
     else if (field === "role" && act.by.kind === "person" && act.by.id === before?.id) wrong("role", "You cannot change your own role");

@@ -136,7 +136,7 @@ describe("people", () => {
 describe("groups", () => {
   test("are made, renamed and removed; their people stay", async () => {
     const group = await addGroup(" Traders ");
-    expect(group).toEqual({ id: expect.any(String), settings: { name: "Traders" }, people: 0 });
+    expect(group).toEqual({ id: expect.any(String), settings: { name: "Traders" }, people: 0, directory: null });
     const adele = await add("adele@x", { groupIds: [group.id] });
     expect((await call<Group>("GET", `/groups/${group.id}`)).body.people).toBe(1);
     expect((await call<PersonPage>("GET", `/people?group=${group.id}`)).body.total).toBe(1);

@@ -9,6 +9,7 @@ import { newUuid } from "#ids";
 import { isStorable } from "#tenants";
 import { changing, evidenceOf, invalid, type Act, type PeopleOptions } from "./act.ts";
 import { accessFieldThatDiffers } from "./access-groups.ts";
+import { followsDirectory, fromDirectory } from "./directory-group-guard.ts";
 import { readPeople, writePeople } from "./person-rows.ts";
 import { checkPersonSettings, personChange, personFields, type PersonMistake } from "./person-settings.ts";
 
@@ -118,6 +119,10 @@ async function checked(tx: TenantTransaction, act: Act, before: Person | null, w
     const unknown = (["groupIds", "managedGroupIds"] as const).flatMap((where) => wanted[where].flatMap((id, at) => (known.has(id.toLowerCase()) ? [] : [{ where: `${where}.${at}`, message: "is no group of yours" }])));
     if (unknown.length > 0) throw invalid(unknown);
   }
+  const had = before?.settings.groupIds ?? [];
+  const moved = [...settings.groupIds.filter((id) => !had.includes(id)), ...had.filter((id) => !settings.groupIds.includes(id))];
+  const following = await fromDirectory(tx, moved);
+  if (following.length > 0) throw invalid(following.map(({ name }) => ({ where: "groupIds", message: `: ${followsDirectory(name)}` })), 409, "DIRECTORY_GROUP");
   return settings;
 }
 

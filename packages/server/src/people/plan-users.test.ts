@@ -5,8 +5,8 @@ import { planUsers, type KnownBefore } from "./plan-users.ts";
 const id = (last: string): string => `00000000-0000-4000-8000-00000000000${last}`;
 const plain: Omit<PersonSettings, "upn" | "displayName"> = { givenName: null, familyName: null, role: "User", recorded: false, addresses: [], extensions: [], groupIds: [], managedGroupIds: [] };
 const person = (last: string, upn: string, more: Partial<PersonSettings> = {}): Person => ({ id: id(last), settings: { ...plain, upn, displayName: upn, ...more } });
-const nobody: KnownBefore = { linked: new Map(), people: [], claimed: new Set(), taken: new Set() };
-const linkedTo = (...people: Person[]): KnownBefore => ({ linked: new Map(people.map((each) => [each.id, each.id])), people, claimed: new Set(people.map((each) => each.id)), taken: new Set(people.map((each) => each.id)) });
+const nobody: KnownBefore = { linked: new Map(), people: [], claimed: new Set(), taken: new Set(), remembered: new Map() };
+const linkedTo = (...people: Person[]): KnownBefore => ({ linked: new Map(people.map((each) => [each.id, each.id])), people, claimed: new Set(people.map((each) => each.id)), taken: new Set(people.map((each) => each.id)), remembered: new Map() });
 
 describe("planUsers", () => {
   test("M365-58 somebody new stands under the object's own id, with name and UPN of the directory", () => {

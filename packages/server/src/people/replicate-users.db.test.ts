@@ -5,6 +5,7 @@ import { systemClock } from "#clock";
 import { withTenant, type TenantTransaction } from "#db";
 import { createGraphClient, GraphError, type GraphClient } from "#directory";
 import { addTenant, createTestDatabase, type TestDatabase } from "../testing/index.ts";
+import { readPeople } from "./person-rows.ts";
 import { replicateUsers, type Replicating, type ReplicationReport } from "./replicate-users.ts";
 
 const app = { clientId: "earwitness", clientSecret: "a secret", permissions: ["User.Read.All"] };
@@ -72,9 +73,47 @@ describe("replicateUsers", () => {
     expect((await people()).find(({ upn }) => upn === "new@x.example")).toMatchObject({ display_name: "new@x.example", recorded: false });
     expect(await run()).toMatchObject({ everything: false, added: 0, changed: 0, removed: 0, kept: 0, requests: 2 });
 
-    directory.putUser({ id: oid(5), userPrincipalName: "user5@x.example", displayName: "Back" });
-    expect(await run(), "restored").toMatchObject({ added: 1 });
-    expect((await people()).find(({ upn }) => upn === "user5@x.example")?.person_id, "a removed person's id is used by nobody").not.toBe(oid(5));
+  });
+
+  test("who is restored within thirty days is the same person, with what nobody else has taken; later, or removed here by hand, they begin afresh", async () => {
+    await run();
+    const groupId = randomUUID();
+    await inTenant(async (tx) => {
+      await tx.insertInto("people_groups").values({ tenant_id: tenantId, group_id: groupId, name: "Ours" }).execute();
+      for (const index of [1, 2]) {
+        await tx.updateTable("people").set({ role: "User Self View", recorded: true }).where("person_id", "=", oid(index)).execute();
+        await tx.insertInto("group_members").values({ tenant_id: tenantId, group_id: groupId, person_id: oid(index) }).execute();
+        for (const address of [`+4930${index}1`, `+4930${index}2`]) await tx.insertInto("person_addresses").values({ tenant_id: tenantId, person_id: oid(index), address }).execute();
+      }
+    });
+    directory.remove(oid(1), "changed");
+    directory.remove(oid(2), "changed");
+    await inTenant((tx) => tx.updateTable("people").set({ deleted_at: new Date() }).where("person_id", "=", oid(3)).execute());
+    expect(await run()).toMatchObject({ removed: 2 });
+    await inTenant((tx) => tx.insertInto("person_addresses").values({ tenant_id: tenantId, person_id: oid(4), address: "+493011" }).execute());
+    await inTenant((tx) => tx.updateTable("directory_people").set({ removed_at: new Date(Date.now() - 31 * 86_400_000) }).where("object_id", "=", oid(2)).execute());
+    expect(await run({ everything: true }), "who can be restored no more is forgotten").toMatchObject({ restored: 1 });
+
+    for (const index of [1, 2]) directory.putUser({ id: oid(index), userPrincipalName: `user${index}@x.example`, displayName: "Back" });
+    expect(await run()).toMatchObject({ restored: 1, added: 1 });
+    const here = await inTenant((tx) => readPeople(tx, null));
+    const settingsOf = (upn: string) => here.find(({ settings }) => settings.upn === upn);
+    expect(settingsOf("user1@x.example")).toMatchObject({ id: oid(1), settings: { displayName: "Back", role: "User Self View", recorded: true, addresses: ["+493012"], groupIds: [groupId] } });
+    expect(settingsOf("user2@x.example")).toMatchObject({ id: expect.not.stringMatching(oid(2)), settings: { role: "User", recorded: false, addresses: [], groupIds: [] } });
+    expect(settingsOf("user3@x.example")).toMatchObject({ id: oid(3), settings: { role: "User" } });
+    expect((await evidence()).findLast(({ subject }) => subject === oid(1))).toMatchObject({ action: "Modify", detail: { change: { deleted_at: { from: expect.any(String), to: null }, addresses: { from: [], to: ["+493012"] }, group_ids: { from: [], to: [groupId] } } } });
+  });
+
+  test("the last person with full access stays, whatever the directory says, until somebody else has it", async () => {
+    await run();
+    const giveAccess = (index: number) => inTenant((tx) => tx.updateTable("people").set({ role: "Admin" }).where("person_id", "=", oid(index)).execute());
+    await giveAccess(1);
+    directory.remove(oid(1), "deleted");
+    expect(await run()).toMatchObject({ removed: 0, problems: 1, told: [{ objectId: oid(1), message: expect.stringContaining("last person with full access") }] });
+    expect(await run({ onlyChanges: true }), "a light run leaves it to the next whole one").toMatchObject({ everything: false, problems: 0 });
+    expect(await run({ everything: true })).toMatchObject({ removed: 0, problems: 1 });
+    await giveAccess(2);
+    expect(await run()).toMatchObject({ everything: true, removed: 1, problems: 0 });
   });
 
   test("a run that was stopped goes on where it was, with one report and one row for the whole", async () => {

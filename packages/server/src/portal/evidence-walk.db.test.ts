@@ -1,9 +1,10 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { contosoGroups, contosoTenant, createContosoDirectory, createGraph, type SandboxGraph } from "@earwitness/sandbox";
 import type { Action, Item } from "@earwitness/contract";
 import { dataPlace } from "@earwitness/verify";
 import { withTenant } from "#db";
-import { append } from "#evidence";
+import { append, commandLine } from "#evidence";
 import { mintedAt } from "#ids";
 import { addInteraction, addPerson, addRecording, addSealingTenant, createTestPortal, type TestPortal } from "../testing/test-portal.ts";
 
@@ -19,8 +20,13 @@ let cookie: string;
 /** Whose session it is. */
 let caller: string;
 
+let graph: SandboxGraph;
+const app = { clientId: contosoTenant.m365TenantId, clientSecret: "sandbox-secret-1", permissions: ["User.Read.All", "GroupMember.Read.All"] };
+
 beforeAll(async () => {
+  graph = await createGraph({ port: 0, directory: createContosoDirectory(), apps: [app], problem: (text) => expect.unreachable(text) });
   stage = await createTestPortal({
+    graph: { graphUrl: graph.graphUrl, loginUrl: graph.origin },
     keepsLogs: true,
     evidencePage: `<!doctype html>\n${dataPlace}`,
     openReader: async () => ({ durationMs: 1_000, sampleRate: 8_000, tracks: [1], readPcm: async (_track, _from, count) => new Int16Array(count), close: async () => undefined }),
@@ -28,7 +34,10 @@ beforeAll(async () => {
   tenantId = await addSealingTenant(stage, "contoso");
   await withTenant(stage.db, tenantId, (tx) => append(tx, { actor: { kind: "job", id: "t", name: "t" }, action: "Add", item: "Tenant", subject: tenantId, occurredAt: new Date(), nodeId: "node-1", detail: { name: "contoso", change: { slug: { from: null, to: "contoso" } } } }));
 });
-afterAll(() => stage.close());
+afterAll(async () => {
+  await stage.close();
+  await graph.close();
+});
 
 interface Call {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -149,6 +158,14 @@ const walk: Readonly<Record<string, Step>> = {
   "POST /api/v1/access-grants": { status: 201, evidence: { action: "Add", item: "Access" }, call: ({ person, profile }) => ({ method: "POST", url: "/api/v1/access-grants", payload: { personId: person, profileId: profile, until: new Date(Date.now() + 60_000).toISOString(), reason: "Audit" } }) },
   "DELETE /api/v1/access-grants/:id": { status: 204, evidence: { action: "Disabled", item: "Access" }, call: ({ grant }) => ({ method: "DELETE", url: `/api/v1/access-grants/${grant}` }) },
   "GET /api/v1/people/:id/access": { status: 200, evidence: { action: "View", item: "User" }, once: true, call: ({ person }) => get(`/api/v1/people/${person}/access`) },
+  "GET /api/v1/directory": { status: 200, evidence: { action: "Access", item: "Auto Sync with AAD" }, once: true, call: () => get("/api/v1/directory") },
+  "PUT /api/v1/directory/settings": { status: 200, evidence: { action: "Modify", item: "Auto Sync with AAD" }, call: () => ({ method: "PUT", url: "/api/v1/directory/settings", payload: { clientId: app.clientId, clientSecret: app.clientSecret, recordsNew: false, secretExpiresOn: null } }) },
+  "DELETE /api/v1/directory/settings": { status: 204, evidence: { action: "Delete", item: "Auto Sync with AAD" }, call: () => ({ method: "DELETE", url: "/api/v1/directory/settings" }) },
+  "POST /api/v1/directory/test": { status: 200, evidence: { action: "Verify", item: "Auto Sync with AAD" }, call: () => ({ method: "POST", url: "/api/v1/directory/test", payload: {} }) },
+  "POST /api/v1/directory/runs": { status: 202, evidence: { action: "Add", item: "Auto Sync with AAD" }, call: () => ({ method: "POST", url: "/api/v1/directory/runs", payload: { everything: true } }) },
+  "GET /api/v1/directory/runs": { status: 200, evidence: { action: "Access", item: "Auto Sync with AAD" }, once: true, call: () => get("/api/v1/directory/runs") },
+  "GET /api/v1/directory/groups": { status: 200, evidence: { action: "Search", item: "Group" }, once: true, call: () => get("/api/v1/directory/groups?q=recorded") },
+  "PUT /api/v1/directory/groups": { status: 200, evidence: { action: "Add", item: "Group" }, call: () => ({ method: "PUT", url: "/api/v1/directory/groups", payload: { objectIds: [contosoGroups.recorded] } }) },
   "POST /api/v1/log/checkpoints": { status: 201, evidence: { action: "Add", item: "Log" }, call: () => ({ method: "POST", url: "/api/v1/log/checkpoints" }) },
   "GET /api/v1/evidence/:id/proof": { status: 200, evidence: { action: "View", item: "Evidence" }, once: true, call: ({ evidence: row }) => get(`/api/v1/evidence/${row}/proof`) },
   "DELETE /api/v1/groups/:id": { status: 204, evidence: { action: "Delete", item: "Group" }, call: ({ group }) => ({ method: "DELETE", url: `/api/v1/groups/${group}` }) },
@@ -229,6 +246,14 @@ async function newSubjects(): Promise<Subjects> {
   const { personId: stranger } = await addPerson(stage.db, tenantId, `${unique()}@contoso.example`);
   const sessionOf = async (id: string) => (await stage.sessions.create(tenantId, id, { remoteAddress: "127.0.0.1" }))!.cookie.split(".")[1]!;
   const [ownSession, session] = [await sessionOf(caller), await sessionOf(personId)];
+  // Connected, with no group chosen, and no run under way.
+  await withTenant(stage.db, tenantId, async (tx) => {
+    await tx.updateTable("tenants").set({ m365_tenant_id: contosoTenant.m365TenantId }).execute();
+    await tx.deleteFrom("directory_groups").execute();
+    await tx.deleteFrom("people_groups").where("group_id", "=", contosoGroups.recorded).execute();
+  });
+  await stage.replication.provision(tenantId, commandLine, { ...app, recordsNew: false, groups: [] });
+  await withTenant(stage.db, tenantId, (tx) => tx.deleteFrom("directory_runs").execute());
   const { evidence_id, recorded_at } = (await evidence())[0]!;
   return { call: await newCall(), unanswered: await addInteraction(stage.db, tenantId, { media_status: "Unavailable" }), trunk, group, profile, grant, person: personId, stranger, ownSession, session, invitation, evidence: await newEvidence(), entry: `${recorded_at.getTime().toString(36)}-${evidence_id}` };
 }

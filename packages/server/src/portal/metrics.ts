@@ -24,6 +24,8 @@ export interface MetricSources {
   /** Witnesses and timestamp authorities that sign checkpoints. */
   readonly outside: () => readonly OutsideReading[];
   readonly liveStreams: () => number;
+  /** Tenants whose Microsoft 365 directory could not be read at the last run. */
+  readonly directoriesFailing: () => number;
   /** What became of invitations on this node, since it started. */
   readonly invitations: () => { readonly recorded: number; readonly ignored: number; readonly refused: number };
   /** Null where this node does not record. */
@@ -113,6 +115,7 @@ function readings(sources: MetricSources): Reading[] {
     ["earwitness_outside_unreachable", "Witnesses and timestamp authorities that cannot be used now.", outside.filter(({ isReachable }) => !isReachable).length],
     ["earwitness_outside_refused", "Logs for which a witness or timestamp authority does not sign.", ofOutside(({ refused }) => refused)],
     ["earwitness_outside_contradicted", "Logs of which a witness saw another history: an alarm.", ofOutside(({ contradicted }) => contradicted)],
+    ["earwitness_directories_failing", "Tenants whose Microsoft 365 directory could not be read at the last run.", sources.directoriesFailing()],
     ["earwitness_invitations_recorded_total", "INVITEs that became a recording.", invitations.recorded],
     ["earwitness_invitations_ignored_total", "INVITEs of calls in which nobody was to be recorded.", invitations.ignored],
     ["earwitness_invitations_refused_total", "INVITEs that were refused; the trunks' pages say why.", invitations.refused],
@@ -183,6 +186,7 @@ const zero: MetricSources = {
   logs: () => null,
   outside: () => [],
   liveStreams: () => 0,
+  directoriesFailing: () => 0,
   invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }),
   sip: () => null,
   backup: () => null,

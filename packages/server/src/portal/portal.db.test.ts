@@ -133,7 +133,8 @@ describe("the guard", () => {
       isDatabaseAway: () => false,
       ready: () => ({ ready: true, reasons: [] }),
       portalReady: async () => ({ ready: true, reasons: [] }),
-      metrics: { recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }), uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }), facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }), logs: () => null, outside: () => [], liveStreams: () => 0, invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }), sip: () => null, backup: () => null, keystoreBackupFailing: () => false, ready: () => true },
+      metrics: { recorder: () => ({ calls: 0, recordings: 0, tracks: 0, packets: 0, packetsLost: 0, packetsLate: 0, packetsDropped: 0, packetsRefusedSrtp: 0, gaps: 0, journalBytes: 0, journalLagMs: 0, lastSyncMs: 0 }), uploads: () => ({ pieces: 0, bytes: 0, oldestMs: 0 }), facts: () => ({ facts: 0, oldestMs: 0, rejected: 0 }), logs: () => null, outside: () => [], liveStreams: () => 0,
+        directoriesFailing: () => 0, invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }), sip: () => null, backup: () => null, keystoreBackupFailing: () => false, ready: () => true },
       routes: [(portal) => void portal.get("/api/v1/open", async () => "for everyone")],
     });
     await expect(app).rejects.toThrow("GET /api/v1/open does not declare config.access");

@@ -56,3 +56,9 @@ export async function putMemberships(tx: TenantTransaction, table: "group_member
 export async function membershipsOf(tx: TenantTransaction, table: "group_members" | "managed_groups", personId: string): Promise<string[]> {
   return (await tx.selectFrom(table).select("group_id").where("person_id", "=", personId).orderBy("group_id").execute()).map(({ group_id }) => group_id);
 }
+
+/** Who is in a group that follows the Microsoft 365 directory is said there, whatever the file names. */
+export async function beingInDirectoryGroups(tx: TenantTransaction, wanted: readonly string[], has: readonly string[]): Promise<string[]> {
+  const following = new Set((await tx.selectFrom("directory_groups").select("group_id").execute()).map(({ group_id }) => group_id));
+  return [...wanted.filter((id) => !following.has(id)), ...has.filter((id) => following.has(id))].toSorted();
+}

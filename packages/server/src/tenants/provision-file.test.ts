@@ -31,6 +31,7 @@ describe("parseProvision", () => {
       m365TenantId: null,
       sandbox: false,
       keepOriginal: true,
+      directory: null,
       groups: [],
       accessProfiles: [],
       people: [{ ...adele, givenName: null, familyName: null, role: "User", recorded: true, addresses: ["+17325550101", "sip:adelev@contoso.example"], extensions: null, groups: null, managedGroups: null }],

@@ -61,6 +61,16 @@ const TrunkEntry = Type.Object(
   closed,
 );
 
+const DirectoryEntry = Type.Object(
+  {
+    clientId: id,
+    clientSecretFile: Type.String({ minLength: 1, maxLength: 4_000 }),
+    recordsNew: Type.Boolean(),
+    groups: Type.Optional(Type.Array(Type.Object({ objectId: id, name }, closed), { maxItems: 1_000 })),
+  },
+  closed,
+);
+
 const TenantEntry = Type.Object(
   {
     tenantId: id,
@@ -73,6 +83,7 @@ const TenantEntry = Type.Object(
     people: Type.Optional(Type.Array(PersonEntry)),
     accessProfiles: Type.Optional(Type.Array(ProfileEntry)),
     trunks: Type.Optional(Type.Array(TrunkEntry)),
+    directory: Type.Optional(DirectoryEntry),
   },
   closed,
 );
@@ -95,6 +106,15 @@ export interface ProvisionedTenant {
   readonly people: readonly ProvisionedPerson[];
   readonly accessProfiles: readonly ProvisionedProfile[];
   readonly trunks: readonly ProvisionedTrunk[];
+  /** Its Microsoft 365 directory; null: the file names none. */
+  readonly directory: ProvisionedDirectory | null;
+}
+
+export interface ProvisionedDirectory {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly recordsNew: boolean;
+  readonly groups: readonly { readonly objectId: string; readonly name: string }[];
 }
 
 export interface ProvisionedPerson {
@@ -155,7 +175,8 @@ export function parseProvision(text: string, folder = "."): Provision {
   if (unreadable.length > 0) throw new ProvisionMistakes(unreadable);
   if (!Value.Check(ProvisionFile, file)) throw new ProvisionMistakes(formMistakes(file));
   const passwords = readPasswords(file, folder);
-  const provision = { tenants: file.tenants.map((tenant) => complete(tenant, passwords.digests)) };
+  const secrets = readSecrets(file, folder);
+  const provision = { tenants: file.tenants.map((tenant) => complete(tenant, passwords.digests, secrets.read)) };
   const mistakes = [
     ...repetitions(provision),
     ...provision.tenants.flatMap((tenant, at) => roleMistakes(tenant, `/tenants/${at}`)),
@@ -163,6 +184,7 @@ export function parseProvision(text: string, folder = "."): Provision {
     ...provision.tenants.flatMap((tenant, at) => trunkMistakes(tenant, `/tenants/${at}`)),
     ...file.tenants.flatMap(({ trunks = [] }, tenant) => trunks.flatMap(({ recordAll, unknown }, at) => (recordAll === undefined || unknown === undefined ? [] : `/tenants/${tenant}/trunks/${at}/recordAll: says what unknown says; leave it out`))),
     ...passwords.mistakes,
+    ...secrets.mistakes,
     ...contested(provision),
   ];
   if (mistakes.length > 0) throw new ProvisionMistakes(mistakes);
@@ -199,7 +221,25 @@ function readPasswords({ tenants }: Static<typeof ProvisionFile>, folder: string
   return { digests, mistakes };
 }
 
-function complete(tenant: Static<typeof TenantEntry>, digests: Digests): ProvisionedTenant {
+type Secrets = ReadonlyMap<Static<typeof DirectoryEntry>, string>;
+
+/** Client secrets, each from a file of its own like passwords. */
+function readSecrets({ tenants }: Static<typeof ProvisionFile>, folder: string): { readonly read: Secrets; readonly mistakes: readonly string[] } {
+  const read = new Map<Static<typeof DirectoryEntry>, string>();
+  const mistakes: string[] = [];
+  for (const [at, { directory, m365TenantId = null }] of tenants.entries()) {
+    if (directory === undefined) continue;
+    if (m365TenantId === null) mistakes.push(`/tenants/${at}/directory: needs m365TenantId beside it, which says whose directory it is`);
+    const secret = readPasswordFile(folder, directory.clientSecretFile);
+    if (secret.ok) read.set(directory, secret.password);
+    else mistakes.push(`/tenants/${at}/directory/clientSecretFile: ${secret.message}`);
+  }
+  return { read, mistakes };
+}
+
+function complete(tenant: Static<typeof TenantEntry>, digests: Digests, secrets: Secrets): ProvisionedTenant {
+  const { directory } = tenant;
+  const clientSecret = directory === undefined ? undefined : secrets.get(directory);
   return {
     tenantId: tenant.tenantId.toLowerCase(),
     slug: tenant.slug,
@@ -223,6 +263,10 @@ function complete(tenant: Static<typeof TenantEntry>, digests: Digests): Provisi
     })),
     accessProfiles: (tenant.accessProfiles ?? []).map(({ accessProfileId, ofGroups = [], groups = [], description = "", ...said }) => ({ ...said, accessProfileId: accessProfileId.toLowerCase(), description, permissions: [...new Set(said.permissions)].sort(), ofGroupIds: uniqueIds(ofGroups), groupIds: uniqueIds(groups) })),
     trunks: (tenant.trunks ?? []).map((trunk) => completeTrunk(trunk, digests.get(trunk) ?? null)),
+    directory:
+      directory === undefined || clientSecret === undefined
+        ? null
+        : { clientId: directory.clientId.toLowerCase(), clientSecret, recordsNew: directory.recordsNew, groups: (directory.groups ?? []).map(({ objectId, name: called }) => ({ objectId: objectId.toLowerCase(), name: called })) },
   };
 }
 

@@ -4,7 +4,7 @@ import { append, provisionFile, type Actor } from "#evidence";
 import { digestColumns, isSameDigest, toldDigest } from "./digest.ts";
 import { newRecordingUser } from "./recording-user.ts";
 import type { Provision, ProvisionedPerson, ProvisionedTenant, ProvisionedTrunk } from "./provision-file.ts";
-import { membershipsOf, putGroup, putMemberships, putProfile } from "./provision-access.ts";
+import { beingInDirectoryGroups, membershipsOf, putGroup, putMemberships, putProfile } from "./provision-access.ts";
 import { columnOf, storedTrunk, trunkColumns, trunkSettings } from "./trunk-row.ts";
 import { createTenant, listTenants, type TenantsContext } from "./tenants.ts";
 
@@ -73,7 +73,8 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
   const addresses = (await tx.selectFrom("person_addresses").select("address").where("person_id", "=", person.personId).execute()).map(({ address }) => address).sort();
   const extensions = (await tx.selectFrom("person_extensions").select("extension").where("person_id", "=", person.personId).execute()).map(({ extension }) => extension).sort();
   const has = { addresses, extensions, group_ids: await membershipsOf(tx, "group_members", person.personId), managed_group_ids: await membershipsOf(tx, "managed_groups", person.personId) };
-  const said = { extensions: person.extensions, group_ids: person.groups, managed_group_ids: person.managedGroups };
+  const groups = person.groups === null ? null : await beingInDirectoryGroups(tx, person.groups, has.group_ids);
+  const said = { extensions: person.extensions, group_ids: groups, managed_group_ids: person.managedGroups };
   const change = difference(row && { ...row, ...has }, { ...wanted, addresses: person.addresses, ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null)) });
   if (change === null) return false;
   const other = await tx.selectFrom("people").select("person_id").where((eb) => eb(eb.fn("lower", ["upn"]), "=", person.upn.toLowerCase())).where("deleted_at", "is", null).where("person_id", "<>", person.personId).executeTakeFirst();
@@ -91,7 +92,7 @@ async function putPerson(tx: TenantTransaction, person: ProvisionedPerson, act: 
     await tx.deleteFrom("person_extensions").where("person_id", "=", person.personId).execute();
     for (const extension of person.extensions) await tx.insertInto("person_extensions").values({ tenant_id: tx.tenantId, extension, person_id: person.personId }).execute();
   }
-  if (person.groups !== null) await putMemberships(tx, "group_members", person.personId, person.groups);
+  if (groups !== null) await putMemberships(tx, "group_members", person.personId, groups);
   if (person.managedGroups !== null) await putMemberships(tx, "managed_groups", person.personId, person.managedGroups);
   await tell(tx, act, row === undefined ? "Add" : "Modify", "User", person.personId, person.displayName, change);
   return true;

@@ -13,6 +13,7 @@ import { mintedAt, mintId } from "#ids";
 import { createLive, interactionRoutes, type RecordingActivity } from "#interactions";
 import { createLog } from "#log";
 import { peopleRoutes } from "#people";
+import { createReplication, replicationRoutes, type Replication } from "#replication";
 import { playbackRoutes, type OpenReader } from "#playback";
 import { createPortal, readCredentials, sessionCookieName, type Credentials, type Portal } from "#portal";
 import { partyText } from "#recorder";
@@ -38,6 +39,9 @@ export interface TestPortal {
   readonly logged: readonly string[];
   /** When a change of the directory was announced. */
   readonly directoryChanges: readonly Date[];
+  readonly replication: Replication;
+  /** Runs of the directory that were asked for; nobody takes them but the test. */
+  readonly runsAsked: readonly string[];
   announce(change: Change): void;
   hear(recordings: readonly RecordingActivity[]): void;
   close(): Promise<void>;
@@ -54,6 +58,8 @@ export interface TestPortalOptions {
   readonly keepsLogs?: boolean;
   /** The page that goes into evidence bundles. */
   readonly evidencePage?: string;
+  /** Where Microsoft 365 directories are read; nowhere, if left out. */
+  readonly graph?: { readonly graphUrl: string; readonly loginUrl: string };
   readonly routes?: Parameters<typeof createPortal>[0]["routes"];
   /** Over other connections than usual. */
   readonly openDb?: (url: string) => Db;
@@ -94,6 +100,17 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
   const keeper = sequencer === null ? null : createCheckpointKeeper({ db, sequencer, log, everyMs: 3_600_000, afterKept: [] });
   const authenticate = async ({ apiKey, session }: Credentials, remoteAddress?: string) =>
     apiKey !== null ? await apiKeys.verify(apiKey, remoteAddress === undefined ? undefined : { remoteAddress }) : session !== null ? await sessions.verify(session, remoteAddress !== undefined) : null;
+  const replication = createReplication({
+    db,
+    clock,
+    log,
+    nodeId,
+    vault,
+    ...(options.graph ?? { graphUrl: "http://localhost:1/v1.0", loginUrl: "http://localhost:1" }),
+    announce: () => void directoryChanges.push(clock.now()),
+    enqueue: async (_tx, runId) => void runsAsked.push(runId),
+  });
+  const runsAsked: string[] = [];
   const portal = await createPortal({
     log,
     version: "0.0.0-test",
@@ -111,6 +128,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       logs: () => null,
       outside: () => [],
       liveStreams: () => live.count(),
+      directoriesFailing: () => 0,
       invitations: () => ({ recorded: 0, ignored: 0, refused: 0 }),
       sip: () => null,
       backup: () => null,
@@ -124,6 +142,7 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
       auditRoutes({ db, clock, nodeId }),
       playbackRoutes({ db, clock, nodeId, vault, openReader: options.openReader ?? (() => Promise.reject(new Error("this test has no sound"))) }),
       peopleRoutes({ db, clock, nodeId, announce: () => void directoryChanges.push(clock.now()) }),
+      replicationRoutes(replication.store),
       trunkRoutes({
         db,
         clock,
@@ -149,6 +168,8 @@ export async function createTestPortal(options: TestPortalOptions = {}): Promise
     sequencer,
     logged,
     directoryChanges,
+    replication,
+    runsAsked,
     announce: (change) => changes.forEach((listener) => listener(change)),
     hear: (recordings) => hearers.forEach((listener) => listener(recordings)),
     async close() {

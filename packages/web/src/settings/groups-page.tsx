@@ -2,13 +2,16 @@ import { Button, Input } from "@fluentui/react-components";
 import { AddRegular } from "@fluentui/react-icons/svg/add";
 import { DeleteRegular } from "@fluentui/react-icons/svg/delete";
 import { EditRegular } from "@fluentui/react-icons/svg/edit";
+import { PeopleSyncRegular } from "@fluentui/react-icons/svg/people-sync";
 import { PeopleTeamRegular } from "@fluentui/react-icons/svg/people-team";
 import { PlugDisconnectedRegular } from "@fluentui/react-icons/svg/plug-disconnected";
 import type { Group } from "@earwitness/contract";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { api, problemOf } from "../api.ts";
 import { Fault, Notice, useProblemWords } from "../frame/notice.tsx";
+import { pages } from "../paths.ts";
 import { groupsQuery } from "../queries.ts";
 import { useText } from "../text.ts";
 import { Page } from "./page.tsx";
@@ -114,10 +117,16 @@ function Row({ group }: { group: Group }) {
         <>
           <span className={s.name}>{name}</span>
           <span className={s.people}>{text("groups.people", { count: group.people })}</span>
+          {group.directory === null ? (
           <span className={s.tools}>
             <Button appearance="subtle" icon={<EditRegular />} data-turns="rename" aria-label={text("groups.rename", { name })} data-tip={text("groups.rename", { name })} onClick={() => turn("rename")} />
             <Button appearance="subtle" icon={<DeleteRegular />} data-turns="delete" aria-label={text("groups.delete", { name })} data-tip={text("groups.delete", { name })} onClick={() => turn("delete")} />
           </span>
+          ) : (
+            <Link {...pages.directory()} className={s.directory} data-tip={text("groups.directory.detail")}>
+              <PeopleSyncRegular /> {text("groups.directory")}
+            </Link>
+          )}
         </>
       )}
       {mode === "delete" && (

@@ -1,6 +1,7 @@
 export { AccessProfilePage, NewAccessProfilePage } from "./access-profile-page.tsx";
 export { AccessProfilesPage } from "./access-profiles-page.tsx";
 export { RolesPage } from "./roles-page.tsx";
+export { DirectoryPage } from "./directory-page.tsx";
 export { GroupsPage } from "./groups-page.tsx";
 export { ImportPage } from "./import-page.tsx";
 export { InvitationsPage } from "./invitations-page.tsx";

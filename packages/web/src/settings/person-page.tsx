@@ -155,19 +155,21 @@ function Edit({ id, current, begunWith }: EditProps) {
             ))}
           </Select>
         </Field>
-        {groups.length > 0 && <Groups of={groups} legend={text("groups.page")} value={person.groupIds} onChange={(ids) => set("groupIds", ids)} />}
+        {groups.length > 0 && <Groups of={groups} legend={text("groups.page")} follow value={person.groupIds} onChange={(ids) => set("groupIds", ids)} />}
         {groups.length > 0 && person.role === "Supervisor" && <Groups of={groups} legend={text("person.managed")} value={person.managedGroupIds} onChange={(ids) => set("managedGroupIds", ids)} />}
       </Section>
     </EditForm>
   );
 }
 
-function Groups({ of, legend, value, onChange }: { of: readonly Group[]; legend: string; value: readonly string[]; onChange: (ids: string[]) => void }) {
+/** `follow`: who is in a group of the directory is said there. */
+function Groups({ of, legend, value, follow = false, onChange }: { of: readonly Group[]; legend: string; value: readonly string[]; follow?: boolean; onChange: (ids: string[]) => void }) {
+  const text = useText();
   return (
     <fieldset className={s.groups}>
       <legend>{legend}</legend>
       {of.map((group) => (
-        <Checkbox key={group.id} label={group.settings.name} checked={value.includes(group.id)} onChange={(_, { checked }) => onChange(checked === true ? [...value, group.id] : value.filter((one) => one !== group.id))} />
+        <Checkbox key={group.id} label={follow && group.directory !== null ? text("person.group.directory", { name: group.settings.name }) : group.settings.name} disabled={follow && group.directory !== null} checked={value.includes(group.id)} onChange={(_, { checked }) => onChange(checked === true ? [...value, group.id] : value.filter((one) => one !== group.id))} />
       ))}
     </fieldset>
   );

@@ -1,6 +1,7 @@
 import { PlugConnectedRegular } from "@fluentui/react-icons/svg/plug-connected";
 import { CallInboundRegular } from "@fluentui/react-icons/svg/call-inbound";
 import { PeopleRegular } from "@fluentui/react-icons/svg/people";
+import { PeopleSyncRegular } from "@fluentui/react-icons/svg/people-sync";
 import { PeopleTeamRegular } from "@fluentui/react-icons/svg/people-team";
 import { PersonKeyRegular } from "@fluentui/react-icons/svg/person-key";
 import { ShieldKeyholeRegular } from "@fluentui/react-icons/svg/shield-keyhole";
@@ -52,6 +53,10 @@ export function SettingsFrame() {
         <Link {...pages.groups()} className={s.item} activeProps={{ "data-current": true }}>
           <PeopleTeamRegular fontSize={18} />
           <span>{text("groups.page")}</span>
+        </Link>
+        <Link {...pages.directory()} className={s.item} activeProps={{ "data-current": true }}>
+          <PeopleSyncRegular fontSize={18} />
+          <span>{text("directory.page")}</span>
         </Link>
         <h2 className={s.group}>{text("settings.signIn")}</h2>
         <Link {...pages.sessionLimits()} className={s.item} activeProps={{ "data-current": true }}>
