@@ -101,10 +101,10 @@ export const contosoPeople: readonly ContosoPerson[] = [
   person("henrietta", "142c8364-7806-4577-93e7-83e7eb04b39b", "Henrietta", "Mueller", "henriettam", "105", "Care agent, Contoso Care", "User Self View", "greta"),
   person("isaiah", "3b041641-1788-44f2-a60d-f25453fe2e85", "Isaiah", "Langer", "isaiahl", "106", "Sales representative", "User Self View", "hugo"),
   person("johanna", "00a154d8-5ed8-4bcc-b5c7-19c2add9ca88", "Johanna", "Lorenz", "johannal", "107", "Senior engineer", "User Self View", "iris"),
-  person("joni", "c0290103-855d-4f55-99ec-8712e8e3574f", "Joni", "Sherman", "jonis", "108", "Paralegal", "User Self View", "juna"),
+  person("joni", "c0290103-855d-4f55-99ec-8712e8e3574f", "Joni", "Sherman", "jonis", "108", "Paralegal, compliance officer", "User Self View", "juna"),
   person("lynne", "6e704245-a4ff-41e3-a794-9b80dcb0b82e", "Lynne", "Robbins", "lynner", "109", "Planner", "User Self View", "kira"),
   person("megan", "de1b1471-320a-48ea-b7a7-88d106762832", "Megan", "Bowen", "meganb", "110", "Care team lead, Contoso Care", "User Self View", "lena"),
-  person("nestor", "4350cc17-21e5-4f21-acd5-52a09ddbef12", "Nestor", "Wilke", "nestorw", "111", "Director of operations", "User Self View", "milo"),
+  person("nestor", "4350cc17-21e5-4f21-acd5-52a09ddbef12", "Nestor", "Wilke", "nestorw", "111", "Director of operations, supervises Sales EU", "Supervisor", "milo"),
   person("pradeep", "9ed89edd-d684-4325-b600-e6129ec04ece", "Pradeep", "Gupta", "pradeepg", "112", "Accountant", "User", "nico"),
 ];
 

@@ -20,6 +20,7 @@ export interface Provision {
       readonly givenName: string;
       readonly familyName: string;
       readonly role: Role;
+      readonly managedGroups?: readonly string[];
       readonly recorded: boolean;
       readonly addresses: readonly string[];
     }[];
@@ -34,6 +35,8 @@ export interface Provision {
       /** Its calls are made up. */
       readonly sandbox: boolean;
     }[];
+    readonly groups: readonly { readonly groupId: string; readonly name: string }[];
+    readonly accessProfiles: readonly { readonly accessProfileId: string; readonly name: string; readonly description: string; readonly level: "all"; readonly permissions: readonly string[]; readonly groups: readonly string[] }[];
     readonly directory?: {
       readonly clientId: string;
       readonly clientSecretFile: string;
@@ -56,6 +59,21 @@ export function provision(secretFile?: string): Provision {
         ...contosoTenant,
         sandbox: true,
         keepOriginal: true,
+        // Who is in them the directory says.
+        groups: [
+          { groupId: contosoGroups.sales, name: "Sales EU" },
+          { groupId: contosoGroups.compliance, name: "Compliance" },
+        ],
+        accessProfiles: [
+          {
+            accessProfileId: "5c0de2a7-2f10-4c3b-9d5e-0b8a64f1c201",
+            name: "Compliance officers",
+            description: "See, play and export every call, and read the audit trail",
+            level: "all",
+            permissions: ["audit.read", "evidence.export", "evidence.read", "interaction.export", "interaction.note", "interaction.tag", "recording.download", "recording.listen"],
+            groups: [contosoGroups.compliance],
+          },
+        ],
         people: contosoPeople.map((person) => ({
           personId: person.personId,
           upn: person.upn,
@@ -63,6 +81,7 @@ export function provision(secretFile?: string): Provision {
           givenName: person.givenName,
           familyName: person.familyName,
           role: person.role,
+          ...(person.role === "Supervisor" ? { managedGroups: [contosoGroups.sales] } : {}),
           recorded: person.recorded,
           addresses: [`sip:${person.upn}`, person.number],
         })),

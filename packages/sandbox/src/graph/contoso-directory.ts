@@ -26,7 +26,7 @@ export function createContosoDirectory(): GraphDirectory {
   directory.addMember(contosoGroups.recorded, contosoGroups.care);
   directory.addMember(contosoGroups.recorded, contosoGroups.sales);
   for (const person of contosoPeople) {
-    const { personId: id, upn, displayName, givenName, familyName: surname, role: jobTitle, number } = person;
+    const { personId: id, upn, displayName, givenName, familyName: surname, job: jobTitle, number } = person;
     directory.putUser({ id, userPrincipalName: upn, displayName, givenName, surname, mail: upn, jobTitle, businessPhones: [number], preferredLanguage: "en-US" });
     directory.addMember(contosoGroups.everybody, id);
     if (members.sales.includes(person.key)) directory.addMember(contosoGroups.sales, id);
