@@ -11,6 +11,8 @@ const projectDir = resolve(import.meta.dirname, "../..");
 export interface PortalInBrowser {
   readonly url: string;
   readonly sipPort: number;
+  /** Where Contoso's Microsoft 365 directory is. */
+  readonly graphOrigin: string;
   /** Where everything of it lies on the disk, the sandbox's share in `sandbox`. */
   readonly dataDir: string;
   /** When the address was printed. */
@@ -24,7 +26,7 @@ export interface PortalInBrowser {
 export async function startPortal(): Promise<PortalInBrowser> {
   const dataDir = await mkdtemp(join(tmpdir(), "earwitness-browser-"));
   await chmod(dataDir, 0o711);
-  const [httpPort, sipPort] = [await freePort(), await freePort()];
+  const [httpPort, sipPort, graphPort] = [await freePort(), await freePort(), await freePort()];
   const url = `http://localhost:${httpPort}`;
   let printed = "";
   let printedAt = 0;
@@ -36,7 +38,7 @@ export async function startPortal(): Promise<PortalInBrowser> {
       EARWITNESS_HTTP_PORT: String(httpPort),
       EARWITNESS_SIP_PORT: String(sipPort),
       EARWITNESS_SANDBOX_PORT: String(await freePort()),
-      EARWITNESS_SANDBOX_GRAPH_PORT: String(await freePort()),
+      EARWITNESS_SANDBOX_GRAPH_PORT: String(graphPort),
       EARWITNESS_RTP_PORTS: "36000-37999",
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -59,6 +61,7 @@ export async function startPortal(): Promise<PortalInBrowser> {
   return {
     url,
     sipPort,
+    graphOrigin: `http://localhost:${graphPort}`,
     dataDir,
     printedAt,
     browser,

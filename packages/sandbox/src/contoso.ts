@@ -22,6 +22,13 @@ export const contosoApp = {
   permissions: ["User.Read.All", "GroupMember.Read.All"],
 } as const;
 
+/** With which Contoso's own administrators change who is in a group, from outside; nothing of Earwitness uses it. */
+export const contosoItApp = {
+  clientId: "c5b5ad1e-4f0e-4d38-8d0c-6b0a6e0f3d12",
+  clientSecret: "made-up-secret-of-contosos-it",
+  permissions: ["GroupMember.ReadWrite.All"],
+} as const;
+
 /** What a person may do in the portal; User: is recorded, may not enter. */
 export type Role = "Admin" | "Supervisor" | "User Self View" | "User";
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { writeSync } from "node:fs";
-import { contosoApp } from "./contoso.ts";
+import { contosoApp, contosoItApp } from "./contoso.ts";
 import { createContosoDirectory } from "./graph/contoso-directory.ts";
 import { createGraph } from "./graph/server.ts";
 import { createIdentity } from "./identity/provider.ts";
@@ -34,7 +34,7 @@ const identity = await createIdentity({
   problem(error instanceof Error ? error.message : String(error));
   process.exit(1);
 });
-const graph = await createGraph({ port: port("EARWITNESS_SANDBOX_GRAPH_PORT", 8091), directory: createContosoDirectory(), apps: [contosoApp], problem }).catch((error: unknown) => {
+const graph = await createGraph({ port: port("EARWITNESS_SANDBOX_GRAPH_PORT", 8091), directory: createContosoDirectory(), apps: [contosoApp, contosoItApp], problem }).catch((error: unknown) => {
   problem(error instanceof Error ? error.message : String(error));
   process.exit(1);
 });

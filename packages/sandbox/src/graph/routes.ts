@@ -32,7 +32,7 @@ interface Context extends Stage {
 }
 
 interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly path: RegExp;
   /** Any of them is enough. */
   readonly needs: readonly string[];
@@ -43,6 +43,7 @@ interface Route {
 
 const readsUsers = ["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
 const readsGroups = ["GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+const changesMembers = ["GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"];
 const guid = "([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})";
 
 const routes: readonly Route[] = [
@@ -55,6 +56,7 @@ const routes: readonly Route[] = [
   { method: "GET", path: new RegExp(`^/groups/${guid}$`), needs: readsGroups, cost: 1, answer: oneGroup },
   { method: "GET", path: new RegExp(`^/groups/${guid}/members(?:/(microsoft\\.graph\\.(?:user|group)))?$`), needs: readsGroups, cost: 3, answer: (context, parts) => listMembers(context, parts, false) },
   { method: "GET", path: new RegExp(`^/groups/${guid}/transitiveMembers(?:/(microsoft\\.graph\\.(?:user|group)))?$`), needs: readsGroups, cost: 5, answer: (context, parts) => listMembers(context, parts, true) },
+  { method: "DELETE", path: new RegExp(`^/groups/${guid}/members/${guid}/\\$ref$`), needs: changesMembers, cost: 1, answer: removeMember },
 ];
 
 /** Answers or refuses in Graph's order: is it there, may this app, is it too much, and then what it says. */
@@ -98,6 +100,13 @@ function oneGroup(given: Context, [id = ""]: readonly string[]): Reply {
   const group = given.directory.group(id.toLowerCase());
   if (group === undefined || group.removed !== null) throw notFound(id);
   return ok({ ...context(given, "groups/$entity"), ...project(group.object, selectOf(given.asked.query, "group", groupProperties, groupProperties)) });
+}
+
+function removeMember({ directory }: Context, [groupId = "", memberId = ""]: readonly string[]): Reply {
+  const [group, member] = [groupId.toLowerCase(), memberId.toLowerCase()];
+  if (directory.group(group)?.removed !== null || !directory.members(group, false).includes(member)) throw notFound(memberId);
+  directory.removeMember(group, member);
+  return { status: 204, headers: {}, body: null };
 }
 
 function checkMemberGroups(given: Context, [userId = ""]: readonly string[]): Reply {

@@ -81,10 +81,10 @@ async function fill(): Promise<void> {
     for (const [number, slug] of ["contoso", "fabrikam"].entries()) {
       const tenant = `00000000-0000-4000-8000-00000000000${number}`;
       await sql.query("insert into tenants (tenant_id, slug, display_name, public_key, public_key_id) values ($1, $2, initcap($2), '\\x01', 'k')", [tenant, slug]);
-      await sql.query("insert into people (tenant_id, person_id, upn, display_name) select $1, gen_random_uuid(), 'p' || number || '@' || $2 || '.example', 'Zoë Ångström ' || number from generate_series(1, 50) as number", [tenant, slug]);
+      await sql.query("insert into people (tenant_id, person_id, upn, display_name, access_profile) select $1, gen_random_uuid(), 'p' || number || '@' || $2 || '.example', 'Zoë Ångström ' || number, case number when 1 then 'Global Admin' when 2 then 'Own Calls' end from generate_series(1, 50) as number", [tenant, slug]);
       await sql.query("insert into person_addresses (tenant_id, address, person_id) select tenant_id, 'sip:' || upn, person_id from people where tenant_id = $1", [tenant]);
       await sql.query("insert into trunks (tenant_id, trunk_id, name, source_networks) values ($1, gen_random_uuid(), 'SBC', '{192.0.2.0/24}')", [tenant]);
-      await sql.query("insert into api_keys (tenant_id, api_key_id, name, role, secret_sha256) values ($1, gen_random_uuid(), 'k', 'Admin', '\\x02')", [tenant]);
+      await sql.query("insert into api_keys (tenant_id, api_key_id, name, access_profile, secret_sha256) values ($1, gen_random_uuid(), 'k', 'Global Admin', '\\x02')", [tenant]);
       await sql.query("insert into media (tenant_id, minted_at, media_id, node_id, state, started_at) values ($1, minted_at($2), $2, 'node-1', 'available', now())", [tenant, id]);
       await sql.query("insert into media_tracks (tenant_id, minted_at, media_id, track, label, participant_aor, source_track, from_ms, to_ms) values ($1, minted_at($2), $2, 1, 'a', 'sip:a', 1, 0, 1000)", [tenant, id]);
       await sql.query(
@@ -112,6 +112,9 @@ test("an installation of the first schema is brought to this one, a version at a
     expectSameRows(await everyRow(), before);
   }
   expect(await look((sql) => schemaText(sql))).toBe(await readFile(join(dbDir, "schema.snapshot.txt"), "utf8"));
+  // What was one column for both became the role, with other names.
+  const roles = await look((sql) => sql.query("select 'person' as of, role, count(*)::int from people group by role union all select 'key', role, count(*)::int from api_keys group by role order by 1, 2"));
+  expect(roles.rows).toEqual([{ of: "key", role: "Admin", count: 2 }, { of: "person", role: "Admin", count: 2 }, { of: "person", role: "User", count: 96 }, { of: "person", role: "User Self View", count: 2 }]);
 });
 
 test("an upgrade is prepared, refused to the version before, and rolled back to it with every row", { timeout: 180_000 }, async () => {
