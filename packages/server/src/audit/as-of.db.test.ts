@@ -128,7 +128,7 @@ describe("a record as it stood", () => {
           }
         }
       }),
-      { numRuns: 12, endOnFailure: true },
+      { numRuns: 8, endOnFailure: true },
     );
   }, 300_000);
 

@@ -31,7 +31,8 @@ export function recordAsOf({ item, subject, told, erasedAt }: Telling, at: Date)
   const known = new Map<string, Known>();
   let state: RecordAsOf["state"] | null = null;
   for (const one of then) {
-    if (one.life === "begins" && state === "deleted") for (const [field, value] of Object.entries(kind.released)) known.set(field, { value, by: one });
+    // What was let go of is not there when it comes back; what no entry ever told is still not told.
+    if (one.life === "begins" && state === "deleted") for (const [field, value] of Object.entries(kind.released)) if (known.has(field)) known.set(field, { value, by: one });
     if (one.life !== null) state = one.life === "begins" ? "there" : "deleted";
     for (const [field, { to }] of one.mentions) known.set(field, { value: to, by: one });
     const groups = known.get("group_ids");

@@ -124,7 +124,7 @@ describe("the catalogue", () => {
   test("ACC-02 the search role reads the columns that search.ts lists, of interactions, and who is in which group, and has no other right", async () => {
     expect(await column(owner, "select attname from pg_attribute where attrelid = 'interactions'::regclass and has_column_privilege('earwitness_search', attrelid, attnum, 'select') and attnum > 0 order by attname")).toEqual(searchColumns.toSorted());
     const tablesWhere = (condition: string) => column(owner, `select distinct relname from pg_class, unnest(array['select', 'insert', 'update', 'references']) as right_ where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and ${condition}`);
-    expect(await tablesWhere("has_any_column_privilege('earwitness_search', pg_class.oid, right_)")).toEqual(["group_members", "interactions"]);
+    expect((await tablesWhere("has_any_column_privilege('earwitness_search', pg_class.oid, right_)")).toSorted()).toEqual(["group_members", "interactions"]);
     expect(await column(owner, "select attname from pg_attribute where attrelid = 'group_members'::regclass and has_column_privilege('earwitness_search', attrelid, attnum, 'select') and attnum > 0 order by attname")).toEqual(["group_id", "person_id", "tenant_id"]);
     expect(await tablesWhere("has_any_column_privilege('earwitness_search', pg_class.oid, right_) and right_ <> 'select'")).toEqual([]);
     expect(await tablesWhere("(has_table_privilege('earwitness_search', pg_class.oid, right_) or has_table_privilege('earwitness_search', pg_class.oid, 'delete, truncate, trigger'))")).toEqual([]);

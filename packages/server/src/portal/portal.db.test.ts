@@ -73,7 +73,7 @@ describe("the guard", () => {
     return Object.entries(described.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
         method: method.toUpperCase() as "GET" | "POST",
-        url: path.replace("{id}", "0123456789abcdef01234567").replace("{track}", "1").replace(/\/as-of$/, "$&?item=Group&subject=0&at=2026-11-20T10:00:00Z"),
+        url: path.replace("{id}", "0123456789abcdef01234567").replace("{track}", "1").replace(/directory\/groups$/, "$&?q=a").replace(/\/as-of$/, "$&?item=Group&subject=0&at=2026-11-20T10:00:00Z"),
         isPublic: operation.security.length === 0,
         permission: operation["x-permission"] ?? null,
       })),
@@ -82,9 +82,13 @@ describe("the guard", () => {
 
   test("the public routes are these and no others", () => {
     expect(routes().filter((route) => route.isPublic && !route.url.includes("/test/")).map((route) => route.url)).toEqual([
+      "/api/v1/enrollments/accept",
+      "/api/v1/enrollments/look",
       "/api/v1/health",
       "/api/v1/sign-in",
       "/api/v1/sign-in/callback",
+      "/api/v1/sign-in/local",
+      "/api/v1/sign-in/ways",
       "/log/{tenantId}/checkpoint",
       "/log/{tenantId}/keys",
       "/log/{tenantId}/tile/{path}",
@@ -118,7 +122,8 @@ describe("the guard", () => {
       expect([url, partial.statusCode === 403]).toEqual([url, !own.has(permission!)]);
       const admitted = await stage.portal.app.inject({ method, url, headers: bearer(adminKey), ...(method === "POST" ? { payload: {} } : {}) });
       // There is nothing of this id, and an empty form is none: but whoever may not come in is not told so.
-      expect([200, 201, 404, ...(method === "GET" && !url.includes("0123456789abcdef") ? [] : [400, 415])], `${method} ${url}`).toContain(admitted.statusCode);
+      // Where no directory is connected, nothing can be asked of it.
+      expect([200, 201, 404, ...(url.includes("/directory/") ? [409] : []), ...(method === "GET" && !url.includes("0123456789abcdef") ? [] : [400, 415])], `${method} ${url}`).toContain(admitted.statusCode);
     }
   });
 
