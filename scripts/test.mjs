@@ -1,6 +1,6 @@
 // npm test: sets up what is missing and runs everything: types, lint, doors, units, database suites on the embedded engine
 // and on a real PostgreSQL server, calls over real SIP and RTP, and the browser. Ends with one line of counts.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildPortal, fail, install, modernNode, projectDir, run, say } from "./bootstrap.mjs";
@@ -9,10 +9,6 @@ import { startPostgres } from "./test-postgres.mjs";
 const only = process.argv.slice(2); // kinds to run: types lint unit database calls browser; none = all
 const wants = (kind) => only.length === 0 || only.includes(kind);
 const requireAll = process.env.EARWITNESS_REQUIRE_ALL === "1";
-
-install();
-const node = modernNode();
-process.env.PATH = `${join(projectDir, "node_modules/.bin")}:${process.env.PATH}`;
 
 /** Files of calls that mostly wait for what is said in real time, and ask of nothing how fast it is: two of them run at once. */
 const together = ["at-rest", "backup", "database-away", "fsck", "keys-lost", "no-sandbox", "two-nodes"];
@@ -31,7 +27,11 @@ const tools = [
   { name: "PostgreSQL server", packages: ["postgresql"], present: () => postgresBin() !== null, needs: "database suites on a real server" },
 ];
 
-const missing = installTools();
+// Debian's tools come while packages of npm are installed and types are checked.
+const arriving = installTools();
+install();
+const node = modernNode();
+process.env.PATH = `${join(projectDir, "node_modules/.bin")}:${process.env.PATH}`;
 const notRun = [];
 const notRight = []; // what the end of the output says again, for whoever sees no more than that
 const counts = [];
@@ -39,6 +39,7 @@ let failed = 0;
 
 if (wants("types")) await check("types", [join(projectDir, "node_modules/.bin/tsc"), "-p", "."], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/web"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "packages/evidence-page"], [join(projectDir, "node_modules/.bin/tsc"), "-p", "tests/browser"]);
 if (wants("lint")) await check("lint", [node, join(projectDir, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"], [node, "scripts/coverage.mjs", "--check"]);
+const missing = await arriving;
 if (wants("unit")) await suite("unit", "unit", {}, ["--maxWorkers=3"]); // more than cores: audio that is spoken, and servers that begin, are mostly waited for
 if (wants("database")) {
   await suite("database", "database (embedded PostgreSQL 18)");
@@ -124,15 +125,16 @@ function postgresBin() {
   return found !== "" && existsSync(join(found, "initdb")) ? found : null;
 }
 
-function installTools() {
+async function installTools() {
   const wanted = tools.filter((tool) => !tool.present());
   const debianRoot = process.getuid?.() === 0 && existsSync("/etc/debian_version") && onPath("apt-get");
   if (wanted.length > 0 && debianRoot) {
     say(`Installing ${wanted.map((tool) => tool.name).join(", ")} with apt …`);
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const quiet = { stdio: ["ignore", "ignore", "inherit"], env };
-    spawnSync("apt-get", ["update", "-qq"], quiet);
-    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...wanted.flatMap((tool) => tool.packages)], quiet);
+    // One command for both, so that it goes on while npm keeps this process from looking.
+    const packages = wanted.flatMap((tool) => tool.packages).join(" ");
+    const apt = spawn("sh", ["-c", `apt-get update -qq; apt-get install -y -qq --no-install-recommends ${packages}`], { stdio: ["ignore", "ignore", "inherit"], env });
+    await new Promise((ended) => apt.once("exit", ended).once("error", ended));
   }
   const still = tools.filter((tool) => !tool.present());
   for (const tool of still) say(`Missing: ${tool.name} (Debian: apt-get install ${tool.packages.join(" ")}). Needed for ${tool.needs}.`);

@@ -41,7 +41,7 @@ test("M365-57 M365-58 the sandbox's directory is connected: people and groups ca
   const page = await portal.signIn("MOD Administrator", "/settings/directory");
   await page.getByText(/^Up to date: \d+ people and 3 groups as the directory has them\.$/).waitFor({ timeout: 60_000 });
   await page.getByText(/Everything, asked for by Provision file/).waitFor();
-  await show(page, "directory");
+  await show(page, "directory", 2);
 
   await page.getByLabel("Find a group of the directory by its name").fill("care");
   await page.getByRole("button", { name: "Choose Contoso Care Agents" }).click();

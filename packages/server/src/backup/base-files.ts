@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline, Readable } from "node:stream";
+import { pipeline } from "node:stream";
+import { ReadableStream } from "node:stream/web";
 import { createGunzip } from "node:zlib";
 import { createTarDecoder } from "modern-tar";
 import { Type, type Static } from "typebox";
@@ -95,7 +96,8 @@ export async function readBase(base: Base, visit: (entry: TarEntry) => Promise<v
     () => undefined, // whoever reads `unzipped` is told
   );
   try {
-    const entries = Readable.toWeb(unzipped).pipeThrough(createTarDecoder({ strict: true }));
+    // Pulled, not pushed (Readable.toWeb): bytes that came after the reader had found damage would end the process.
+    const entries = ReadableStream.from<Uint8Array>(unzipped).pipeThrough(createTarDecoder({ strict: true }));
     for await (const { header, body } of entries) {
       const name = header.name.replace(/^\.\//, "").replace(/\/$/, "");
       const isDirectory = header.type === "directory";
