@@ -87,7 +87,7 @@ test("MON-21 PLT-14 a witness never signs two histories, wherever between decidi
   // The plan must really have met both.
   expect(deaths).toBeGreaterThan(100);
   expect(answered).toBeGreaterThan(300);
-});
+}, 120_000);
 
 test("what died while a first head was written leaves a witness that goes on, at each of its steps", async () => {
   for (let calls = 1; ; calls += 1) {

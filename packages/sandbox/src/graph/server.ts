@@ -30,6 +30,8 @@ export interface SandboxGraph {
   /** null: no limit. */
   throttle(quota: Quota | null): void;
   fail(fault: Fault): void;
+  /** Nothing goes wrong any more: faults that no request came for are forgotten. */
+  mend(): void;
   /** Every delta and next link that was given out is too old from now on. */
   expireDeltaLinks(): void;
   /** Requests answered or failed so far, tokens included. */
@@ -114,6 +116,7 @@ export async function createGraph({ port, directory, apps, problem, quota = null
     mint: issuer.mint,
     throttle: throttle.set,
     fail: (fault) => void faults.push({ fault, left: fault.times ?? 1 }),
+    mend: () => void faults.splice(0),
     expireDeltaLinks: delta.expire,
     requests: () => requests,
     close: server.close,
