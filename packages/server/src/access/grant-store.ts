@@ -59,6 +59,8 @@ export function createGrantStore({ db, clock }: { readonly db: Db; readonly cloc
     create: (tenantId, { personId, profileId, until, reason }, by) =>
       changing(tenantId, by, async (tx) => {
         const now = clock.now();
+        // Who has something for a time would have it for ever, a grant after the other.
+        if (by.actor.kind === "person" && by.actor.id === personId) throw new Refusal("YOURSELF", 409, "You cannot grant anything to yourself; somebody else has to.", [{ where: "body.personId", message: "is yourself" }]);
         const validUntil = new Date(until);
         const person = await tx.selectFrom("people").select("display_name").where("person_id", "=", personId).where("deleted_at", "is", null).executeTakeFirst();
         const profile = await tx.selectFrom("access_profiles").select("name").where("access_profile_id", "=", profileId).executeTakeFirst();

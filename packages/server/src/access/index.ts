@@ -5,7 +5,7 @@ export { enrollmentUrl } from "./local-routes.ts";
 export { createOpenEmergencies, type OpenEmergencies } from "./open-emergencies.ts";
 export { originOf, principalKey, principalOf, type Origin, type PortalApp, type RouteAccess } from "./http.ts";
 export { keepingAnAdministrator } from "./last-administrator.ts";
-export { withoutGain } from "./no-escalation.ts";
+export { refuseStandingFor, withoutGain } from "./no-escalation.ts";
 export { permissions, roles, rolesGive, type Permission, type Role } from "./permissions.ts";
 export { actorOf, can, makePrincipal, scopeOf, type Principal } from "./principal.ts";
 export { profileRoutes, type ProfileRoutesOptions } from "./profile-routes.ts";

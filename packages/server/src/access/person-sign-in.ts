@@ -5,6 +5,7 @@ import { Refusal } from "#errors";
 import { append } from "#evidence";
 import { entityTag, refuseStale } from "./entity-tag.ts";
 import type { Origin } from "./http.ts";
+import { keepingAnAdministrator } from "./last-administrator.ts";
 import { refuseStandingFor } from "./no-escalation.ts";
 import { endSessions, readOpenSessions } from "./open-sessions.ts";
 import { noEntryFor } from "./portal-entry.ts";
@@ -37,7 +38,7 @@ export async function changePortalEntry(tx: TenantTransaction, personId: string,
   const why = noEntryFor(after, origin.occurredAt);
   if (why !== null && origin.actor.kind === "person" && origin.actor.id === personId) throw new Refusal("YOURSELF", 409, "You cannot lock yourself out; somebody else has to.");
   await refuseStandingFor(tx, origin.actor, personId, origin.occurredAt);
-  await tx.updateTable("people").set({ portal_access: wanted.portalAccess, valid_till: wanted.validTill }).where("person_id", "=", personId).execute();
+  await keepingAnAdministrator(tx, origin.actor, origin.occurredAt, () => tx.updateTable("people").set({ portal_access: wanted.portalAccess, valid_till: wanted.validTill }).where("person_id", "=", personId).execute());
   await append(tx, { ...origin, action: "Modify", item: "User", subject: personId, detail: { name: before.display_name, change } });
   // What was open while nobody could use it does not come back either.
   const wasShut = noEntryFor(before, origin.occurredAt);

@@ -183,7 +183,7 @@ describe("the form", () => {
 
   test("OVR-14 another tenant's profiles, groups and grants are not found", async () => {
     const made = await profile({ groupIds: [await group()] });
-    const grant = (await admin.call<AccessGrant>("POST", "/access-grants", { personId: admin.id, profileId: made.id, until: new Date(now.getTime() + 60_000).toISOString(), reason: "Audit" })).body;
+    const grant = (await admin.call<AccessGrant>("POST", "/access-grants", { personId: (await somebody()).id, profileId: made.id, until: new Date(now.getTime() + 60_000).toISOString(), reason: "Audit" })).body;
     tenantId = await addSealingTenant(stage, `t${randomUUID().slice(0, 8)}`);
     const foreign = await somebody("Admin");
     for (const [method, path] of [["GET", `/access-profiles/${made.id}`], ["DELETE", `/access-profiles/${made.id}`], ["DELETE", `/access-grants/${grant.id}`], ["GET", `/people/${admin.id}/access`]] as const) expect((await foreign.call(method, path)).status, path).toBe(404);
@@ -205,8 +205,14 @@ describe("no escalation", () => {
     await refused(me.call("POST", "/access-profiles", settings({ permissions: ["audit.read"], groupIds: [theirs, mine] })));
     await refused(me.call("POST", "/access-profiles", settings({ level: "groups", ofGroupIds: [theirs], groupIds: [mine] })));
     await refused(me.call("PUT", `/access-profiles/${strong.id}`, { ...strong.settings, groupIds: [theirs, mine] }));
-    await refused(me.call("POST", "/access-grants", { personId: me.id, profileId: strong.id, until: new Date(now.getTime() + 60_000).toISOString(), reason: "Me" }));
+    expect((await me.call("POST", "/access-grants", { personId: me.id, profileId: strong.id, until: new Date(now.getTime() + 60_000).toISOString(), reason: "Me" })).body.code).toBe("YOURSELF");
     const own = await personOf(me.id);
+    // Nobody but an administrator makes or unmakes one, or takes the name by which one signs in.
+    await refused(me.call("POST", "/people", { ...own, upn: `${randomUUID()}@x.example`, role: "Admin", groupIds: [] }));
+    await refused(me.call("PUT", `/people/${other.id}`, { ...(await personOf(other.id)), role: "Admin" }));
+    await refused(me.call("PUT", `/people/${admin.id}`, { ...(await personOf(admin.id)), upn: `${randomUUID()}@x.example` }));
+    const second = await somebody("Admin");
+    await refused(me.call("DELETE", `/people/${second.id}`));
     await refused(me.call("PUT", `/people/${me.id}`, { ...own, groupIds: [mine, theirs].toSorted() }));
     expect((await me.call("PUT", `/people/${me.id}`, { ...own, role: "Admin" })).body.code).toBe("YOURSELF");
     expect((await me.call<AccessProfilePage>("GET", "/access-profiles")).body.profiles.map(({ settings: { groupIds } }) => groupIds.length).toSorted()).toEqual([1, 1]);
@@ -230,11 +236,24 @@ describe("no escalation", () => {
     expect((await me.call("DELETE", `/groups/${mapped}`)).body).toMatchObject({ status: 409, code: "IN_USE" });
   });
 
+  test("ACC-24 what is granted for a time is not made lasting by whoever has it", async () => {
+    const me = await somebody();
+    const mapped = await group();
+    const made = await profile({ groupIds: [mapped], permissions: ["access.manage", "tenant.manage"] });
+    await admin.call("POST", "/access-grants", { personId: me.id, profileId: made.id, until: new Date(now.getTime() + 60_000).toISOString(), reason: "A day" });
+    expect((await me.call("PUT", `/people/${me.id}`, { ...(await personOf(me.id)), groupIds: [mapped] })).body.code).toBe("ESCALATION");
+  });
+
   test("ACC-17 the last administrator stays one; USR-01 roles are read and never changed", async () => {
     const second = await somebody("Admin");
     expect((await admin.call("DELETE", `/people/${second.id}`)).status).toBe(204);
     const key = (await stage.apiKeys.create(tenantId, { name: "k", profile: "Admin" }, by)).key;
     const program = await caller("k", { authorization: `Bearer ${key}` });
+    expect((await program.call("DELETE", `/people/${admin.id}`)).body.code).toBe("LAST_ADMINISTRATOR");
+    expect((await program.call("PUT", `/people/${admin.id}/sign-in`, { portalAccess: false, validTill: null })).body.code).toBe("LAST_ADMINISTRATOR");
+    // Another one who may not sign in is none.
+    const third = await somebody("Admin");
+    expect((await program.call("PUT", `/people/${third.id}/sign-in`, { portalAccess: false, validTill: null })).status).toBe(200);
     expect((await program.call("DELETE", `/people/${admin.id}`)).body.code).toBe("LAST_ADMINISTRATOR");
     expect((await program.call("PUT", `/people/${admin.id}`, { ...(await personOf(admin.id)), role: "User" })).body.code).toBe("LAST_ADMINISTRATOR");
     const { roles } = (await admin.call<RolePage>("GET", "/roles")).body;

@@ -24,6 +24,8 @@ export type Scope = { readonly kind: "all" } | { readonly kind: "some"; readonly
 export interface Rights {
   readonly role: Role;
   readonly sources: readonly Source[];
+  /** Whose own calls are meant; null of a program. */
+  readonly personId: string | null;
   readonly level: Level;
   readonly permissions: ReadonlySet<Permission>;
   readonly scope: Scope;
@@ -42,13 +44,18 @@ export function unite(role: Role, sources: readonly Source[], personId: string |
   const given = new Set(sources.flatMap(({ permissions }) => permissions));
   // To see rows is what a level means; without one there is nothing to list.
   if (level !== "none") given.add("interaction.list");
-  return { role, sources, level, permissions: given, scope: scopeOf(level, sources, personId) };
+  return { role, sources, personId, level, permissions: given, scope: scopeOf(level, sources, personId) };
 }
 
 function scopeOf(level: Level, sources: readonly Source[], personId: string | null): Scope {
   if (level === "all") return { kind: "all" };
   const groupIds = [...new Set(sources.flatMap((source) => (source.level === "groups" ? source.ofGroupIds : [])))].sort();
   return level === "none" || (personId === null && groupIds.length === 0) ? { kind: "none" } : { kind: "some", personId, groupIds };
+}
+
+/** What is left when everything that was granted for a time is over. */
+export function withoutGrants({ role, sources, personId }: Rights): Rights {
+  return unite(role, sources.filter(({ until }) => until === null), personId);
 }
 
 /** Whether `rights` give nothing that `other` do not. Groups are compared as groups, not by who is in them. */

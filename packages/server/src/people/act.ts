@@ -30,7 +30,7 @@ export async function changing<T>({ db, clock, announce }: PeopleOptions, { tena
   const done = await withTenant(db, tenantId, async (tx) => {
     // Not FOR UPDATE: every row that refers to the tenant would wait for the end of an import.
     await tx.selectFrom("tenants").select("tenant_id").forNoKeyUpdate().execute();
-    return await keepingAnAdministrator(tx, () => withoutGain(tx, by, clock.now(), () => work(tx)));
+    return await keepingAnAdministrator(tx, by, clock.now(), () => withoutGain(tx, by, clock.now(), () => work(tx)));
   });
   announce();
   return done;

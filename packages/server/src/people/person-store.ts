@@ -1,7 +1,7 @@
 /** People of a tenant, kept by form. Every change is one evidence row in the transaction of the change. */
 import { sql } from "kysely";
 import type { Person, PersonPage, PersonSettings } from "@earwitness/contract";
-import { entityTag, refuseStale } from "#access";
+import { entityTag, refuseStale, refuseStandingFor } from "#access";
 import { withTenant, type TenantTransaction } from "#db";
 import { Refusal } from "#errors";
 import { append, appendOnce } from "#evidence";
@@ -57,7 +57,7 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
 
     create: (act, wanted) =>
       changing(options, act, async (tx) => {
-        const person = { id: newUuid(), settings: await checked(tx, act, null, wanted) };
+        const person = { id: newUuid(), settings: await checked(tx, act, null, wanted, clock.now()) };
         await writePeople(tx, [person], () => true);
         await append(tx, evidenceOf(options, act, "Add", "User", person.id, { name: person.settings.displayName, change: personChange(null, person.settings) }));
         return await one(tx, person.id);
@@ -67,7 +67,7 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
       changing(options, act, async (tx) => {
         const before = await one(tx, personId);
         refuseStale(ifMatch, personTag(before), "person");
-        const settings = await checked(tx, act, before, wanted);
+        const settings = await checked(tx, act, before, wanted, clock.now());
         const change = personChange(before.settings, settings);
         if (Object.keys(change).length === 0) return before;
         await writePeople(tx, [{ id: personId, settings }], () => false);
@@ -94,12 +94,14 @@ export function createPersonStore(options: PeopleOptions): PersonStore {
 const mayNotGiveAccess = (field: string) => new Refusal("FORBIDDEN", 403, "Saying what people may see needs the permission access.manage.", [{ where: `body.${field}`, message: "needs the permission access.manage" }]);
 
 /** The settings in one spelling, or a refusal with every mistake: of form, and of what belongs to somebody else. */
-async function checked(tx: TenantTransaction, act: Act, before: Person | null, wanted: PersonSettings): Promise<PersonSettings> {
+async function checked(tx: TenantTransaction, act: Act, before: Person | null, wanted: PersonSettings, now: Date): Promise<PersonSettings> {
   const { settings, mistakes } = checkPersonSettings(wanted);
   if (mistakes.length > 0) throw invalid(mistakes);
   const field = await accessFieldThatDiffers(tx, before?.settings ?? null, settings);
   if (field !== null && !act.mayGiveAccess) throw mayNotGiveAccess(field);
   if (field === "role" && act.by.kind === "person" && act.by.id === before?.id) throw new Refusal("YOURSELF", 409, "You cannot change your own role; somebody else has to.", [{ where: "body.role", message: "is your own" }]);
+  // By the UPN people sign in, where no account is bound yet: whoever changes it hands out the way in.
+  if (before !== null && before.settings.upn.toLowerCase() !== settings.upn.toLowerCase()) await refuseStandingFor(tx, act.by, before.id, now);
   const isOther = before?.id ?? newUuid();
   const taken: PersonMistake[] = [];
   const upn = await tx.selectFrom("people").select("display_name").where((eb) => eb(eb.fn("lower", ["upn"]), "=", settings.upn.toLowerCase())).where("deleted_at", "is", null).where("person_id", "<>", isOther).executeTakeFirst();
