@@ -3,7 +3,7 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { createDb, withTenant } from "#db";
+import { createDb, pingDb, withTenant } from "#db";
 import { addInteraction, addPerson, addSealingTenant, createTestPortal, type TestPortal } from "../testing/test-portal.ts";
 import { quietLog } from "../testing/test-tenant.ts";
 
@@ -60,6 +60,7 @@ async function one(members: readonly Member[], at: number): Promise<void> {
 
 async function interleave(openDb: (url: string) => ReturnType<typeof createDb>): Promise<void> {
   stage = await createTestPortal({ openDb });
+  await expect.poll(() => pingDb(stage.db), { timeout: 15_000 }).toBe(true); // what was just started listens
   const members: Member[] = [];
   for (let at = 0; at < tenants; at++) members.push(await member(at));
   let next = 0;
